@@ -1,0 +1,1 @@
+"""From disparity to better disparity."""

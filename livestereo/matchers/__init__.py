@@ -1,0 +1,1 @@
+"""From a rectified pair to disparity."""

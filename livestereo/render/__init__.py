@@ -1,0 +1,1 @@
+"""Arrays in, BGR pictures out; pure."""

@@ -1,0 +1,1 @@
+"""Where pairs come from: cameras, files, takes, the demo scene."""

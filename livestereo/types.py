@@ -1,0 +1,224 @@
+"""The values that flow through the program: each stage makes a new one and changes none.
+
+Arrays are read-only by contract. Disparity: px, float32, NaN invalid. Depth: metres, float32,
+NaN invalid, z of the rectified left camera. Pictures: BGR or gray uint8. Times: seconds,
+monotonic clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from calibration.rectify import Rectification
+    from calibration.rigfile import RigFile
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+SizeWH = tuple[int, int]
+
+
+class Reason(IntEnum):
+    """Why a pixel has no depth (`MatchResult.reason`, uint8); NONE where it has one."""
+
+    NONE = 0
+    UNKNOWN = 1
+    OCCLUDED = 2
+    OUT_OF_VIEW = 3
+    NO_TEXTURE = 4
+    REPEATED_TEXTURE = 5
+    TOO_NEAR = 6
+    TOO_FAR = 7
+    SATURATED = 8
+    OUTSIDE_ROI = 9
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of one camera.
+
+    image: (H,W,3) uint8 BGR. encoded: the camera's own bytes (one JPEG) or None.
+    t_s: monotonic seconds, stamped right after grab and before decode (files: index / fps).
+    seq: number of the frame since its camera was opened; gaps in it are frames that were lost.
+    """
+
+    image: U8
+    t_s: float
+    seq: int
+    encoded: bytes | None = None
+
+
+@dataclass(frozen=True)
+class StereoFrame:
+    """One pair. `seq` counts pairs from 0; `skew_s` = right − left after the known stamp bias.
+
+    `name`: what to call the pair to a person: the left file's name, or the frame number.
+    `gap`: cause of a gap since the pair before (a camera was lost, say), or None.
+    """
+
+    left: Frame
+    right: Frame
+    seq: int
+    skew_s: float = 0.0
+    name: str = ""
+    gap: str | None = None
+
+    @property
+    def t_s(self) -> float:
+        """Stamp of the pair: the left camera's."""
+        return self.left.t_s
+
+
+@dataclass(frozen=True)
+class RectifiedPair:
+    """A rectified pair: gray for matching at once, colour only when somebody asks.
+
+    left_gray, right_gray: (H,W) uint8. left, right: (H,W,3) uint8 BGR, computed on first use.
+    """
+
+    frame: StereoFrame
+    rectification: Rectification
+    left_gray: U8
+    right_gray: U8
+
+    @property
+    def seq(self) -> int:
+        """Number of the pair."""
+        return self.frame.seq
+
+    @property
+    def t_s(self) -> float:
+        """Stamp of the pair, seconds."""
+        return self.frame.t_s
+
+    @cached_property
+    def left(self) -> U8:
+        """Rectified left picture, (H,W,3) uint8 BGR."""
+        return self.rectification.apply(self.frame.left.image, "left")
+
+    @cached_property
+    def right(self) -> U8:
+        """Rectified right picture, (H,W,3) uint8 BGR."""
+        return self.rectification.apply(self.frame.right.image, "right")
+
+
+@dataclass(frozen=True)
+class MatchResult:
+    """What a matcher or filter answers.
+
+    disparity_px: (H,W) float32, NaN invalid, x_left − x_right in rectified pixels.
+    confidence: (H,W) float32 in 0..1, or None. reason: (H,W) uint8 of `Reason`, or None.
+    sigma_px: (H,W) float32, standard deviation of the disparity, NaN where invalid, or None.
+    """
+
+    disparity_px: F32
+    confidence: F32 | None = None
+    reason: U8 | None = None
+    sigma_px: F32 | None = None
+
+
+@dataclass(frozen=True)
+class StereoResult:
+    """A finished pair. Depth is the z of the rectified left camera, metres (relative if not metric).
+
+    disparity_px, depth_m: (H,W) float32, NaN invalid. stage_s: seconds spent per stage, by name.
+    `explain` computes what is seldom looked at (confidence, hole reasons, depth σ); see `analysis`.
+    """
+
+    frame: StereoFrame
+    pair: RectifiedPair
+    match: MatchResult
+    depth_m: F32
+    stage_s: Mapping[str, float] = field(default_factory=dict)
+    finished_s: float = 0.0
+    explain: Any = None
+
+    @property
+    def disparity_px(self) -> F32:
+        """(H,W) float32 px, NaN invalid."""
+        return self.match.disparity_px
+
+    @cached_property
+    def analysis(self) -> MatchResult:
+        """`match` with confidence, reason and sigma_px filled in; computed on first use."""
+        return self.explain(self) if self.explain is not None else self.match
+
+    @property
+    def confidence(self) -> F32 | None:
+        """(H,W) float32 0..1 or None."""
+        return self.analysis.confidence
+
+    @property
+    def reason(self) -> U8 | None:
+        """(H,W) uint8 of `Reason` or None."""
+        return self.analysis.reason
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What a source says of itself before its first pair.
+
+    live: cameras and URLs (newest wins) against files (every pair). sizes: (width, height) px or None
+    when not yet known. fps: nominal or None. count: number of pairs or None. rig: carried by a take and
+    the demo. left_id/right_id: stable camera ids or file names. truth: the demo scene, which knows the truth.
+    """
+
+    name: str
+    live: bool
+    left_size_wh: SizeWH | None = None
+    right_size_wh: SizeWH | None = None
+    fps: float | None = None
+    count: int | None = None
+    rig: RigFile | None = None
+    rectified: bool = False
+    left_id: str = ""
+    right_id: str = ""
+    notes: tuple[str, ...] = ()
+    capture: Mapping[str, Any] = field(default_factory=dict)
+    truth: Any = None
+
+
+@dataclass(frozen=True)
+class CaptureStats:
+    """Counts since opening. offered = 2 × paired + sum of `dropped` by cause + what waits in the rings.
+
+    fps_*: measured now. state_*: ok, stalled, frozen, slow, wrong size, missing, ended; missing_s: for how long.
+    """
+
+    offered: int = 0
+    paired: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    fps_left: float = 0.0
+    fps_right: float = 0.0
+    state_left: str = "ok"
+    state_right: str = "ok"
+    missing_s: float = 0.0
+    reconnects: int = 0
+    waiting: int = 0
+    row_skew_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something an observer found out. `check` is one of the names in the command-line contract."""
+
+    check: str
+    what: str
+    fix: str = ""
+    severity: float = 0.0
+    ok: bool = False
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a person asked for through a window, a page or a key: a name and a value."""
+
+    name: str
+    value: Any = None
