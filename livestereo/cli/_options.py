@@ -22,80 +22,119 @@ import typer
 from livestereo.cli._errors import report_errors
 from livestereo.cli._output import Output
 
-Option = typer.Option
+_PICTURES_HELP = "Two cameras, files, patterns in quotes, URLs, a take, or `demo`."
 Pictures = Annotated[
     list[str],
-    typer.Argument(metavar="LEFT [RIGHT]", show_default=False, help="Two cameras, files, patterns in quotes, URLs, a take, or `demo`."),
+    typer.Argument(metavar="LEFT [RIGHT]", show_default=False, help=_PICTURES_HELP),
 ]
 OptionalPictures = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[LEFT [RIGHT]]", show_default=False, help="Two cameras, files, patterns in quotes, URLs, a take, or `demo`."),
-]  # fmt: skip
-_SOURCE, _RIG, _MATCH, _RUN, _OUT = "Source", "Rig", "Depth", "Run", "Output"
+    typer.Argument(metavar="[LEFT [RIGHT]]", show_default=False, help=_PICTURES_HELP),
+]
+
+
+def _panel(title: str) -> Callable[..., Any]:
+    def option(text: str, *names: str, metavar: str | None = None) -> Any:
+        return typer.Option(*names, metavar=metavar, help=text, rich_help_panel=title)
+
+    return option
+
+
+_source, _rig, _match, _run, _out = (_panel(t) for t in ("Source", "Rig", "Depth", "Run", "Output"))
 
 
 @dataclasses.dataclass(frozen=True)
 class SourceOptions:
     """How pictures are taken from the source."""
 
-    side_by_side: Annotated[bool, Option("--side-by-side", rich_help_panel=_SOURCE, help="LEFT carries both views, left | right.")] = False
-    top_bottom: Annotated[bool, Option("--top-bottom", rich_help_panel=_SOURCE, help="LEFT carries both views, left above right.")] = False
-    size: Annotated[str | None, Option("--size", metavar="WxH[,WxH]", rich_help_panel=_SOURCE, help="Picture size to ask the cameras for; one for both or one for each.")] = None
-    fps: Annotated[str | None, Option("--fps", metavar="N[,N]", rich_help_panel=_SOURCE, help="Rate to ask the cameras for.")] = None
-    fourcc: Annotated[str | None, Option("--fourcc", metavar="MJPG[,…]", rich_help_panel=_SOURCE, help="Pixel format to ask the cameras for; MJPG if left out.")] = None
-    exposure: Annotated[str | None, Option("--exposure", metavar="auto|locked|MS", rich_help_panel=_SOURCE, help="Automatic, locked as it is now, or so many milliseconds.")] = None
-    swap: Annotated[bool, Option("--swap", rich_help_panel=_SOURCE, help="Exchange left and right.")] = False
-    flip: Annotated[str | None, Option("--flip", metavar="A[,B]", rich_help_panel=_SOURCE, help="none, h, v, 180, 90 or 270; one for both or one for each.")] = None
-    max_skew: Annotated[float | None, Option("--max-skew", metavar="MS", rich_help_panel=_SOURCE, help="Drop pairs whose exposures are further apart.")] = None
-    allow_missing: Annotated[bool, Option("--allow-missing", rich_help_panel=_SOURCE, help="Skip pictures whose partner is missing.")] = False
+    side_by_side: Annotated[bool, _source("LEFT carries both views, left | right.", "--side-by-side")] = False
+    top_bottom: Annotated[bool, _source("LEFT carries both views, left above right.", "--top-bottom")] = False
+    size: Annotated[
+        str | None,
+        _source("Picture size to ask the cameras for; one for both or one for each.", "--size", metavar="WxH[,WxH]"),
+    ] = None
+    fps: Annotated[str | None, _source("Rate to ask the cameras for.", "--fps", metavar="N[,N]")] = None
+    fourcc: Annotated[
+        str | None, _source("Pixel format to ask the cameras for; MJPG if left out.", "--fourcc", metavar="MJPG[,…]")
+    ] = None
+    exposure: Annotated[
+        str | None,
+        _source("Automatic, locked as it is now, or so many milliseconds.", "--exposure", metavar="auto|locked|MS"),
+    ] = None
+    swap: Annotated[
+        bool | None, _source("Exchange left and right; what the rig says if left out.", "--swap/--no-swap")
+    ] = None
+    flip: Annotated[
+        str | None, _source("none, h, v, 180, 90 or 270; one for both or one for each.", "--flip", metavar="A[,B]")
+    ] = None
+    max_skew: Annotated[
+        float | None, _source("Drop pairs whose exposures are further apart.", "--max-skew", metavar="MS")
+    ] = None
+    allow_missing: Annotated[bool, _source("Skip pictures whose partner is missing.", "--allow-missing")] = False
 
 
 @dataclasses.dataclass(frozen=True)
 class RigOptions:
     """Which calibration applies."""
 
-    rig: Annotated[Path | None, Option("--rig", metavar="FILE", rich_help_panel=_RIG, help="Rig file; ./rig.json is used if it is there.")] = None
-    scale_rig: Annotated[bool, Option("--scale-rig", rich_help_panel=_RIG, help="Scale a rig that was made at another picture size.")] = False
-    rectified: Annotated[bool, Option("--rectified", rich_help_panel=_RIG, help="The pictures are rectified already.")] = False
+    rig: Annotated[Path | None, _rig("Rig file; ./rig.json is used if it is there.", "--rig", metavar="FILE")] = None
+    scale_rig: Annotated[bool, _rig("Scale a rig that was made at another picture size.", "--scale-rig")] = False
+    rectified: Annotated[bool, _rig("The pictures are rectified already.", "--rectified")] = False
 
 
 @dataclasses.dataclass(frozen=True)
 class MatchOptions:
     """How depth is computed."""
 
-    preset: Annotated[str | None, Option("--preset", metavar="NAME", rich_help_panel=_MATCH, help="balanced, quality, fast, turbo, or one of your own.")] = None
-    matcher: Annotated[str | None, Option("--matcher", metavar="sgbm|bm|sgm", rich_help_panel=_MATCH, help="The matcher.")] = None
-    mode: Annotated[str | None, Option("--mode", metavar="sgbm|3way|hh|hh4", rich_help_panel=_MATCH, help="Mode of StereoSGBM.")] = None
-    min_depth: Annotated[float | None, Option("--min-depth", metavar="M", rich_help_panel=_MATCH, help="Nearest depth of interest, metres.")] = None
-    max_depth: Annotated[float | None, Option("--max-depth", metavar="M", rich_help_panel=_MATCH, help="Farthest depth of interest, metres.")] = None
-    num_disparities: Annotated[int | None, Option("--num-disparities", metavar="N", rich_help_panel=_MATCH, help="Disparity range, pixels of the full-size picture.")] = None
-    min_disparity: Annotated[int | None, Option("--min-disparity", metavar="N", rich_help_panel=_MATCH, help="Smallest disparity, pixels of the full-size picture.")] = None
-    block_size: Annotated[int | None, Option("--block-size", metavar="N", rich_help_panel=_MATCH, help="Block size of the matcher, odd.")] = None
-    wls: Annotated[bool | None, Option("--wls/--no-wls", rich_help_panel=_MATCH, help="Fill and smooth with the WLS filter.")] = None
-    temporal: Annotated[bool | None, Option("--temporal/--no-temporal", rich_help_panel=_MATCH, help="Smooth over time where nothing moves.")] = None
-    holes: Annotated[bool | None, Option("--fill-holes/--no-fill-holes", rich_help_panel=_MATCH, help="Fill holes by kind.")] = None
-    config: Annotated[Path | None, Option("--config", metavar="FILE", rich_help_panel=_MATCH, help="Settings file (TOML); ./livestereo.toml is used if it is there.")] = None
-    threads: Annotated[int | None, Option("--threads", metavar="N", rich_help_panel=_MATCH, help="Threads of each matcher; chosen from the cores if left out.")] = None
-    workers: Annotated[int | None, Option("--workers", metavar="N", rich_help_panel=_MATCH, help="Pairs matched at the same time; chosen from the cores if left out.")] = None
+    preset: Annotated[
+        str | None, _match("balanced, quality, fast, turbo, or one of your own.", "--preset", metavar="NAME")
+    ] = None
+    matcher: Annotated[str | None, _match("The matcher.", "--matcher", metavar="sgbm|bm|sgm")] = None
+    mode: Annotated[str | None, _match("Mode of StereoSGBM.", "--mode", metavar="sgbm|3way|hh|hh4")] = None
+    min_depth: Annotated[float | None, _match("Nearest depth of interest, metres.", "--min-depth", metavar="M")] = None
+    max_depth: Annotated[float | None, _match("Farthest depth of interest, metres.", "--max-depth", metavar="M")] = None
+    num_disparities: Annotated[
+        int | None, _match("Disparity range, pixels of the full-size picture.", "--num-disparities", metavar="N")
+    ] = None
+    min_disparity: Annotated[
+        int | None, _match("Smallest disparity, pixels of the full-size picture.", "--min-disparity", metavar="N")
+    ] = None
+    block_size: Annotated[int | None, _match("Block size of the matcher, odd.", "--block-size", metavar="N")] = None
+    wls: Annotated[bool | None, _match("Fill and smooth with the WLS filter.", "--wls/--no-wls")] = None
+    temporal: Annotated[bool | None, _match("Smooth over time where nothing moves.", "--temporal/--no-temporal")] = None
+    holes: Annotated[bool | None, _match("Fill holes by kind.", "--fill-holes/--no-fill-holes")] = None
+    config: Annotated[
+        Path | None,
+        _match("Settings file (TOML); ./livestereo.toml is used if it is there.", "--config", metavar="FILE"),
+    ] = None
+    threads: Annotated[
+        int | None, _match("Threads of each matcher; chosen from the cores if left out.", "--threads", metavar="N")
+    ] = None
+    workers: Annotated[
+        int | None,
+        _match("Pairs matched at the same time; chosen from the cores if left out.", "--workers", metavar="N"),
+    ] = None
 
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
     """How long a run goes on and where it shows."""
 
-    frames: Annotated[int | None, Option("--frames", metavar="N", rich_help_panel=_RUN, help="Stop after so many pairs.")] = None
-    duration: Annotated[float | None, Option("--duration", metavar="S", rich_help_panel=_RUN, help="Stop after so many seconds.")] = None
-    headless: Annotated[bool, Option("--headless", rich_help_panel=_RUN, help="No window.")] = False
-    save_dir: Annotated[Path, Option("--save-dir", metavar="DIR", rich_help_panel=_RUN, help="Where the keys s and r save.")] = Path("livestereo-out")
+    frames: Annotated[int | None, _run("Stop after so many pairs.", "--frames", metavar="N")] = None
+    duration: Annotated[float | None, _run("Stop after so many seconds.", "--duration", metavar="S")] = None
+    headless: Annotated[bool, _run("No window.", "--headless")] = False
+    save_dir: Annotated[Path, _run("Where the keys s and r save.", "--save-dir", metavar="DIR")] = Path(
+        "livestereo-out"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class OutputOptions:
     """What is printed."""
 
-    json: Annotated[bool, Option("--json", rich_help_panel=_OUT, help="Print one JSON value on stdout and nothing else there.")] = False
-    quiet: Annotated[bool, Option("--quiet", rich_help_panel=_OUT, help="Only results, warnings and errors.")] = False
-    verbose: Annotated[bool, Option("-v", "--verbose", rich_help_panel=_OUT, help="More of what happens; tracebacks of errors.")] = False
+    json: Annotated[bool, _out("Print one JSON value on stdout and nothing else there.", "--json")] = False
+    quiet: Annotated[bool, _out("Only results, warnings and errors.", "--quiet")] = False
+    verbose: Annotated[bool, _out("More of what happens; tracebacks of errors.", "-v", "--verbose")] = False
 
     def open(self) -> Output:
         """Make the output that these options ask for."""
