@@ -1,0 +1,227 @@
+"""All settings of a run in one frozen value: flag > file > preset > default.
+
+    settings = resolve_settings("fast", {"num_disparities": 128})
+    tuned = settings.changed(uniqueness=8)
+
+Ranges and rules are data (`livestereo.parameters`); a value that breaks one is told by name and never mended.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from livestereo.errors import MissingExtra, SettingsError
+from livestereo.parameters import PARAMETERS
+from livestereo.settings_file import read_settings_file
+
+INSTALL_SGM = "Install it: pip install 'livestereo[fast]'"
+DEFAULT_FILE = Path("livestereo.toml")
+
+
+class Settings(BaseModel):
+    """Every setting of a run; see `PARAMETERS` for ranges and meaning. None: chosen by the program.
+
+    Lengths in px are those of the full-size picture, depths metres. `notes` is what the user should be told about
+    how these settings came about (a fallback, say).
+
+    Raises:
+        SettingsError: from `Settings.make`, `changed` and `resolve_settings`, naming the field and the rule.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: str = "balanced"
+    matcher: Literal["sgbm", "bm", "sgm"] = "sgbm"
+    mode: Literal["sgbm", "3way", "hh", "hh4"] = "3way"
+    scale: float = 1.0
+    keep_up: bool = False
+    min_depth: float | None = None
+    max_depth: float | None = None
+    num_disparities: int | None = None
+    min_disparity: int | None = None
+    block_size: int | None = None
+    p1: int | None = None
+    p2: int | None = None
+    uniqueness: int | None = None
+    left_right: int = 1
+    pre_filter_cap: int | None = None
+    texture_threshold: int = 10
+    sgm_p1: int = 7
+    sgm_p2: int = 30
+    sgm_paths: int = 3
+    sgm_rows: bool = True
+    sgm_smooth: str = "auto"
+    median: int = 0
+    speckle_size: int = 200
+    speckle_range: float = 2.0
+    wls: bool = False
+    wls_lambda: float = 8000.0
+    wls_sigma: float = 1.5
+    temporal: bool = False
+    temporal_strength: float = 0.6
+    temporal_hold: int = 4
+    holes: bool = False
+    holes_size: int = 64
+    colormap: str = "viridis"
+    range_near: float | None = None
+    range_far: float | None = None
+    range_auto: bool = False
+    threads: int | None = None
+    workers: int | None = None
+    max_skew_ms: float | None = None
+    notes: tuple[str, ...] = Field(default=(), exclude=True)
+
+    @field_validator(*PARAMETERS, mode="before")
+    @classmethod
+    def _follow_the_rule(cls, value: Any, info: Any) -> Any:
+        return PARAMETERS[info.field_name].check(value)
+
+    @classmethod
+    def make(cls, values: Mapping[str, Any], *, origin: str = "") -> Settings:
+        """Build from plain values; fields that belong together are checked together.
+
+        `origin` says where the values are from (a file, a preset) and begins the message.
+
+        Raises:
+            SettingsError: unknown names or broken rules, all of them named.
+        """
+        broken = [f"{name} is not a setting" for name in values if name not in PARAMETERS and name != "notes"]
+        for name, value in values.items():
+            if name in PARAMETERS:
+                try:
+                    PARAMETERS[name].check(value)
+                except ValueError as error:
+                    broken.append(f"{name} {error}, got {value!r}")
+        if not broken:
+            made = cls(**values)
+            broken = made._contradictions()
+            if not broken:
+                return made
+        raise SettingsError(
+            f"{origin + ': ' if origin else ''}{'; '.join(broken)}.",
+            "Known settings: " + ", ".join(PARAMETERS) + "." if any("is not a setting" in b for b in broken) else "",
+        )
+
+    def _contradictions(self) -> list[str]:
+        broken = []
+        if self.min_depth is not None and self.max_depth is not None and self.min_depth >= self.max_depth:
+            broken.append(f"min_depth ({self.min_depth:g}) must be below max_depth ({self.max_depth:g})")
+        if self.p1 is not None and self.p2 is not None and self.p1 >= self.p2:
+            broken.append(f"p1 ({self.p1}) must be below p2 ({self.p2})")
+        if self.sgm_p1 > self.sgm_p2:
+            broken.append(f"sgm_p1 ({self.sgm_p1}) must not be above sgm_p2 ({self.sgm_p2})")
+        if self.matcher == "bm" and self.block_size is not None and self.block_size < 5:
+            broken.append(f"block_size must be at least 5 with matcher bm, got {self.block_size}")
+        if self.range_near is not None and self.range_far is not None and self.range_near >= self.range_far:
+            broken.append(f"range_near ({self.range_near:g}) must be below range_far ({self.range_far:g})")
+        return broken
+
+    def changed(self, **values: Any) -> Settings:
+        """Give a copy with some values changed.
+
+        Raises:
+            SettingsError: a name or a value is not valid.
+        """
+        return Settings.make({**self.model_dump(), "notes": self.notes, **values})
+
+    def value_of(self, name: str) -> Any:
+        """Give one value by its parameter's name."""
+        return getattr(self, name)
+
+
+# What each preset changes of the defaults.
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "balanced": MappingProxyType({"keep_up": True}),
+        "quality": MappingProxyType({"mode": "hh", "median": 5}),
+        "fast": MappingProxyType({"matcher": "sgm", "median": 5, "speckle_size": 100, "speckle_range": 1.0}),
+        "turbo": MappingProxyType(
+            {"matcher": "sgm", "scale": 0.5, "median": 5, "speckle_size": 100, "speckle_range": 1.0}
+        ),
+    }
+)
+# Without `sgm`, the presets that are made of it.
+FALLBACK: Mapping[str, Any] = MappingProxyType({"scale": 0.5})
+
+
+def sgm_installed() -> bool:
+    """Tell whether the library that compiles `sgm` is there, without importing it."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def preset_names(config_file: Path | None = None) -> tuple[str, ...]:
+    """Give the names of all presets, our own and those of the settings file."""
+    own = read_settings_file(_file(config_file)).presets
+    return tuple(dict.fromkeys((*PRESETS, *own)))
+
+
+def resolve_settings(
+    preset: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    config_file: Path | None = None,
+    *,
+    sgm: bool | None = None,
+) -> Settings:
+    """Put settings together: `overrides` (None values are not given) > file > preset > default.
+
+    The file is `config_file`, or `./livestereo.toml` where it is there. It may hold settings at its top level and
+    presets of its own: `[presets.mine]` with `base = "quality"` and what differs. `sgm` says whether that matcher
+    can be used; looked up if not given.
+
+    Raises:
+        SettingsError: an unknown preset, file, name, or a value that breaks its rule.
+        MissingExtra: `sgm` was asked for by name and is not installed.
+    """
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    file = read_settings_file(_file(config_file))
+    name = preset or given.get("preset") or file.settings.get("preset") or "balanced"
+    if not isinstance(name, str):
+        raise SettingsError(f"preset must be a name, got {name!r}.")
+    chosen = _preset_values(name, file.presets, str(file.path or ""))
+    notes: tuple[str, ...] = ()
+    asked = {**file.settings, **given}
+    usable = sgm_installed() if sgm is None else sgm
+    if not usable and asked.get("matcher") == "sgm":
+        raise no_sgm()
+    if not usable and chosen.get("matcher") == "sgm" and "matcher" not in asked:
+        from_sgm = {"matcher", "median", "speckle_size", "speckle_range", "scale"}
+        chosen = {**{k: v for k, v in chosen.items() if k not in from_sgm and not k.startswith("sgm_")}, **FALLBACK}
+        notes = (f"The preset {name} uses StereoSGBM 3WAY at half size, for `sgm` is not installed. {INSTALL_SGM}.",)
+    if "scale" in asked and "keep_up" not in asked:
+        chosen["keep_up"] = False  # who names the scale means it
+    if file.settings:  # told apart, so that a wrong value is blamed on the file
+        Settings.make(file.settings, origin=str(file.path))
+    return Settings.make({**chosen, **asked, "preset": name, "notes": notes})
+
+
+def no_sgm() -> MissingExtra:
+    """Give the error for `sgm` asked for by name where it is not installed."""
+    return MissingExtra("The matcher sgm is not installed.", f"{INSTALL_SGM}.")
+
+
+def _file(config_file: Path | None) -> Path | None:
+    if config_file is not None:
+        return config_file
+    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+
+
+def _preset_values(
+    name: str, own: Mapping[str, Mapping[str, Any]], path: str, seen: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    if name in seen:
+        raise SettingsError(f"{path}: the presets {' -> '.join((*seen, name))} build on one another in a circle.")
+    if name in own:
+        values = dict(own[name])
+        base = values.pop("base", "balanced")
+        start = _preset_values(base, own, path, (*seen, name)) if base != name else dict(PRESETS.get(name, {}))
+        Settings.make(values, origin=f"{path}, preset {name}")
+        return {**start, **values}
+    if name in PRESETS:
+        return dict(PRESETS[name])
+    raise SettingsError(f"There is no preset {name!r}.", f"Known: {', '.join(dict.fromkeys((*PRESETS, *own)))}.")

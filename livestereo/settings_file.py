@@ -1,0 +1,107 @@
+"""The settings file, `livestereo.toml`: settings at the top, presets of one's own in tables.
+
+    num_disparities = 128
+
+    [presets.desk]
+    base = "quality"
+    min_depth = 0.3
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from livestereo.errors import SettingsError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class SettingsFile:
+    """What a settings file says: `settings` at its top, `presets` by name; not yet checked."""
+
+    path: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def read_settings_file(path: Path | None) -> SettingsFile:
+    """Read a settings file; None gives an empty one.
+
+    Raises:
+        SettingsError: it is not there, cannot be read, or is not TOML of this form.
+    """
+    if path is None:
+        return SettingsFile()
+    try:
+        whole = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"There is no settings file {path}.", "Check the path after --config.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {path} cannot be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"The settings file {path} is not valid TOML: {error}.") from error
+    presets = whole.pop("presets", {})
+    if not isinstance(presets, dict) or not all(isinstance(table, dict) for table in presets.values()):
+        raise SettingsError(f"{path}: presets must be tables.", 'Write [presets.NAME] and below it `mode = "hh"`, say.')
+    return SettingsFile(path, whole, presets)
+
+
+def save_preset(path: Path, name: str, values: Mapping[str, Any]) -> None:
+    """Write `values` as `[presets.name]` into the file, beside what stands there; one of that name is replaced.
+
+    Raises:
+        SettingsError: the name cannot stand in the file, or the file is not ours to write.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise SettingsError(f"{name!r} cannot name a preset.", "Use letters, digits, - and _.")
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if text:
+        read_settings_file(path)  # never add to what cannot be read again
+    kept: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        if header:
+            inside = header.group(1).replace('"', "").replace(" ", "") == f"presets.{name}"
+        if not inside:
+            kept.append(line)
+    body = [f"[presets.{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items() if value is not None)]
+    start = "\n".join(kept).rstrip()
+    _write_whole(path, (start + "\n\n" if start else "") + "\n".join(body) + "\n")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)  # TOML's basic strings share JSON's escapes
+    return repr(value)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    # Temporary file, sync, rename: a crash leaves the old file or the new one, never half of one.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
