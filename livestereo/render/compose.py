@@ -1,0 +1,182 @@
+"""A whole canvas from its parts: pictures, labels, legend, status bar, pointer, messages, cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from livestereo.render import overlay, paint, theme
+from livestereo.render.colorize import DepthRange
+from livestereo.render.layout import Layout, Pane, Rect
+from livestereo.render.overlay import Figures, Tone
+from livestereo.render.views import Look
+from livestereo.types import U8
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that fades: opacity 0..1."""
+
+    text: str
+    opacity: float = 1.0
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Where the person points, in displayed picture pixels, and what is known there."""
+
+    u: float
+    v: float
+    lines: tuple[str, ...] = ()
+    pane: str = ""
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """A measured line (or point, when both ends are the same), in displayed picture pixels."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    lines: tuple[str, ...] = ()
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that is on the canvas at one moment.
+
+    pictures: one (h,w,3) uint8 BGR for each pane of `layout`, of any size. look: None leaves the legend out.
+    cards: functions that draw over everything else (help, tuning), given the canvas.
+    """
+
+    layout: Layout
+    pictures: tuple[U8, ...]
+    labels: tuple[str, ...] = ()
+    figures: Figures = field(default_factory=Figures)
+    look: Look | None = None
+    metric: bool = True
+    automatic_range: bool = False
+    entries: tuple[tuple[tuple[int, int, int], str], ...] = ()
+    pointer: Pointer | None = None
+    rulers: tuple[Ruler, ...] = ()
+    messages: tuple[Message, ...] = ()
+    banner: str = ""
+    paused: bool = False
+    cards: tuple[Callable[[U8], None], ...] = ()
+
+
+class Composer:
+    """Draws scenes, and remembers what changes seldom: the frame around the pictures, the bar, the legend."""
+
+    def __init__(self) -> None:
+        self._frame: U8 | None = None
+        self._frame_of: object = None
+
+    def compose(self, scene: Scene) -> U8:
+        """Draw one canvas, (H,W,3) uint8 BGR; a new array each time."""
+        canvas = self._surroundings(scene).copy()
+        for pane, picture in zip(scene.layout.panes, scene.pictures):
+            place(canvas, picture, pane.rect)
+        for pane, label in zip(scene.layout.panes, scene.labels):
+            overlay.pane_label(canvas, pane.rect, label)
+        if scene.entries and scene.layout.panes:
+            overlay.draw_entries(canvas, scene.layout.panes[-1].rect, scene.entries)
+        stage = _stage(scene.layout)
+        for ruler in scene.rulers:
+            self._ruler(canvas, scene.layout.panes, ruler, stage)
+        if scene.pointer:
+            self._pointer(canvas, scene.layout.panes, scene.pointer, stage)
+        if scene.banner:
+            overlay.draw_banner(canvas, scene.banner, stage)
+        if scene.paused:
+            _paused(canvas, stage)
+        for row, message in enumerate(reversed(scene.messages[-3:])):
+            overlay.draw_message(canvas, message.text, stage, message.opacity, tone=message.tone, row=row)
+        for draw in scene.cards:
+            draw(canvas)
+        return canvas
+
+    def _surroundings(self, scene: Scene) -> U8:
+        """Background, legend and bar; drawn again only when they changed."""
+        key = (scene.layout, scene.figures, scene.look, scene.metric, scene.automatic_range)
+        if self._frame is None or self._frame_of != key:
+            w, h = scene.layout.canvas_wh
+            if self._frame is None or self._frame.shape[:2] != (h, w):
+                self._frame = np.empty((h, w, 3), np.uint8)
+            self._frame[:] = theme.BACKGROUND
+            if scene.look is not None and scene.layout.legend is not None:
+                overlay.draw_legend(
+                    self._frame, scene.layout.legend, scene.look.depth_range, scene.look.colormap,
+                    scale=scene.look.scale, metric=scene.metric, automatic=scene.automatic_range,
+                )  # fmt: skip
+            if scene.layout.bar is not None:
+                overlay.draw_status(self._frame, scene.layout.bar, scene.figures)
+            self._frame_of = key
+        return self._frame
+
+    def _pointer(self, canvas: U8, panes: tuple[Pane, ...], pointer: Pointer, stage: Rect) -> None:
+        size = max(6, theme.metrics_for((canvas.shape[1], canvas.shape[0])).body // 2 + 3)
+        for pane in panes:
+            x, y = pane.to_canvas(pointer.u, pointer.v)
+            paint.crosshair(canvas, x, y, size)
+            if pane.view == pointer.pane and pointer.lines:
+                overlay.draw_readout(canvas, pointer.lines, x, y, stage, tone=pointer.tone)
+
+    def _ruler(self, canvas: U8, panes: tuple[Pane, ...], ruler: Ruler, stage: Rect) -> None:
+        for i, pane in enumerate(panes):
+            start, end = pane.to_canvas(*ruler.start), pane.to_canvas(*ruler.end)
+            if ruler.start == ruler.end:
+                paint.dot(canvas, *start, 6, theme.SHADE)
+                paint.dot(canvas, *start, 4, theme.ACCENT)
+            else:
+                paint.ruler_line(canvas, start, end)
+            if i == 0 and ruler.lines:
+                middle = ((start[0] + end[0]) // 2, (start[1] + end[1]) // 2)
+                overlay.draw_readout(canvas, ruler.lines, *middle, stage, tone=ruler.tone)
+
+
+def place(canvas: U8, picture: U8, rect: Rect) -> None:
+    """Scale a picture into a rectangle of the canvas."""
+    target = canvas[rect.y : rect.bottom, rect.x : rect.right]
+    if picture.shape[:2] == target.shape[:2]:
+        target[:] = picture
+        return
+    smaller = picture.shape[1] > 1.5 * rect.w
+    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    target[:] = cv2.resize(picture, (rect.w, rect.h), interpolation=how)
+
+
+def _stage(layout: Layout) -> Rect:
+    """The part of the canvas above the bar."""
+    w, h = layout.canvas_wh
+    return Rect(0, 0, w, layout.bar.y if layout.bar else h)
+
+
+def _paused(canvas: U8, stage: Rect) -> None:
+    m = theme.metrics_for((canvas.shape[1], canvas.shape[0]))
+    size = m.large * 3
+    box = Rect(stage.x + (stage.w - size) // 2, stage.y + (stage.h - size) // 2, size, size)
+    paint.panel(canvas, box, theme.SHADE, 0.6, size // 2)
+    w, h = size // 9, size // 3
+    for x in (box.x + size // 2 - w - w // 2, box.x + size // 2 + w // 2):
+        paint.panel(canvas, Rect(x, box.y + size // 2 - h // 2, w, h), theme.TEXT, 0.95, 2)
+
+
+def default_range(focal_px: float, baseline_m: float, num_disparities: int = 128) -> DepthRange:
+    """Choose a fixed colour range for a rig: from its nearest depth to where half a pixel is a tenth of the depth.
+
+    Z = f·B/d, and δZ = Z²·δd/(f·B), so δZ/Z = 0.1 at δd = 0.5 px gives Z = 0.2·f·B.
+    """
+    reach = focal_px * baseline_m
+    return DepthRange(_round_nice(reach / num_disparities), _round_nice(0.2 * reach))
+
+
+def _round_nice(value: float) -> float:
+    exponent = np.floor(np.log10(value))
+    steps = np.array([1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]) * 10.0**exponent
+    return float(round(steps[int(np.argmin(np.abs(np.log(steps / value))))], 9))
