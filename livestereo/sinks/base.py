@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from livestereo.types import Action, SourceInfo, StereoFrame, StereoResult
+from livestereo.types import Action, CaptureStats, Finding, SourceInfo, StereoFrame, StereoResult
 
 
 class Sink(Protocol):
@@ -35,8 +37,36 @@ class ResultSink(Sink, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class RunState:
+    """How the run goes, for people to see; the engine gives a new one to every view a few times a second.
+
+    dropped: all discards by cause (`camera`, `pairing`, `busy`, `disk`). settings: those in force now.
+    messages: what happened since the last state, each to be shown once.
+    """
+
+    settings: Any = None
+    stats: CaptureStats = field(default_factory=CaptureStats)
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    pairs: int = 0
+    depth_fps: float | None = None
+    findings: tuple[Finding, ...] = ()
+    paused: bool = False
+    recording_s: float | None = None
+    messages: tuple[str, ...] = ()
+
+
 class View(ResultSink, Protocol):
-    """A result sink that a person can act through; `poll` runs on the main thread only."""
+    """A result sink that a person can act through; `poll` and `tell` run on the main thread only.
+
+    `accept` may come from another thread: it keeps the newest result and does nothing that takes long.
+    Actions that a view may give: `quit`, `pause`, `step` (+1 or −1), `settings` (a new Settings), `save` (the result),
+    `record`, `swap`, `lock_exposure`, and `seek` (a pair's number).
+    """
+
+    def tell(self, state: RunState) -> None:
+        """Take how the run goes."""
+        ...
 
     def poll(self) -> Action | None:
         """Give the next action of the person, or None."""
