@@ -138,8 +138,8 @@ _ALL = (
         minimum=0, maximum=60, optional=True, unit="%",
     ),
     Parameter(
-        "left_right", "Left-right check", "int", "Largest difference between left and right; -1 is no check.",
-        "matching", minimum=-1, maximum=64, unit="px",
+        "left_right", "Left-right check", "int", "Largest difference between left and right; 0 is no check.",
+        "matching", minimum=0, maximum=64, unit="px",
     ),
     Parameter(
         "pre_filter_cap", "Pre-filter cap", "int", "Limit of the pre-filtered pixel.", "matching",

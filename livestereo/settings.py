@@ -57,9 +57,9 @@ class Settings(BaseModel):
     sgm_paths: int = 3
     sgm_rows: bool = True
     sgm_smooth: str = "auto"
-    median: int = 0
-    speckle_size: int = 200
-    speckle_range: float = 2.0
+    median: int = 5
+    speckle_size: int = 100
+    speckle_range: float = 1.0
     wls: bool = False
     wls_lambda: float = 8000.0
     wls_sigma: float = 1.5
@@ -139,11 +139,9 @@ class Settings(BaseModel):
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "balanced": MappingProxyType({"keep_up": True}),
-        "quality": MappingProxyType({"mode": "hh", "median": 5}),
-        "fast": MappingProxyType({"matcher": "sgm", "median": 5, "speckle_size": 100, "speckle_range": 1.0}),
-        "turbo": MappingProxyType(
-            {"matcher": "sgm", "scale": 0.5, "median": 5, "speckle_size": 100, "speckle_range": 1.0}
-        ),
+        "quality": MappingProxyType({"mode": "hh"}),
+        "fast": MappingProxyType({"matcher": "sgm"}),
+        "turbo": MappingProxyType({"matcher": "sgm", "scale": 0.5}),
     }
 )
 # Without `sgm`, the presets that are made of it.
@@ -190,8 +188,7 @@ def resolve_settings(
     if not usable and asked.get("matcher") == "sgm":
         raise no_sgm()
     if not usable and chosen.get("matcher") == "sgm" and "matcher" not in asked:
-        from_sgm = {"matcher", "median", "speckle_size", "speckle_range", "scale"}
-        chosen = {**{k: v for k, v in chosen.items() if k not in from_sgm and not k.startswith("sgm_")}, **FALLBACK}
+        chosen = {**{k: v for k, v in chosen.items() if k != "matcher" and not k.startswith("sgm_")}, **FALLBACK}
         notes = (f"The preset {name} uses StereoSGBM 3WAY at half size, for `sgm` is not installed. {INSTALL_SGM}.",)
     if "scale" in asked and "keep_up" not in asked:
         chosen["keep_up"] = False  # who names the scale means it

@@ -1,0 +1,39 @@
+"""Puts a pipeline together from settings and a rectification."""
+
+from __future__ import annotations
+
+from calibration.rectify import Rectification
+from livestereo.cli._options import MatchOptions
+from livestereo.filters import make_filters
+from livestereo.matchers import MATCHERS
+from livestereo.pipeline import Pipeline
+from livestereo.ranges import find_range
+from livestereo.settings import Settings, resolve_settings
+
+
+def settings_from(options: MatchOptions) -> Settings:
+    """Give the settings that the options of the command line ask for.
+
+    Raises:
+        SettingsError: an unknown preset or a value that breaks its rule.
+        MissingExtra: `sgm` was asked for and is not installed.
+    """
+    overrides = {
+        "matcher": options.matcher, "mode": options.mode, "min_depth": options.min_depth,
+        "max_depth": options.max_depth, "num_disparities": options.num_disparities,
+        "min_disparity": options.min_disparity, "block_size": options.block_size, "wls": options.wls,
+        "temporal": options.temporal, "holes": options.holes, "threads": options.threads, "workers": options.workers,
+    }  # fmt: skip
+    return resolve_settings(options.preset, overrides, options.config)
+
+
+def build_pipeline(settings: Settings, rectification: Rectification) -> Pipeline:
+    """Build the pipeline: matcher, filters, rectification.
+
+    Raises:
+        SettingsError: the settings do not fit the picture or one another.
+        MissingExtra: the matcher needs a library that is not installed.
+    """
+    found = find_range(settings, rectification).at_scale(settings.scale)
+    matcher = MATCHERS[settings.matcher](settings, found.minimum, found.count)
+    return Pipeline(matcher, make_filters(settings), rectification, scale=settings.scale)

@@ -1,0 +1,63 @@
+"""Fixed-point disparity: int16, 16 steps per pixel, one value for "invalid". The one place that knows it.
+
+OpenCV's matchers and filters speak int16; everything else speaks float32 px with NaN. Their invalid value is
+(min_disparity − 1) × 16, which is positive where min_disparity > 1: a test for `> 0` is not a mask.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from livestereo.types import F32, U8
+
+STEPS = 16
+INVALID = -32768  # ours; below every disparity that can occur
+
+_NAN: dict[tuple[int, int], F32] = {}
+
+
+def _nan_image(shape: tuple[int, int]) -> F32:
+    # One is kept per size; a picture of NaN to copy from is four times faster than boolean indexing.
+    image = _NAN.get(shape)
+    if image is None:
+        if len(_NAN) > 8:
+            _NAN.clear()
+        image = np.full(shape, np.nan, np.float32)
+        image.setflags(write=False)
+        _NAN[shape] = image
+    return image
+
+
+def from_fixed(raw: NDArray[np.int16], invalid: int = INVALID) -> F32:
+    """Turn (H,W) int16 in 1/16 px into float32 px; `invalid` becomes NaN."""
+    disparity = np.multiply(raw, np.float32(1 / STEPS), dtype=np.float32)
+    where_invalid(disparity, equal_to(raw, invalid))
+    return disparity
+
+
+def to_fixed(disparity_px: F32) -> NDArray[np.int16]:
+    """Turn float32 px into int16 in 1/16 px, rounded to the nearest step; NaN becomes `INVALID`."""
+    scaled: F32 = np.rint(disparity_px * np.float32(STEPS))
+    np.fmax(scaled, np.float32(INVALID), out=scaled)  # fmax prefers the number: NaN becomes INVALID
+    whole: NDArray[np.int16] = scaled.astype(np.int16)
+    return whole
+
+
+def rounded(disparity_px: F32) -> F32:
+    """Round to 1/16 px, NaN stays: what is recorded is then what is shown."""
+    scaled = disparity_px * np.float32(STEPS)
+    np.rint(scaled, out=scaled)
+    scaled *= np.float32(1 / STEPS)
+    return scaled
+
+
+def equal_to(raw: NDArray[np.int16], value: int) -> U8:
+    """Mask (H,W) uint8: 255 where `raw` is `value`, else 0."""
+    return np.asarray(cv2.inRange(raw, (value,), (value,)), np.uint8)
+
+
+def where_invalid(disparity_px: F32, mask: U8) -> None:
+    """Set `disparity_px` to NaN, in place, where `mask` (H,W) uint8 is not 0."""
+    cv2.copyTo(_nan_image(disparity_px.shape), mask, disparity_px)

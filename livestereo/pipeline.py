@@ -1,0 +1,185 @@
+"""From a pair to depth: rectify, match, filter, depth. No input or output, no threads.
+
+    pipeline = Pipeline(matcher, filters, rectification)
+    result = pipeline.process(frame)
+
+`process` is `match`, which depends on the pair alone and may run in several threads (each with a pipeline of its
+own), and then `finish`, which runs filters that remember, once and in order.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+import cv2
+import numpy as np
+
+from calibration.rectify import Rectification, Side
+from livestereo.depth import depth_from_disparity
+from livestereo.errors import RigError
+from livestereo.filters.base import Filter
+from livestereo.fixed import rounded, where_invalid
+from livestereo.matchers.base import Matcher
+from livestereo.timing import StageTimer, monotonic
+from livestereo.types import F32, U8, Frame, MatchResult, RectifiedPair, StereoFrame, StereoResult
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A pair that was matched and is not finished: stateful filters and depth are to come."""
+
+    pair: RectifiedPair
+    match: MatchResult
+    timer: StageTimer = field(repr=False)
+
+
+class Pipeline:
+    """Turns pairs of one source into depth.
+
+    scale: 1, or 0.5 to match at half size; disparity then has half the steps and full-size pixels.
+    explain: computes confidence, hole reasons and σ of a result when somebody looks.
+    """
+
+    def __init__(
+        self,
+        matcher: Matcher,
+        filters: Sequence[Filter],
+        rectification: Rectification,
+        *,
+        scale: float = 1.0,
+        explain: Callable[[StereoResult], MatchResult] | None = None,
+    ) -> None:
+        self.matcher = matcher
+        self.rectification = rectification
+        self.scale = scale
+        self._explain = explain
+        first_stateful = next((i for i, one in enumerate(filters) if one.stateful), len(filters))
+        self._own_filters = tuple(filters[:first_stateful])
+        self._ordered_filters = tuple(filters[first_stateful:])
+        self._outside_roi = _outside(rectification)
+
+    @property
+    def stateful(self) -> bool:
+        """Whether `finish` must see the pairs in order, one at a time."""
+        return bool(self._ordered_filters)
+
+    def process(self, frame: StereoFrame) -> StereoResult:
+        """Compute depth of one pair; pairs must come in order where the pipeline is stateful.
+
+        Raises:
+            RigError: the pictures have another size than the rectification expects.
+        """
+        return self.finish(self.match(frame))
+
+    def match(self, frame: StereoFrame) -> Matched:
+        """Do all that depends on this pair alone.
+
+        Raises:
+            RigError: the pictures have another size than the rectification expects.
+        """
+        timer = StageTimer()
+        with timer.stage("rectify"):
+            left, right = self._gray(frame.left, "left"), self._gray(frame.right, "right")
+            if left.shape != right.shape:
+                raise RigError(
+                    f"Left is {left.shape[1]}x{left.shape[0]} and right is {right.shape[1]}x{right.shape[0]}.",
+                    "Two pictures of different sizes need a rig file of these two cameras: --rig.",
+                )
+            pair = RectifiedPair(frame, self.rectification, left, right)
+            if self.scale != 1:
+                left, right = _half(left), _half(right)
+        with timer.stage("match"):
+            match = self.matcher.compute(left, right)
+        with timer.stage("filter"):
+            for one in self._own_filters:
+                match = one.apply(match, left)
+            if self.scale != 1:
+                match = _doubled(match, pair.left_gray.shape)
+        return Matched(pair, match, timer)
+
+    def finish(self, matched: Matched) -> StereoResult:
+        """Run the filters that remember, round, and compute depth."""
+        pair, match, timer = matched.pair, matched.match, matched.timer
+        with timer.stage("filter"):
+            for one in self._ordered_filters:
+                match = one.apply(match, pair.left_gray)
+            disparity = rounded(match.disparity_px)
+            if self._outside_roi is not None:
+                where_invalid(disparity, self._outside_roi)
+            match = dataclasses.replace(match, disparity_px=disparity)
+        with timer.stage("depth"):
+            at = self.rectification
+            depth = depth_from_disparity(disparity, at.focal_px, at.baseline_m, at.doffs_px)
+        return StereoResult(
+            frame=pair.frame,
+            pair=pair,
+            match=match,
+            depth_m=depth,
+            stage_s=timer.seconds,
+            finished_s=monotonic(),
+            explain=self._explain,
+        )
+
+    def reset(self) -> None:
+        """Forget the past: after a seek or a gap."""
+        for one in self._ordered_filters:
+            one.reset()
+
+    def close(self) -> None:
+        """Release what the matcher holds, if it holds anything."""
+        release = getattr(self.matcher, "close", None)
+        if release is not None:
+            release()
+
+    def _gray(self, frame: Frame, side: Side) -> U8:
+        image = frame.image
+        expected = self.rectification.source_size_wh.get(side)
+        if expected is not None and (image.shape[1], image.shape[0]) != tuple(expected):
+            raise RigError(
+                f"The {side} picture is {image.shape[1]}x{image.shape[0]}; {expected[0]}x{expected[1]} was expected.",
+                "A camera changed its size while it ran, or the rig belongs to another mode of it.",
+            )
+        gray = image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        return self.rectification.apply(gray, side)
+
+
+def _half(gray: U8) -> U8:
+    even = gray[: gray.shape[0] // 2 * 2, : gray.shape[1] // 2 * 2]  # an odd last line would bend the scale
+    return np.asarray(cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _doubled(match: MatchResult, shape: tuple[int, ...]) -> MatchResult:
+    """Bring a half-size result to full size: nearest pixel, so that edges stay edges, and disparity doubled."""
+    two = np.float32(2)
+    return MatchResult(
+        disparity_px=_grown(match.disparity_px * two, shape),
+        confidence=None if match.confidence is None else _grown(match.confidence, shape),
+        reason=None if match.reason is None else _grown(match.reason, shape),
+        sigma_px=None if match.sigma_px is None else _grown(match.sigma_px * two, shape),
+    )
+
+
+_Pixels = TypeVar("_Pixels", F32, U8)
+
+
+def _grown(array: _Pixels, shape: tuple[int, ...]) -> _Pixels:
+    height, width = array.shape
+    grown = cv2.resize(array, (2 * width, 2 * height), interpolation=cv2.INTER_NEAREST)
+    more_rows, more_columns = shape[0] - 2 * height, shape[1] - 2 * width
+    if more_rows or more_columns:
+        grown = cv2.copyMakeBorder(grown, 0, more_rows, 0, more_columns, cv2.BORDER_REPLICATE)
+    return cast("_Pixels", grown)
+
+
+def _outside(rectification: Rectification) -> U8 | None:
+    """Mask (H,W) uint8, 255 outside the region that both cameras see; None where that is everything or unknown."""
+    x, y, w, h = rectification.roi
+    width, height = rectification.size_wh
+    if w <= 0 or h <= 0 or (x <= 0 and y <= 0 and x + w >= width and y + h >= height):
+        return None
+    mask = np.full((height, width), 255, np.uint8)
+    mask[max(y, 0) : y + h, max(x, 0) : x + w] = 0
+    return mask
