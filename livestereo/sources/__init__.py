@@ -41,7 +41,8 @@ def open_source(pictures: Sequence[str], request: SourceRequest | None = None) -
     if any(live):
         camera, file = (words[0], words[1]) if live[0] else (words[1], words[0])
         raise SettingsError(
-            f"{camera.text} is a camera and {file.text} is not.", "Give two cameras, or two files, or two sets of pictures."
+            f"{camera.text} is a camera and {file.text} is not.",
+            "Give two cameras, or two files, or two sets of pictures.",
         )
     from livestereo.sources.files import open_files
 

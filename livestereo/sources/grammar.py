@@ -43,6 +43,8 @@ def resolve(text: str) -> Word:
     Raises:
         SourceError: a folder that is no take, or nothing of that name.
     """
+    if not text.strip():
+        raise SourceError("The name of a source is empty.", "Name a camera, a file, a pattern, a URL, or `demo`.")
     if text == "demo" or text.startswith("demo:"):
         return Word("demo", text)
     if text.startswith("usb:"):
@@ -72,8 +74,6 @@ def _missing(text: str, path: Path) -> Word:
         return Word("pattern", text)
     if re.fullmatch(r"/dev/video\d+|/dev/v4l/.+", text):
         raise SourceError(f"There is no camera at {text}.", "Run `livestereo devices` to see the cameras.")
-    if text.strip() == "":
-        raise SourceError("The name of a source is empty.", "Name a camera, a file, a pattern, a URL, or `demo`.")
     raise SourceError(f"There is no {text}.", _near_hint(path))
 
 
@@ -137,7 +137,8 @@ def resolve_all(pictures: Sequence[str], *, splits: bool) -> tuple[Word, ...]:
         return words
     if splits and len(words) == 2:
         raise SettingsError(
-            "Two sources were given, but one picture is said to carry both views.", f"Leave one out, or leave {flag} out."
+            "Two sources were given, but one picture is said to carry both views.",
+            f"Leave one out, or leave {flag} out.",
         )
     if not splits and len(words) == 1:
         thing = {"camera": "camera", "url": "network camera", "file": "file", "pattern": "set of pictures"}

@@ -1,0 +1,46 @@
+"""From what a camera or file gives to left and right: split, then flip each, then swap."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from livestereo.sources.request import Flip, SourceRequest
+from livestereo.types import U8, SizeWH
+
+T = TypeVar("T")
+_ROTATE = {"90": cv2.ROTATE_90_CLOCKWISE, "180": cv2.ROTATE_180, "270": cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+def turn(image: U8, flip: Flip) -> U8:
+    """Mirror (h: left-right, v: up-down) or turn clockwise by 90, 180 or 270 degrees; `none` gives the same array."""
+    if flip == "none":
+        return image
+    if flip in _ROTATE:
+        return cv2.rotate(image, _ROTATE[flip])  # type: ignore[return-value]
+    return cv2.flip(image, 1 if flip == "h" else 0)  # type: ignore[return-value]
+
+
+def turned_size(size_wh: SizeWH, flip: Flip) -> SizeWH:
+    """Size of a picture after `turn`."""
+    return (size_wh[1], size_wh[0]) if flip in ("90", "270") else size_wh
+
+
+def halves(image: U8, request: SourceRequest) -> tuple[U8, U8]:
+    """Cut one picture that carries both views: (left, right) or (upper, lower); an odd middle line is left out."""
+    h, w = image.shape[:2]
+    if request.side_by_side:
+        return np.ascontiguousarray(image[:, : w // 2]), np.ascontiguousarray(image[:, w - w // 2 :])
+    return np.ascontiguousarray(image[: h // 2]), np.ascontiguousarray(image[h - h // 2 :])
+
+
+def half_size(size_wh: SizeWH, request: SourceRequest) -> SizeWH:
+    """Size of each half."""
+    return (size_wh[0] // 2, size_wh[1]) if request.side_by_side else (size_wh[0], size_wh[1] // 2)
+
+
+def in_order(first: T, second: T, request: SourceRequest) -> tuple[T, T]:
+    """(left, right) from what was named first and second."""
+    return (second, first) if request.swap else (first, second)
