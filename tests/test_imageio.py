@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from livestereo import imageio
+from livestereo.errors import LiveStereoError
+from livestereo.imageio import OutputError
+
+
+def ramp(height: int = 5, width: int = 7) -> np.ndarray:
+    values = np.arange(height * width, dtype=np.float32).reshape(height, width) / 8
+    values[1, 2] = np.nan
+    return values
+
+
+def test_pfm_goes_round_and_marks_invalid_as_infinite(tmp_path: Path) -> None:
+    path = imageio.write_float_map(tmp_path / "d.pfm", ramp())
+    np.testing.assert_array_equal(imageio.read_pfm(path), ramp())
+    head, size, scale, data = path.read_bytes().split(b"\n", 3)
+    assert (head, size, scale) == (b"Pf", b"7 5", b"-1.0")
+    rows = np.frombuffer(data, "<f4").reshape(5, 7)
+    assert rows[0, 0] == ramp()[4, 0], "PFM counts rows from the bottom"
+    assert np.isposinf(rows[3, 2])
+
+
+def test_float_tiff_keeps_values_and_nan(tmp_path: Path) -> None:
+    path = imageio.write_float_map(tmp_path / "d.tiff", ramp())
+    np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), ramp())
+
+
+def test_a_cut_pfm_is_told(tmp_path: Path) -> None:
+    path = imageio.write_float_map(tmp_path / "d.pfm", ramp())
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(LiveStereoError, match="not a whole"):
+        imageio.read_pfm(path)
+
+
+def test_millimetres_round_and_mark_what_does_not_fit() -> None:
+    depth = np.float32([[1.2344, 1.2346, np.nan, 65.535, 65.6, -1.0, np.inf]])
+    assert imageio.millimetres(depth).tolist() == [[1234, 1235, 0, 65535, 0, 0, 0]]
+
+
+def test_sixteen_bit_png_goes_round(tmp_path: Path) -> None:
+    values = np.uint16([[0, 1, 65535]])
+    path = imageio.write_picture(tmp_path / "mm.png", values)
+    np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), values)
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "why"),
+    [
+        ("x.jpg", np.zeros((2, 2), np.uint16), "cannot hold 16-bit"),
+        ("x.jpg", np.zeros((2, 2, 4), np.uint8), "cannot hold transparency"),
+        ("x.xyz", np.zeros((2, 2), np.uint8), "cannot hold a picture"),
+        ("x", np.zeros((2, 2), np.uint8), "no ending"),
+    ],
+)
+def test_a_format_that_cannot_hold_it_is_refused(tmp_path: Path, name: str, image: np.ndarray, why: str) -> None:
+    with pytest.raises(OutputError, match=why):
+        imageio.write_picture(tmp_path / name, image)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "out.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError), imageio.replacing(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["out.bin"]
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="not a folder"):
+        imageio.write_bytes(tmp_path / "file" / "x.bin", b"x")
+    with pytest.raises(OutputError, match="is a folder"):
+        imageio.write_bytes(tmp_path, b"x")
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp"])
+def test_an_animation_keeps_its_frames_and_loops_for_ever(tmp_path: Path, name: str) -> None:
+    frames = [np.full((24, 32, 3), value, np.uint8) for value in (20, 120, 220)]
+    path = imageio.write_animation(tmp_path / name, frames, frame_ms=80)
+    done, back = cv2.imreadanimation(str(path))
+    assert done
+    assert len(back.frames) == 3
+    assert back.loop_count == 0
+    assert set(np.asarray(back.durations).ravel().tolist()) == {80}
+    means = [float(f[..., :3].mean()) for f in back.frames]
+    assert means == pytest.approx([20, 120, 220], abs=8)  # 8: a palette, or a lossy codec
