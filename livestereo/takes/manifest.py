@@ -1,0 +1,141 @@
+"""`take.json`: what a take holds. Written when recording starts and again when it ends.
+
+The disparity is stored as `16 × (disparity − offset) + 1` in 16 bits; 0 is invalid. Disparity in the program is
+rounded to 1/16 px, so that this is exact.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from livestereo.errors import TakeError
+from livestereo.types import F32
+
+FORMAT: Literal["livestereo-take"] = "livestereo-take"
+MAJOR, MINOR = 1, 0
+MANIFEST = "take.json"
+RIG = "rig.json"
+INDEX = "frames.jsonl"
+LEFT, RIGHT, DISPARITY, PREVIEW = "left.mkv", "right.mkv", "disparity.mkv", "preview.mp4"
+SCALE = 16
+LARGEST = 65535
+
+
+class StreamEntry(BaseModel):
+    """One stream: its file, how it is coded, and how many frames it must hold.
+
+    `sha256` covers the payload of all frames in order, so that it does not depend on the container.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    file: str
+    codec: Literal["mjpeg", "ffv1", "h264"]
+    lossless: bool
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    frames: int = Field(default=0, ge=0)
+    bytes: int = Field(default=0, ge=0)
+    sha256: str | None = None
+    flip: str = "none"
+
+
+class Manifest(BaseModel):
+    """The whole of `take.json`. Unknown keys of the same major version are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    format: Literal["livestereo-take"] = FORMAT
+    version: tuple[int, int] = (MAJOR, MINOR)
+    state: Literal["recording", "complete", "repaired"] = "recording"
+    created: str = ""
+    source: str = ""
+    fps: float = Field(default=30.0, gt=0)
+    left: StreamEntry | None = None
+    right: StreamEntry | None = None
+    disparity: StreamEntry | None = None
+    preview: str | None = None
+    disparity_offset: int = 0
+    pairs: int = Field(default=0, ge=0)
+    depth_pairs: int = Field(default=0, ge=0)
+    captured: int = Field(default=0, ge=0)
+    lost: dict[str, int] = Field(default_factory=dict)
+    thinned: int = Field(default=0, ge=0)
+    gaps: int = Field(default=0, ge=0)
+    settings: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    index_sha256: str | None = None
+    stopped: str | None = None
+    depth_bitexact: bool | None = None
+    repair: dict[str, Any] | None = None
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read `take.json` of a take.
+
+    Raises:
+        TakeError: not a take, a take of a newer version, or wrong fields (all are named).
+    """
+    path = folder / MANIFEST
+    if not folder.is_dir() or not path.is_file():
+        raise TakeError(f"{folder} is not a take: it has no {MANIFEST}.", "Name a folder made by `livestereo record`.")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise TakeError(f"{path} cannot be read: {error}.", "Run `livestereo verify --repair` on the take.") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise TakeError(f"{path} is not the manifest of a take.", "Name a folder made by `livestereo record`.")
+    version = data.get("version")
+    if isinstance(version, list) and version and isinstance(version[0], int) and version[0] > MAJOR:
+        raise TakeError(
+            f"{folder} was recorded by a newer livestereo (take version {version[0]}, known up to {MAJOR}).",
+            "Update livestereo.",
+        )
+    try:
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise TakeError(
+            f"{path} has wrong fields: {wrong}.", "Run `livestereo verify --repair` on the take."
+        ) from error
+
+
+def save_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `take.json` whole or not at all: temp file, fsync, rename."""
+    text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".take-", suffix=".json")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, folder / MANIFEST)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def code_disparity(disparity_px: F32, offset: int) -> NDArray[np.uint16]:
+    """Code (H,W) float32 px, NaN invalid, as uint16: 16 × (disparity − offset) + 1, 0 invalid.
+
+    A value below the offset or beyond the range of 16 bits becomes invalid: neither occurs while the offset is the
+    matcher's smallest disparity.
+    """
+    coded = np.rint((disparity_px - np.float32(offset)) * np.float32(SCALE)) + np.float32(1)
+    valid = (coded >= 1) & (coded <= LARGEST)  # NaN compares false
+    return np.where(valid, coded, 0).astype(np.uint16)
+
+
+def decode_disparity(coded: NDArray[np.uint16], offset: int) -> F32:
+    """Give (H,W) float32 px back, NaN where the code is 0."""
+    disparity = (coded.astype(np.float32) - np.float32(1)) / np.float32(SCALE) + np.float32(offset)
+    disparity[coded == 0] = np.nan
+    return disparity

@@ -1,0 +1,187 @@
+"""Reads a take: pairs and recorded disparity by number, in order or not; what is missing is said, not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.rigfile import RigFile, load_rig
+from livestereo.codecs import StreamReader
+from livestereo.errors import LiveStereoError, TakeError
+from livestereo.takes import manifest as m
+from livestereo.takes.index import Index, PairEntry, read_index
+from livestereo.types import F32
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class _Track:
+    """One stream read by frame number: forward it decodes, elsewhere it seeks and counts by stamps."""
+
+    def __init__(self, path: Path, stamps_ms: list[int]) -> None:
+        self._path = path
+        self._stamps_ms = stamps_ms
+        self._reader: StreamReader | None = None
+        self._frames: Iterator[tuple[int, NDArray[Any] | None]] = iter(())
+        self._next = -1
+        self._last: tuple[int, NDArray[Any] | None] | None = None
+
+    def get(self, number: int) -> NDArray[Any] | None:
+        """Give frame `number`, or None where it cannot be decoded or is not there."""
+        if self._last is not None and self._last[0] == number:
+            return self._last[1]
+        if self._reader is None or not self._next <= number < self._next + 8:
+            self._start_at(number)
+        while self._next <= number:
+            found = next(self._frames, None)
+            if found is None:
+                self._next = -1
+                self._close()
+                return None
+            self._last = (self._next, found[1])
+            self._next += 1
+        return self._last[1] if self._last is not None else None
+
+    def _start_at(self, number: int) -> None:
+        self._close()
+        self._reader = StreamReader(self._path)
+        self._frames = self._reader.frames()
+        self._next = 0
+        if number == 0:
+            return
+        self._reader.seek_ms(self._stamps_ms[number])
+        first = next(self._frames, None)
+        at = _nearest(self._stamps_ms, first[0]) if first is not None else -1
+        if first is None or at > number:
+            # No cue leads there (a file that was cut has none): count from the start.
+            self._reader.close()
+            self._reader = StreamReader(self._path)
+            self._frames = self._reader.frames()
+            return
+        self._last, self._next = (at, first[1]), at + 1
+
+    def _close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
+
+    close = _close
+
+
+def _nearest(stamps_ms: list[int], stamp_ms: int) -> int:
+    return int(np.argmin(np.abs(np.asarray(stamps_ms) - stamp_ms)))
+
+
+class TakeReader:
+    """Open a take that is there as far as it is there.
+
+    `notes` says what is missing. `pairs` are those of the manifest (after a crash and before a repair: all whole
+    lines of the index).
+
+    Raises:
+        TakeError: not a take, of a newer version, or without stamps.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = m.load_manifest(folder)
+        self.index: Index = read_index(folder)
+        count = self.manifest.pairs if self.manifest.state != "recording" else len(self.index.pairs)
+        self.pairs: list[PairEntry] = self.index.pairs[:count]
+        self.notes: list[str] = []
+        if self.manifest.state == "recording":
+            self.notes.append(
+                f"{folder} was not closed (the program or the computer stopped): "
+                "`livestereo verify --repair` makes it whole."
+            )
+        self.rig_file: RigFile | None = None
+        if (folder / m.RIG).is_file():
+            self.rig_file = load_rig(folder / m.RIG)
+        self._depth_of_pair = self.index.depth_of_pair()
+        stamps = [entry.pts_ms for entry in self.pairs]
+        kept = sorted((depth, pair) for pair, depth in self._depth_of_pair.items() if pair < len(stamps))
+        depth_stamps = _growing([stamps[pair] for _, pair in kept])
+        self._left = self._track("left", self.manifest.left, stamps)
+        self._right = self._track("right", self.manifest.right, stamps)
+        self._depth = self._track("disparity", self.manifest.disparity, depth_stamps)
+
+    def _track(self, what: str, entry: m.StreamEntry | None, stamps: list[int]) -> _Track | None:
+        if entry is None:
+            return None
+        path = self.folder / entry.file
+        try:
+            StreamReader(path).close()
+        except LiveStereoError:
+            self.notes.append(f"The {what} stream of {self.folder} ({entry.file}) is missing or cannot be opened.")
+            return None
+        return _Track(path, stamps)
+
+    @property
+    def has_raw(self) -> bool:
+        """Both raw streams are there."""
+        return self._left is not None and self._right is not None
+
+    @property
+    def has_depth(self) -> bool:
+        """The disparity stream is there."""
+        return self._depth is not None
+
+    def images(self, pair: int) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
+        """Give both raw pictures as stored, (H,W,3) uint8 BGR, None for one that cannot be had."""
+        return (
+            self._left.get(pair) if self._left is not None else None,
+            self._right.get(pair) if self._right is not None else None,
+        )
+
+    def disparity(self, pair: int) -> F32 | None:
+        """Give the recorded disparity, (H,W) float32 px, NaN invalid; None where none was kept."""
+        number = self._depth_of_pair.get(pair)
+        if number is None or self._depth is None:
+            return None
+        coded = self._depth.get(number)
+        return None if coded is None else m.decode_disparity(coded, self.manifest.disparity_offset)
+
+    def computed_pairs(self) -> list[int]:
+        """Give the pairs whose depth was computed, kept or thinned, in the order of the computation."""
+        return [entry.pair for entry in self.index.depths if entry.pair < len(self.pairs)]
+
+    def close(self) -> None:
+        """Release the streams; idempotent."""
+        for track in (self._left, self._right, self._depth):
+            if track is not None:
+                track.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _growing(stamps_ms: list[int]) -> list[int]:
+    """Stamps as the container holds them: each at least one later than the one before."""
+    grown: list[int] = []
+    for stamp in stamps_ms:
+        grown.append(max(stamp, grown[-1] + 1) if grown else stamp)
+    return grown
+
+
+def require_pairs(reader: TakeReader) -> None:
+    """Refuse a take that holds no pair.
+
+    Raises:
+        TakeError: it is empty.
+    """
+    if not reader.pairs:
+        raise TakeError(f"{reader.folder} holds no pair.", "Record again; `livestereo verify` tells what was lost.")
+
+
+Progress = Callable[[int], None]
