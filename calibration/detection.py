@@ -1,0 +1,284 @@
+"""Find a board in a picture: corners with ids, always float32 (N,2), refined to sub-pixel.
+
+    detector = BoardDetector(parse_board("chessboard:9x6:25mm"))
+    found = detector.detect(gray)          # Detection or None
+
+The corner window follows the corner spacing: a window that reaches the next corner pulls the answer away, one that
+is too small throws precision away.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.boards import Board
+
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+Gray = NDArray[np.uint8]
+
+WINDOW_PER_SPACING = 0.35
+WINDOW_MAX_PX = 11
+WINDOW_MIN_PX = 2
+# A chessboard detector sees squares best when they are 20 to 100 px wide; larger pictures are searched at half size.
+SEARCH_SIDE_PX = 1400
+SMALL_SIDE_PX = 400
+MIN_CHARUCO_CORNERS = 6
+# cornerSubPix: the change is far below the noise of any camera.
+_STOP: Any = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 50, 1e-3)
+_CLASSIC = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE  # FAST_CHECK loses good boards
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Points of a board found in one picture.
+
+    points_px: (N,2) float32, sub-pixel, (0,0) is the centre of the top-left pixel. ids: (N,) int32, index of the
+    point on the board, ascending. size_wh: of the picture. spacing_px: smallest distance between neighbours.
+    """
+
+    points_px: F32
+    ids: I32
+    size_wh: tuple[int, int]
+    spacing_px: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class BoardDetector:
+    """Finds one kind of board in pictures.
+
+    ChArUco boards printed with the pattern of OpenCV before 4.6 (legacy) and white-on-black boards (inverted) are
+    found without being told; `notes()` says what was seen. Not for use from several threads at once.
+    """
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self._kinds: Counter[tuple[bool, bool]] = Counter()
+        self._charuco: dict[tuple[bool, bool], cv2.aruco.CharucoDetector] = {}
+
+    def detect(self, gray: Gray, *, quick: bool = False) -> Detection | None:
+        """Find the board in a gray picture (H,W) uint8; None where it is not, or not whole (ChArUco may be partly seen).
+
+        quick: for live use; leaves out the slow second and third tries.
+        """
+        if gray.ndim != 2:
+            gray = cv2.cvtColor(gray, cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
+        if self.board.kind == "charuco":
+            return self._detect_charuco(gray, quick=quick)
+        find = _find_chessboard if self.board.kind == "chessboard" else _find_circles
+        points = find(gray, self.board.grid, quick)
+        if points is None:
+            return None
+        size_wh = (gray.shape[1], gray.shape[0])
+        spacing = grid_spacing_px(points, self.board.grid)
+        if not np.isfinite(points).all() or spacing < 3:
+            return None
+        return Detection(points, np.arange(len(points), dtype=np.int32), size_wh, spacing)
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what kind of ChArUco pattern was found, where it is not the ordinary one."""
+        if not self._kinds:
+            return ()
+        legacy, inverted = self._kinds.most_common(1)[0][0]
+        told = []
+        if legacy:
+            told.append("The ChArUco board has the older pattern (OpenCV before 4.6); it is read as such.")
+        if inverted:
+            told.append("The ChArUco board is inverted (white on black); it is read as such.")
+        return tuple(told)
+
+    def _detect_charuco(self, gray: Gray, *, quick: bool) -> Detection | None:
+        kinds = [kind for kind, _ in self._kinds.most_common()]
+        if not kinds or (not quick and sum(self._kinds.values()) < 3):
+            kinds += [k for k in ((False, False), (False, True), (True, False), (True, True)) if k not in kinds]
+        best: Detection | None = None
+        for kind in kinds:
+            found = self._charuco_as(gray, *kind)
+            if found is not None and (best is None or len(found) > len(best)):
+                best, best_kind = found, kind
+        if best is not None:
+            self._kinds[best_kind] += 1
+        return best
+
+    def _charuco_as(self, gray: Gray, legacy: bool, inverted: bool) -> Detection | None:
+        picture = 255 - gray if inverted else gray
+        points, ids = self._charuco_detector(legacy, inverted).detectBoard(picture)[:2]
+        if points is None or ids is None or len(ids) < MIN_CHARUCO_CORNERS:
+            return None
+        ids = np.asarray(ids, dtype=np.int32).reshape(-1)
+        order = np.argsort(ids)
+        ids, raw = ids[order], np.asarray(points, dtype=np.float32).reshape(-1, 2)[order]
+        if _on_one_line(ids, self.board.grid):
+            return None
+        spacing = _smallest_distance(raw)
+        refined = refine_corners(gray, raw, spacing)
+        # A corner that walked to something else than its own crossing is not used.
+        kept = np.hypot(*(refined - raw).T) < 0.3 * spacing
+        if kept.sum() < MIN_CHARUCO_CORNERS or _on_one_line(ids[kept], self.board.grid):
+            return None
+        size_wh = (gray.shape[1], gray.shape[0])
+        return Detection(refined[kept], ids[kept], size_wh, spacing)
+
+    def _charuco_detector(self, legacy: bool, inverted: bool) -> cv2.aruco.CharucoDetector:
+        key = (legacy, inverted)
+        if key not in self._charuco:
+            detector = cv2.aruco.CharucoDetector(self.board.aruco_board(legacy=legacy))
+            # Corners are refined by our own window, which follows the corner spacing.
+            parameters = detector.getDetectorParameters()
+            parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_NONE
+            detector.setDetectorParameters(parameters)
+            self._charuco[key] = detector
+        return self._charuco[key]
+
+
+def refine_corners(gray: Gray, points_px: F32, spacing_px: float) -> F32:
+    """Refine corners (N,2) to sub-pixel with a window of 0.35 × the smallest spacing, 2 to 11 px. Gives (N,2) float32."""
+    half = int(np.clip(round(WINDOW_PER_SPACING * spacing_px), WINDOW_MIN_PX, WINDOW_MAX_PX))
+    start = np.ascontiguousarray(points_px, dtype=np.float32).reshape(-1, 1, 2).copy()
+    refined = cv2.cornerSubPix(gray, start, (half, half), (-1, -1), _STOP)
+    return np.asarray(refined, dtype=np.float32).reshape(-1, 2)
+
+
+def grid_spacing_px(points_px: F32, grid: tuple[int, int]) -> float:
+    """Give the smallest distance between neighbours of a whole grid (N,2), row by row."""
+    columns, rows = grid
+    lattice = points_px.reshape(rows, columns, 2).astype(np.float64)
+    across = np.linalg.norm(np.diff(lattice, axis=1), axis=2)
+    down = np.linalg.norm(np.diff(lattice, axis=0), axis=2)
+    return float(min(across.min(), down.min()))
+
+
+def sharpness(gray: Gray, found: Detection) -> float:
+    """Say how sharp the board is: mean gradient over contrast in its bounding box, 1/px; larger is sharper."""
+    x0, y0 = np.maximum(np.floor(found.points_px.min(axis=0)).astype(int), 0)
+    x1, y1 = np.ceil(found.points_px.max(axis=0)).astype(int) + 1
+    patch = gray[y0:y1, x0:x1].astype(np.float32)
+    if patch.size < 64:
+        return 0.0
+    low, high = np.percentile(patch, (5, 95))
+    steep = np.hypot(cv2.Sobel(patch, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(patch, cv2.CV_32F, 0, 1, scale=1 / 8))
+    # The steepest few percent are the edges between squares, whatever the size of the squares.
+    return float(np.percentile(steep, 98) / max(float(high - low), 1.0))
+
+
+def _find_chessboard(gray: Gray, grid: tuple[int, int], quick: bool) -> F32 | None:
+    h, w = gray.shape
+    searches: list[float] = []
+    if max(h, w) > SEARCH_SIDE_PX:
+        searches.append(SEARCH_SIDE_PX / 2 / max(h, w) if quick else SEARCH_SIDE_PX / max(h, w))
+    if not searches or not quick:
+        searches.append(1.0)
+    if max(h, w) <= SMALL_SIDE_PX and not quick:
+        searches.append(2.0)
+    for scale in searches:
+        points = _search_chessboard(gray, grid, scale)
+        if points is not None:
+            return points
+    if quick:
+        return None
+    return _search_sector_based(gray, grid)
+
+
+def _search_chessboard(gray: Gray, grid: tuple[int, int], scale: float) -> F32 | None:
+    searched = gray if scale == 1 else _resized(gray, scale)
+    found, corners = cv2.findChessboardCorners(searched, grid, None, _CLASSIC)
+    if not found:
+        return None
+    return _settle(gray, _unscaled(np.asarray(corners, np.float32).reshape(-1, 2), scale), grid)
+
+
+def _search_sector_based(gray: Gray, grid: tuple[int, int]) -> F32 | None:
+    """Second opinion for boards that the quad search loses: blurred, glossy or unevenly lit ones."""
+    scale = min(1.0, SEARCH_SIDE_PX / max(gray.shape))
+    searched = gray if scale == 1 else _resized(gray, scale)
+    found, corners = cv2.findChessboardCornersSB(searched, grid, None, cv2.CALIB_CB_NORMALIZE_IMAGE)
+    if not found or corners is None or len(corners) != grid[0] * grid[1]:
+        return None
+    return _settle(gray, _unscaled(np.asarray(corners, np.float32).reshape(-1, 2), scale), grid)
+
+
+def _settle(gray: Gray, raw: F32, grid: tuple[int, int]) -> F32 | None:
+    """Refine and bring into one order; None where corners walked away from the grid that was found."""
+    spacing = grid_spacing_px(raw, grid)
+    if spacing < 3:
+        return None
+    refined = refine_corners(gray, raw, spacing)
+    if (np.hypot(*(refined - raw).T) > 0.6 * spacing).any():
+        return None
+    return _oriented(gray, refined, grid)
+
+
+def _oriented(gray: Gray, points: F32, grid: tuple[int, int]) -> F32:
+    """Start at the same physical corner in every picture, where the board's colours tell which one that is.
+
+    Columns + rows odd: turned by 180° the colours change places, so that the square inside the first corner can
+    always be the dark one. Otherwise the colours tell nothing (the solve then tries both orders).
+    """
+    columns, rows = grid
+    if (columns + rows) % 2 == 0:
+        return points
+    lattice = points.reshape(rows, columns, 2)
+    centres = (lattice[:-1, :-1] + lattice[1:, :-1] + lattice[:-1, 1:] + lattice[1:, 1:]) / 4
+    h, w = gray.shape
+    x = np.clip(np.rint(centres[..., 0]).astype(int), 0, w - 1)
+    y = np.clip(np.rint(centres[..., 1]).astype(int), 0, h - 1)
+    smooth = cv2.blur(gray, (3, 3))
+    values = np.asarray(smooth)[y, x].astype(np.float64)
+    parity = (np.add.outer(np.arange(rows - 1), np.arange(columns - 1)) % 2).astype(bool)
+    first_is_dark = values[~parity].mean() < values[parity].mean()
+    return points if first_is_dark else np.ascontiguousarray(points[::-1])
+
+
+def _find_circles(gray: Gray, grid: tuple[int, int], quick: bool) -> F32 | None:
+    detector = _blob_detector(gray)
+    flags = cv2.CALIB_CB_ASYMMETRIC_GRID
+    tries = [(gray, flags), (gray, flags | cv2.CALIB_CB_CLUSTERING)]
+    if not quick:
+        white = np.asarray(255 - gray, dtype=np.uint8)
+        tries += [(white, flags), (white, flags | cv2.CALIB_CB_CLUSTERING)]
+    for picture, flag in tries:
+        found, centres = cv2.findCirclesGrid(picture, grid, None, flag, detector)
+        if found and centres is not None and len(centres) == grid[0] * grid[1]:
+            return np.asarray(centres, np.float32).reshape(-1, 2)
+    return None
+
+
+def _blob_detector(gray: Gray) -> cv2.SimpleBlobDetector:
+    """OpenCV's defaults stop at 5000 px of area, which a near board in a large picture exceeds."""
+    parameters = cv2.SimpleBlobDetector_Params()
+    parameters.minArea = 20
+    parameters.maxArea = max(5000.0, gray.size / 60)
+    parameters.minDistBetweenBlobs = 4
+    parameters.minThreshold, parameters.maxThreshold, parameters.thresholdStep = 20, 230, 10
+    parameters.filterByConvexity, parameters.minConvexity = True, 0.85
+    parameters.filterByInertia, parameters.minInertiaRatio = True, 0.1
+    return cv2.SimpleBlobDetector.create(parameters)
+
+
+def _resized(gray: Gray, scale: float) -> Gray:
+    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=kind), dtype=np.uint8)
+
+
+def _unscaled(points: F32, scale: float) -> F32:
+    """Pixel centres are at whole numbers, so that scaling moves them by half a pixel."""
+    return ((points + 0.5) / scale - 0.5).astype(np.float32)
+
+
+def _smallest_distance(points: F32) -> float:
+    gaps = np.linalg.norm(points[:, None].astype(np.float64) - points[None], axis=2)
+    np.fill_diagonal(gaps, np.inf)
+    return float(gaps.min())
+
+
+def _on_one_line(ids: I32, grid: tuple[int, int]) -> bool:
+    """Points of a single row or column of the board fix no pose."""
+    return len(np.unique(ids // grid[0])) < 2 or len(np.unique(ids % grid[0])) < 2
