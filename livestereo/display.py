@@ -131,18 +131,23 @@ class Window:
         LiveStereoError: there is no display.
     """
 
+    _count = 0
+
     def __init__(self, title: str, size_wh: SizeWH) -> None:
         found = probe()
         if not found.ok:
             raise LiveStereoError(found.why, "Run with --headless, or --web for a browser.")
-        self._title = title
+        # HighGUI finds a window by its name only when that is plain ASCII; what people read is set apart.
+        Window._count += 1
+        self._name = f"livestereo-{Window._count}"
         self._events: deque[Event] = deque(maxlen=256)
         self._size_wh = size_wh
         self._open = True
         self._shown = False
-        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
-        cv2.resizeWindow(title, *size_wh)
-        cv2.setMouseCallback(title, self._on_mouse)
+        cv2.namedWindow(self._name, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
+        cv2.setWindowTitle(self._name, title)
+        cv2.resizeWindow(self._name, *size_wh)
+        cv2.setMouseCallback(self._name, self._on_mouse)
 
     @property
     def is_open(self) -> bool:
@@ -153,7 +158,7 @@ class Window:
     def size_wh(self) -> SizeWH:
         """Size of the window's inside now, px."""
         if self._open and self._shown:
-            _, _, w, h = cv2.getWindowImageRect(self._title)
+            _, _, w, h = cv2.getWindowImageRect(self._name)
             if w > 0 and h > 0:
                 self._size_wh = (w, h)
         return self._size_wh
@@ -161,7 +166,7 @@ class Window:
     def show(self, bgr: U8) -> None:
         """Show a (H,W,3) uint8 BGR picture."""
         if self._open:
-            cv2.imshow(self._title, bgr)
+            cv2.imshow(self._name, bgr)
             self._shown = True
 
     def poll(self, wait_s: float = 0.0) -> list[Event]:
@@ -173,7 +178,7 @@ class Window:
             name = key_name(code)
             if name:
                 self._events.append(Key(name))
-        if self._shown and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+        if self._shown and cv2.getWindowProperty(self._name, cv2.WND_PROP_VISIBLE) < 1:
             self._open = False
             self._events.append(Closed())
         events = list(self._events)
@@ -185,7 +190,7 @@ class Window:
         if self._open:
             self._open = False
             try:
-                cv2.destroyWindow(self._title)
+                cv2.destroyWindow(self._name)
                 cv2.waitKey(1)
             except cv2.error:
                 # The person's close button was quicker.
@@ -230,6 +235,19 @@ def show_until_key(title: str, bgr: U8) -> None:
         bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype("uint8", copy=False)
     window = Window(title, (bgr.shape[1], bgr.shape[0]))
     try:
+        window.show(bgr)
+        while window.is_open:
+            if any(isinstance(event, (Key, Closed)) for event in window.poll(0.05)):
+                return
+    finally:
+        window.close()
+
+
+def show_full_screen(title: str, bgr: U8) -> None:
+    """Show one picture over the whole screen, pixel for pixel, until a key is pressed."""
+    window = Window(title, (bgr.shape[1], bgr.shape[0]))
+    try:
+        cv2.setWindowProperty(title, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN)
         window.show(bgr)
         while window.is_open:
             if any(isinstance(event, (Key, Closed)) for event in window.poll(0.05)):

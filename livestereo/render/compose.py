@@ -167,13 +167,15 @@ def _paused(canvas: U8, stage: Rect) -> None:
         paint.panel(canvas, Rect(x, box.y + size // 2 - h // 2, w, h), theme.TEXT, 0.95, 2)
 
 
-def default_range(focal_px: float, baseline_m: float, num_disparities: int = 128) -> DepthRange:
-    """Choose a fixed colour range for a rig: from its nearest depth to where half a pixel is a tenth of the depth.
+def default_range(focal_px: float, baseline_m: float, nearest_m: float) -> DepthRange:
+    """Choose a fixed colour range for a rig: from the nearest depth searched to where depth gets rough.
 
-    Z = f·B/d, and δZ = Z²·δd/(f·B), so δZ/Z = 0.1 at δd = 0.5 px gives Z = 0.2·f·B.
+    Z = f·B/d, so δZ/Z = Z·δd/(f·B) is a tenth for δd = 0.5 px at Z = 0.2·f·B.
     """
     reach = focal_px * baseline_m
-    return DepthRange(_round_nice(reach / num_disparities), _round_nice(0.2 * reach))
+    near = nearest_m if 0 < nearest_m < reach else reach / 128
+    near, far = _round_nice(near), _round_nice(0.2 * reach)
+    return DepthRange(near, far if far > 2 * near else _round_nice(4 * near))
 
 
 def _round_nice(value: float) -> float:

@@ -52,6 +52,8 @@ def _large_panel(canvas: U8, rect: Rect, colour: BGR, opacity: float, radius: in
     y0, y1 = max(0, middle.y), min(height, middle.bottom)
     if x0 < x1 and y0 < y1:
         canvas[y0:y1, x0:x1] = cv2.LUT(canvas[y0:y1, x0:x1], _shade_table(colour, round(opacity, 2)))
+    if radius == 0:
+        return
     mask = _rounded(rect.w, rect.h, radius)
     blend_mask(canvas, mask[:radius], rect.x, rect.y, colour, opacity)
     blend_mask(canvas, mask[rect.h - radius :], rect.x, rect.bottom - radius, colour, opacity)

@@ -1,0 +1,107 @@
+"""Cards that lie over the picture: the list of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from livestereo.render import theme
+from livestereo.render.layout import Rect
+from livestereo.render.paint import fill, keycap, panel
+from livestereo.render.text import draw_text, ellipsis, line_height, nearest_size, text_width
+from livestereo.types import U8
+
+# (group, [(keys, what they do)])
+Group = tuple[str, Sequence[tuple[tuple[str, ...], str]]]
+
+
+def _cap_width(label: str, size: int) -> int:
+    return max(text_width(label, size, "medium") + round(size * 0.8), line_height(size) + 2)
+
+
+def _caps_width(caps: tuple[str, ...], size: int) -> int:
+    return sum(_cap_width(c, size) if c != "…" else text_width(c, size) for c in caps) + 3 * (len(caps) - 1)
+
+
+def draw_help(canvas: U8, title: str, groups: Sequence[Group], *, footer: str = "") -> None:
+    """Draw the list of keys in the middle of the canvas, in as many columns and as large as fits."""
+    height, width = canvas.shape[:2]
+    body = theme.metrics_for((width, height)).body
+    # Shrink the type until the list fits, in two columns, in three, or in one.
+    for size in range(body, 9, -1):
+        for columns in (2, 3, 1):
+            if _draw_help(canvas, title, groups, footer, nearest_size(size), columns, dry=True):
+                _draw_help(canvas, title, groups, footer, nearest_size(size), columns, dry=False)
+                return
+    _draw_compact(canvas, groups)
+
+
+def _draw_compact(canvas: U8, groups: Sequence[Group]) -> None:
+    """Draw the list on a canvas that is too small for it: no headings, texts cut short."""
+    height, width = canvas.shape[:2]
+    size = 10
+    lines = [line for _, some in groups for line in some]
+    row = min(line_height(size) + 5, max(line_height(size), (height - 12) * 2 // (len(lines) + 1)))
+    rows = max(1, (height - 12) // row)
+    columns = -(-len(lines) // rows)
+    column_w = (width - 12) // columns
+    panel(canvas, Rect(0, 0, width, height), theme.SHADE, 0.92, 0)
+    caps_w = max(_caps_width(caps, size) for caps, _ in lines)
+    for i, (caps, text) in enumerate(lines):
+        x, y = 8 + (i // rows) * column_w, 6 + (i % rows) * row
+        label = " ".join(caps)
+        draw_text(canvas, label, x, y, size, theme.ACCENT, weight="medium")
+        taken = min(caps_w, column_w // 3)
+        draw_text(canvas, ellipsis(text, column_w - taken - 6, size), x + taken, y, size, theme.TEXT)
+
+
+def _draw_help(
+    canvas: U8, title: str, groups: Sequence[Group], footer: str, size: int, columns: int, *, dry: bool
+) -> bool:
+    height, width = canvas.shape[:2]
+    pad = max(6, round(size * 0.9))
+    row = line_height(size) + max(4, size // 3)
+    caps_w = max(_caps_width(caps, size) for _, lines in groups for caps, _ in lines) + pad
+    text_w = max(text_width(text, size) for _, lines in groups for _, text in lines)
+    lengths = [len(lines) + 1.6 for _, lines in groups]
+    # Groups stay whole; columns are filled one after the other up to an even share.
+    split: list[list[int]] = [[]]
+    share, used = sum(lengths) / columns, 0.0
+    for i, length in enumerate(lengths):
+        if used and used + length / 2 > share and len(split) < columns:
+            split.append([])
+            used = 0.0
+        split[-1].append(i)
+        used += length
+    tallest = max(sum(lengths[i] for i in column) for column in split)
+    column_w = caps_w + text_w
+    inner_w = column_w * len(split) + 2 * pad * (len(split) - 1)
+    head = round(line_height(nearest_size(size * 1.35)) + pad)
+    box_w, box_h = inner_w + 4 * pad, round(tallest * row - 0.4 * row + head + 2.4 * pad + (row if footer else 0))
+    fits = bool(box_w <= width * 0.97 and box_h <= height * 0.97)
+    if dry:
+        return fits
+    box = Rect((width - box_w) // 2, max(0, (height - box_h) // 2), box_w, box_h)
+    panel(canvas, box, theme.SHADE, 0.93, round(size * 0.7))
+    x0, y = box.x + 2 * pad, box.y + round(1.2 * pad)
+    draw_text(canvas, title, x0, y, nearest_size(size * 1.35), theme.TEXT, weight="medium")
+    if footer:
+        text = ellipsis(footer, inner_w, size)
+        draw_text(canvas, text, x0, box.bottom - row - pad // 2, size, theme.DIM)
+    for k, column in enumerate(split):
+        x, top = x0 + k * (column_w + 2 * pad), y + head
+        for i in column:
+            name, lines = groups[i]
+            draw_text(canvas, name.upper(), x, top, size, theme.ACCENT, weight="medium")
+            fill(canvas, Rect(x, top + line_height(size), column_w, 1), theme.LINE)
+            top += round(row * 1.2)
+            for caps, text in lines:
+                cap_x = x
+                for cap in caps:
+                    if cap == "…":
+                        cap_x += draw_text(canvas, cap, cap_x, top + 1, size, theme.DIM) + 3
+                    else:
+                        cap_x += keycap(canvas, cap, cap_x, top, size) + 3
+                draw_text(canvas, text, x + caps_w, top + 1, size, theme.TEXT)
+                top += row
+            top += round(row * 0.4)
+    return fits

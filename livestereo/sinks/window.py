@@ -1,0 +1,151 @@
+"""The live window: a view of the run that a person can act through."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from livestereo import display
+from livestereo.display import Event
+from livestereo.render.compose import Composer
+from livestereo.render.layout import Layout, natural_canvas
+from livestereo.render.views import displayed_size, panes_of
+from livestereo.sinks.base import RunState
+from livestereo.sinks.window_scene import Effect, Measure, SceneMaker
+from livestereo.sinks.window_state import WindowState
+from livestereo.timing import Clock, monotonic
+from livestereo.types import U8, Action, SizeWH, SourceInfo, StereoResult
+
+TITLE = "livestereo"
+# Without a new result: how often a fading message or a moved mouse is drawn again.
+REDRAW_S = 1 / 30
+
+
+class Screen(Protocol):
+    """What a window must do; `livestereo.display.Window` does."""
+
+    @property
+    def is_open(self) -> bool:
+        """False once closed."""
+        ...
+
+    @property
+    def size_wh(self) -> SizeWH:
+        """Size of its inside, px."""
+        ...
+
+    def show(self, bgr: U8) -> None:
+        """Show a picture."""
+        ...
+
+    def poll(self, wait_s: float = 0.0) -> list[Event]:
+        """Give what happened."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
+class WindowView:
+    """Shows results as they come, newest first, and turns keys and mouse into actions.
+
+    `accept` may be called from any thread; all else belongs to the main thread. The window opens with the
+    first result, in the size that suits the pictures. save: called on the key `s` with the newest result and
+    the canvas shown; gives the message to show.
+
+    Raises (from the first `poll` with a result):
+        LiveStereoError: there is no display.
+    """
+
+    def __init__(
+        self, state: WindowState, *, title: str = TITLE, measure: Measure | None = None, effect: Effect | None = None,
+        save: Callable[[StereoResult, U8], str] | None = None,
+        open_screen: Callable[[str, SizeWH], Screen] = display.Window, clock: Clock = monotonic,
+    ) -> None:  # fmt: skip
+        self.state = state
+        self._title = title
+        self._measure = measure
+        self._effect = effect
+        self._save = save
+        self._open_screen = open_screen
+        self._clock = clock
+        self._screen: Screen | None = None
+        self._composer = Composer()
+        self._maker = SceneMaker(live=True, clock=clock)
+        self._newest: StereoResult | None = None
+        self._shown: StereoResult | None = None
+        self._layout: Layout | None = None
+        self._canvas: U8 | None = None
+        self._drawn_s = float("-inf")
+        self._stale = True
+        self._actions: deque[Action] = deque()
+        self._run = RunState()
+
+    def open(self, info: SourceInfo) -> None:
+        """Get ready for this source."""
+        self._maker = SceneMaker(
+            live=info.live, count=info.count, measure=self._measure, effect=self._effect, clock=self._clock
+        )
+        self._title = f"{self._title} – {info.name}" if info.name else self._title
+
+    def accept(self, result: StereoResult) -> None:
+        """Keep the newest result; drawing happens in `poll`."""
+        self._maker.arrived()
+        self._newest = result
+
+    def tell(self, state: RunState) -> None:
+        """Take how the run goes."""
+        for text in state.messages:
+            self.state.say(text)
+        if state.settings is not None and state.settings != self._run.settings:
+            self.state.settings = state.settings
+        self._stale = self._stale or state != self._run
+        self._run = state
+
+    def poll(self) -> Action | None:
+        """Draw if there is something new, let the window live, and give the next thing the person asked for."""
+        newest = self._newest
+        if self._screen is None and newest is not None:
+            size = natural_canvas(
+                displayed_size(newest), len(panes_of(self.state.view)), screen_wh=display.probe().screen_wh
+            )
+            self._screen = self._open_screen(self._title, size)
+        if self._screen is not None:
+            if newest is not None:
+                self._draw_if_needed(self._screen, newest)
+            for event in self._screen.poll():
+                self._stale = True
+                self._actions.extend(self._own(action) for action in self.state.take(event, self._layout))
+        while self._actions:
+            action = self._actions.popleft()
+            if action.name:
+                return action
+        return None
+
+    def _own(self, action: Action) -> Action:
+        """Do what is the view's own: saving what is shown. Anything else goes on to the run."""
+        if action.name != "save" or self._save is None or self._shown is None or self._canvas is None:
+            return action
+        self.state.say(self._save(self._shown, self._canvas))
+        return Action("")
+
+    def _draw_if_needed(self, screen: Screen, newest: StereoResult) -> None:
+        now = self._clock()
+        size = screen.size_wh
+        resized = self._layout is None or self._layout.canvas_wh != size
+        fading = bool(self.state.messages()) or self.state.help_shown
+        due = now - self._drawn_s >= REDRAW_S
+        if not (newest is not self._shown or resized or (due and (self._stale or fading))):
+            return
+        self._layout = self._maker.layout(size, newest, self.state)
+        scene = self._maker.scene(self._layout, newest, self.state, self._run)
+        self._canvas = self._composer.compose(scene)
+        screen.show(self._canvas)
+        self._shown, self._drawn_s, self._stale = newest, now, fading
+
+    def close(self) -> None:
+        """Close the window; idempotent."""
+        if self._screen is not None:
+            self._screen.close()

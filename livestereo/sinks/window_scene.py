@@ -1,0 +1,223 @@
+"""From a result and what the person chose to everything that is on the screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from livestereo.depth import depth_error_m
+from livestereo.render.cards import Group, draw_help
+from livestereo.render.colorize import REASON_TEXT
+from livestereo.render.compose import Pointer, Ruler, Scene
+from livestereo.render.layout import Layout, arrange
+from livestereo.render.overlay import Figures
+from livestereo.render.views import (
+    PANE_TEXT,
+    displayed_size,
+    panes_of,
+    picture,
+    reason_entries,
+    shows_depth_colours,
+    to_rectified,
+)
+from livestereo.sinks.base import RunState
+from livestereo.sinks.window_keys import working
+from livestereo.sinks.window_state import Measurement, WindowState
+from livestereo.timing import Clock, RateMeter, monotonic
+from livestereo.types import U8, MatchResult, Reason, SizeWH, StereoResult
+
+ANALYSE_EVERY_S = 0.25
+FIGURES_EVERY_S = 0.25
+Measure = Callable[[StereoResult, Measurement], Ruler]
+Effect = Callable[[str, StereoResult], U8]
+
+
+class SceneMaker:
+    """Builds scenes; keeps the few figures that are averaged over time.
+
+    live: cameras against files. measure: lines to show for a measurement. effect: renders a named effect.
+    """
+
+    def __init__(
+        self, *, live: bool, count: int | None = None, measure: Measure | None = None, effect: Effect | None = None,
+        clock: Clock = monotonic,
+    ) -> None:  # fmt: skip
+        self._live = live
+        self._count = count
+        self._measure = measure
+        self._effect = effect
+        self._clock = clock
+        self._depth_rate = RateMeter(clock=clock)
+        self._shown_rate = RateMeter(clock=clock)
+        self._figures = Figures(live=live, count=count)
+        self._figures_s = -math.inf
+        self._analysis: tuple[float, int, MatchResult] | None = None
+
+    def arrived(self) -> None:
+        """Count one finished result."""
+        self._depth_rate.tick()
+
+    def layout(self, canvas_wh: SizeWH, result: StereoResult, state: WindowState) -> Layout:
+        """Arrange the panes of the chosen view."""
+        view = "effect" if state.effect else state.view
+        return arrange(
+            canvas_wh, displayed_size(result), panes_of(view), legend=shows_depth_colours(view) or view == "effect"
+        )
+
+    def scene(self, layout: Layout, result: StereoResult, state: WindowState, run: RunState) -> Scene:
+        """Give what is on the screen now."""
+        self._shown_rate.tick()
+        look = state.look(result)
+        pictures = tuple(
+            self._effect(state.effect, result) if pane.view == "effect" and self._effect and state.effect
+            else picture(pane.view, result, look, (pane.rect.w, pane.rect.h))
+            for pane in layout.panes
+        )  # fmt: skip
+        labels = tuple(PANE_TEXT.get(pane.view, (state.effect or "").capitalize()) for pane in layout.panes)
+        reasons = any(pane.view == "reason" for pane in layout.panes)
+        cards: list[Callable[[U8], None]] = []
+        if state.panel.is_open:
+            cards.append(lambda canvas: state.panel.draw(canvas, state.settings))
+        if state.help_shown:
+            groups = help_groups(state)
+            cards.append(lambda canvas: draw_help(canvas, "livestereo", groups, footer="? shows this again"))
+        return Scene(
+            layout=layout,
+            pictures=pictures,
+            labels=labels,
+            figures=self._figures_now(result, run),
+            look=look if shows_depth_colours(state.view) and not state.effect else None,
+            metric=result.pair.rectification.metric,
+            automatic_range=state.automatic,
+            entries=tuple(reason_entries(result.reason)) if reasons else (),
+            pointer=self._pointer(layout, result, state),
+            rulers=self._rulers(result, state),
+            messages=state.messages(),
+            banner=_banner(run),
+            paused=run.paused,
+            cards=tuple(cards),
+        )
+
+    def _figures_now(self, result: StereoResult, run: RunState) -> Figures:
+        """Figures change a few times a second, not with every picture: a number that flickers cannot be read."""
+        now = self._clock()
+        known = self._figures
+        if now - self._figures_s >= FIGURES_EVERY_S or known.recording_s != _whole(run.recording_s):
+            self._figures_s = now
+            settings = run.settings
+            size = "" if settings is None else f" · {'half' if settings.scale < 1 else 'full'} size"
+            mode = "" if settings is None or settings.matcher != "sgbm" else f" {settings.mode}"
+            fill = 100.0 * float(np.count_nonzero(np.isfinite(result.depth_m[::2, ::2])))
+            latency = (result.finished_s - result.frame.t_s) * 1000 if self._live and result.finished_s else None
+            self._figures = Figures(
+                live=self._live,
+                capture_fps_left=run.stats.fps_left,
+                capture_fps_right=run.stats.fps_right,
+                depth_fps=run.depth_fps if run.depth_fps is not None else self._depth_rate.rate(),
+                display_fps=self._shown_rate.rate(),
+                latency_ms=latency,
+                skew_ms=result.frame.skew_s * 1000,
+                fill_percent=fill / max(1, result.depth_m[::2, ::2].size),
+                dropped=dict(run.dropped),
+                pairs=result.frame.seq + 1 if not self._live else run.pairs,
+                count=self._count,
+                recording_s=_whole(run.recording_s),
+                note="" if settings is None else f"{settings.preset} · {settings.matcher}{mode}{size}",
+                state_left=run.stats.state_left,
+                state_right=run.stats.state_right,
+            )
+        return self._figures
+
+    # The pointer
+
+    def _pointer(self, layout: Layout, result: StereoResult, state: WindowState) -> Pointer | None:
+        if state.mouse is None or state.help_shown or state.drag is not None:
+            return None
+        pane = layout.pane_at(*state.mouse)
+        at = pane.to_picture(*state.mouse) if pane else None
+        if pane is None or at is None or pane.view in ("right", "right lines"):
+            return None
+        u, v = to_rectified(at[0], at[1], result)
+        h, w = result.depth_m.shape
+        x, y = min(w - 1, max(0, round(u))), min(h - 1, max(0, round(v)))
+        lines, tone = readout(result, self._analysed(result), x, y)
+        return Pointer(at[0], at[1], tuple(lines), pane.view, "plain" if tone else "warn")
+
+    def _analysed(self, result: StereoResult) -> MatchResult:
+        """Give σ and reasons of a recent result: they cost time, and the pointer needs them only now and then."""
+        now = self._clock()
+        fresh = self._analysis is not None and now - self._analysis[0] < ANALYSE_EVERY_S
+        if self._analysis is None or (not fresh and self._analysis[1] != id(result)):
+            self._analysis = (now, id(result), result.analysis)
+        kept = self._analysis[2]
+        if kept.disparity_px.shape != result.disparity_px.shape:
+            self._analysis = (now, id(result), result.analysis)
+            kept = self._analysis[2]
+        return kept
+
+    def _rulers(self, result: StereoResult, state: WindowState) -> tuple[Ruler, ...]:
+        shown = [*state.measurements, *([state.drag] if state.drag else [])]
+        if self._measure is None:
+            return ()
+        return tuple(self._measure(result, one) for one in shown)
+
+
+def readout(result: StereoResult, analysis: MatchResult, x: int, y: int) -> tuple[list[str], bool]:
+    """Say what is known at a rectified pixel: lines to show, and whether depth is known there."""
+    depth = float(result.depth_m[y, x])
+    at = result.pair.rectification
+    if math.isfinite(depth):
+        first = length_text(depth) if at.metric else f"{depth:.3g} (relative)"
+        sigma_px = float(analysis.sigma_px[y, x]) if analysis.sigma_px is not None else math.nan
+        if math.isfinite(sigma_px):
+            sigma = depth_error_m(depth, sigma_px, at.focal_px, at.baseline_m)
+            first += f" ± {length_text(sigma)}" if at.metric else f" ± {sigma:.2g}"
+        return [first, f"disparity {float(result.disparity_px[y, x]):.2f} px", f"x {x}   y {y}"], True
+    why = Reason.UNKNOWN
+    if analysis.reason is not None:
+        code = int(analysis.reason[y, x])
+        why = Reason(code) if code in set(Reason) and code != Reason.NONE else Reason.UNKNOWN
+    text = REASON_TEXT[why] if why is not Reason.UNKNOWN else "no answer here"
+    return ["no depth", text, f"x {x}   y {y}"], False
+
+
+def length_text(value_m: float) -> str:
+    """Write a length with a unit that suits it."""
+    if value_m >= 100:
+        return f"{value_m:.0f} m"
+    if value_m >= 10:
+        return f"{value_m:.1f} m"
+    if value_m >= 1:
+        return f"{value_m:.2f} m"
+    if value_m >= 0.1:
+        return f"{value_m * 100:.1f} cm"
+    return f"{value_m * 1000:.0f} mm" if value_m >= 0.01 else f"{value_m * 1000:.1f} mm"
+
+
+def help_groups(state: WindowState) -> list[Group]:
+    """Give the keys that work in this run, by group."""
+    groups: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    for line in working(state.can):
+        groups.setdefault(line.group, []).append((line.caps, line.text))
+    return list(groups.items())
+
+
+def _banner(run: RunState) -> str:
+    lost = [side for side, how in (("left", run.stats.state_left), ("right", run.stats.state_right)) if how != "ok"]
+    if lost:
+        states = {"left": run.stats.state_left, "right": run.stats.state_right}
+        gone = f" for {run.stats.missing_s:.0f} s" if run.stats.missing_s >= 1 else ""
+        return " ".join(f"The {side} camera is {states[side]}{gone}." for side in lost)
+    bad = [finding for finding in run.findings if not finding.ok]
+    if not bad:
+        return ""
+    worst = max(bad, key=lambda finding: finding.severity)
+    return f"{worst.what} {worst.fix}".strip()
+
+
+def _whole(seconds: float | None) -> float | None:
+    return None if seconds is None else float(int(seconds))
+
+

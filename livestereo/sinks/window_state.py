@@ -1,0 +1,325 @@
+"""What a person has chosen to see, and what their keys and mouse ask for. No display, no drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from livestereo.display import Closed, Event, Key, Mouse
+from livestereo.errors import LiveStereoError
+from livestereo.ranges import find_range, nearest_depth_m
+from livestereo.render.colorize import COLORMAPS, DepthRange, automatic_range
+from livestereo.render.compose import Message, default_range
+from livestereo.render.layout import Layout
+from livestereo.render.overlay import Tone
+from livestereo.render.views import VIEW_TEXT, VIEWS, Look
+from livestereo.settings import DEFAULT_FILE, Settings, preset_names, resolve_settings
+from livestereo.settings_file import save_preset
+from livestereo.sinks.window_keys import line_for, working
+from livestereo.sinks.window_panel import Outcome, TuningPanel
+from livestereo.timing import Clock, monotonic
+from livestereo.types import Action, StereoResult
+
+MESSAGE_S, FADE_S = 3.0, 0.6
+HELP_AT_START_S = 6.0
+CLICK_PX = 4  # a press that moves less is a click, not a drag
+_DISPLAY_ONLY = ("colormap", "range_near", "range_far", "range_auto")
+_KEPT_WITH_PRESET = (
+    "min_depth", "max_depth", "num_disparities", "min_disparity", "threads", "workers", "max_skew_ms", *_DISPLAY_ONLY,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A point (start == end) or a line that the person set, in displayed picture pixels."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+
+
+@dataclass
+class _Timed:
+    message: Message
+    until_s: float
+
+
+class WindowState:
+    """Everything that keys and mouse change on the screen; what the run must do is given as actions.
+
+    can: what this run is able to do (see `window_keys`). Colours and range are the view's own; all other settings
+    change only through `settings` actions.
+    """
+
+    def __init__(
+        self, settings: Settings, *, can: Collection[str] = (), config_file: Path | None = None,
+        clock: Clock = monotonic, view: str = "split", effects: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self.settings = settings
+        self.can = frozenset(can)
+        self.view = view
+        self.effects = tuple(effects)
+        self.effect: str | None = None
+        self.panel = TuningPanel()
+        self.measurements: list[Measurement] = []
+        self.mouse: tuple[int, int] | None = None
+        self.depth_range: DepthRange | None = None
+        self.automatic = settings.range_auto
+        self.colormap = settings.colormap
+        self.initial = settings
+        self._config_file = config_file
+        self._clock = clock
+        self._messages: list[_Timed] = []
+        self._help_until = clock() + HELP_AT_START_S
+        self._pressed: tuple[tuple[float, float], tuple[int, int]] | None = None
+        self.drag: Measurement | None = None
+
+    # What is shown
+
+    @property
+    def help_shown(self) -> bool:
+        """Whether the list of keys is on the screen: at the start for a while, later when asked."""
+        return self._clock() < self._help_until
+
+    def hide_help(self) -> None:
+        """Take the list of keys away."""
+        self._help_until = 0.0
+
+    def say(self, text: str, tone: Tone = "plain", seconds: float = MESSAGE_S) -> None:
+        """Show a message that fades; the same text is not shown twice at a time."""
+        self._messages = [one for one in self._messages if one.message.text != text]
+        self._messages.append(_Timed(Message(text, 1.0, tone), self._clock() + seconds))
+
+    def messages(self) -> tuple[Message, ...]:
+        """Give the messages of this moment with their opacity."""
+        now = self._clock()
+        self._messages = [one for one in self._messages if one.until_s > now]
+        return tuple(
+            replace(one.message, opacity=min(1.0, round((one.until_s - now) / FADE_S, 2))) for one in self._messages
+        )
+
+    def look(self, result: StereoResult) -> Look:
+        """Give the colours for a result; the range is fixed at the first one unless it is automatic."""
+        if self.automatic:
+            found = automatic_range(result.depth_m)
+            if found is not None:
+                self.depth_range = _eased(self.depth_range, found)
+        if self.depth_range is None:
+            self.depth_range = self.range_from_settings(result)
+        return Look(self.depth_range, self.colormap)
+
+    def range_from_settings(self, result: StereoResult) -> DepthRange:
+        """Give the fixed range: as set, else the depths of interest, else what this rig can tell apart."""
+        rectification = result.pair.rectification
+        usual = default_range(
+            rectification.focal_px, rectification.baseline_m,
+            nearest_depth_m(find_range(self.settings, rectification), rectification),
+        )  # fmt: skip
+        near = self.settings.range_near or self.settings.min_depth or usual.near_m
+        far = self.settings.range_far or self.settings.max_depth or max(usual.far_m, near * 2)
+        return DepthRange(near, far) if near < far else DepthRange(near, near * 10)
+
+    # What is asked
+
+    def take(self, event: Event, layout: Layout | None) -> list[Action]:
+        """Take one event of the window; give what the run must do."""
+        if isinstance(event, Closed):
+            return [Action("quit")]
+        if isinstance(event, Mouse):
+            return self._take_mouse(event, layout)
+        return self._take_key(event)
+
+    def _take_mouse(self, event: Mouse, layout: Layout | None) -> list[Action]:
+        self.mouse = (event.x, event.y)
+        if event.kind == "press":
+            self.hide_help()
+        if layout is None:
+            return []
+        if "tune" in self.can:
+            outcome = self.panel.mouse(event, layout.canvas_wh, self.settings)
+            if outcome is not False:
+                return self._of_panel(outcome)
+        if "measure" in self.can or self.effect == "focus":
+            return self._measure(event, layout)
+        return []
+
+    def _measure(self, event: Mouse, layout: Layout) -> list[Action]:
+        pane = layout.pane_at(event.x, event.y)
+        at = pane.to_picture(event.x, event.y) if pane else None
+        if event.kind == "press" and at:
+            self._pressed = (at, (event.x, event.y))
+        elif event.kind == "move" and self._pressed and at and "measure" in self.can:
+            start, (x, y) = self._pressed
+            if abs(event.x - x) + abs(event.y - y) > CLICK_PX:
+                self.drag = Measurement(start, at)
+        elif event.kind == "release" and self._pressed:
+            done = self.drag or Measurement(self._pressed[0], self._pressed[0])
+            self._pressed, self.drag = None, None
+            if self.effect == "focus" and done.start == done.end:
+                return [Action("focus", done.start)]
+            if "measure" in self.can:
+                self.measurements = [*self.measurements[-3:], done]
+        return []
+
+    def _take_key(self, key: Key) -> list[Action]:
+        if "tune" in self.can:
+            outcome = self.panel.key(key, self.settings)
+            if outcome is not False:
+                return self._of_panel(outcome)
+        line = line_for(key.name)
+        if line is None:
+            return []
+        if line.command == "help":
+            self._help_until = 0.0 if self.help_shown else float("inf")
+            return []
+        if self.help_shown and key.name == "esc":
+            self.hide_help()
+            return []
+        self.hide_help()
+        if line not in working(self.can):
+            self.say(f"{line.caps[0]}: {line.text} – not possible here.", "warn")
+            return []
+        return self._command(line.command, key.name)
+
+    def _command(self, command: str, key: str) -> list[Action]:
+        simple = {"quit": "quit", "pause": "pause", "save": "save", "record": "record", "swap": "swap",
+                  "lock_exposure": "lock_exposure"}  # fmt: skip
+        if command in simple:
+            return [Action(simple[command])]
+        local: dict[str, Callable[[str], None]] = {
+            "view": self._choose_view, "colormap": self._next_colormap, "far": self._move_far, "near": self._move_near,
+            "auto_range": self._toggle_automatic, "clear": self._clear, "tuning": lambda _: self.panel.toggle(),
+            "effect": self._next_effect,
+        }  # fmt: skip
+        if command in local:
+            local[command](key)
+            return []
+        if command == "step":
+            return [Action("step", -1 if key == "," else 1)]
+        if command == "matcher":
+            return self._next_matcher()
+        if command == "preset":
+            return self._next_preset()
+        if command in ("wls", "temporal", "holes"):
+            new = not self.settings.value_of(command)
+            names = {"wls": "WLS filter", "temporal": "Smoothing over time", "holes": "Hole filling"}
+            return self._change({command: new}, f"{names[command]} {'on' if new else 'off'}")
+        return []
+
+    def _choose_view(self, key: str) -> None:
+        self.view = VIEWS[int(key)]
+        self.effect = None
+        self.say(VIEW_TEXT[self.view], seconds=1.5)
+
+    def _next_colormap(self, _: str) -> None:
+        names = COLORMAPS
+        self.colormap = names[(names.index(self.colormap) + 1) % len(names)] if self.colormap in names else names[0]
+        self.say(f"Colours: {self.colormap}", seconds=1.5)
+
+    def _next_effect(self, _: str) -> None:
+        cycle = (None, *self.effects)
+        self.effect = cycle[(cycle.index(self.effect) + 1) % len(cycle)]
+        self.say(f"Effect: {self.effect or 'none'}", seconds=1.5)
+
+    def _toggle_automatic(self, _: str) -> None:
+        self.automatic = not self.automatic
+        if not self.automatic:
+            self.depth_range = None
+        self.say("Range follows the scene" if self.automatic else "Range fixed", seconds=1.5)
+
+    def _move_far(self, key: str) -> None:
+        self._move_range(1.0, 1.25 if key == "]" else 0.8)
+
+    def _move_near(self, key: str) -> None:
+        self._move_range(1.25 if key == "}" else 0.8, 1.0)
+
+    def _move_range(self, near_factor: float, far_factor: float) -> None:
+        if self.depth_range is None:
+            return
+        self.automatic = False
+        near, far = _two_digits(self.depth_range.near_m * near_factor), _two_digits(self.depth_range.far_m * far_factor)
+        if 0.01 <= near < far * 0.9 and far < 10000:
+            self.depth_range = DepthRange(near, far)
+        self.say(f"Colours from {self.depth_range.near_m:g} to {self.depth_range.far_m:g} m", seconds=1.5)
+
+    def _clear(self, _: str) -> None:
+        self.measurements = []
+
+    # Settings
+
+    def _change(self, values: dict[str, object], text: str) -> list[Action]:
+        try:
+            self.settings = self.settings.changed(**values)
+        except LiveStereoError as error:
+            self.say(error.what, "warn")
+            return []
+        self.say(text)
+        return [Action("settings", self.settings)]
+
+    def _next_matcher(self) -> list[Action]:
+        from livestereo.settings import sgm_installed
+
+        names = [name for name in ("sgbm", "sgm", "bm") if name != "sgm" or sgm_installed()]
+        current = self.settings.matcher
+        name = names[(names.index(current) + 1) % len(names)] if current in names else names[0]
+        return self._change({"matcher": name}, f"Matcher: {name}")
+
+    def _next_preset(self) -> list[Action]:
+        try:
+            names = preset_names(self._config_file)
+            current = self.settings.preset
+            name = names[(names.index(current) + 1) % len(names)] if current in names else names[0]
+            kept = {field: self.settings.value_of(field) for field in _KEPT_WITH_PRESET}
+            self.settings = resolve_settings(name, kept, self._config_file)
+        except LiveStereoError as error:
+            self.say(error.what, "warn")
+            return []
+        self.say(" ".join((f"Preset: {name}.", *self.settings.notes)))
+        return [Action("settings", self.settings)]
+
+    def _of_panel(self, outcome: Outcome | bool | None) -> list[Action]:
+        if not isinstance(outcome, Outcome):
+            return []
+        if outcome.kind == "settings":
+            self.settings = outcome.value
+            return [Action("settings", self.settings)]
+        if outcome.kind == "reset":
+            self.settings = self.initial
+            self.say("As at the start")
+            return [Action("settings", self.settings)]
+        if outcome.kind == "save":
+            self._save_preset(outcome.value)
+        else:
+            self.say(outcome.value, "warn")
+        return []
+
+    def _save_preset(self, name: str) -> None:
+        default = Settings()
+        differs = {
+            field: value for field, value in self.settings.model_dump().items()
+            if field not in ("preset", "threads", "workers") and value != getattr(default, field)
+        }  # fmt: skip
+        differs["colormap"] = self.colormap
+        if self.depth_range is not None and not self.automatic:
+            differs |= {"range_near": self.depth_range.near_m, "range_far": self.depth_range.far_m}
+        path = self._config_file or DEFAULT_FILE
+        try:
+            save_preset(path, name, {"base": "balanced", **differs})
+        except (LiveStereoError, OSError) as error:
+            self.say(str(error), "warn")
+            return
+        self.say(f"Saved: use it with --preset {name} (in {path})", "good", seconds=5.0)
+
+
+def _two_digits(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
+def _eased(now: DepthRange | None, wanted: DepthRange) -> DepthRange:
+    """Follow slowly and in small steps, so that colours do not flicker and the legend can be read."""
+    if now is None:
+        return DepthRange(_two_digits(wanted.near_m), max(_two_digits(wanted.far_m), _two_digits(wanted.near_m) * 1.1))
+    near = now.near_m * (wanted.near_m / now.near_m) ** 0.15
+    far = now.far_m * (wanted.far_m / now.far_m) ** 0.15
+    unchanged = abs(wanted.near_m / now.near_m - 1) < 0.06 and abs(wanted.far_m / now.far_m - 1) < 0.06
+    return now if unchanged or near >= far else DepthRange(near, far)
