@@ -175,7 +175,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         with report_errors(output):
             function(**given)
 
-    del run.__wrapped__  # type: ignore[attr-defined]  # the options are those of `spread`, not of `function`
+    del run.__wrapped__  # the options are those of `spread`, not of `function`
     run.__signature__ = inspect.Signature(list(spread.values()))  # type: ignore[attr-defined]
     run.__annotations__ = {name: parameter.annotation for name, parameter in spread.items()}
     return run
