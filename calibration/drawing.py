@@ -9,6 +9,7 @@ Page frame: x right, y down, origin at the page's top left corner, millimetres. 
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 
 import cv2
@@ -28,7 +29,8 @@ MARGIN_MM = 6.0
 # Room for a ruler with its words; it is white next to the board, which detectors need as a rim.
 STRIP_MM = 12.0
 RIM_MM = 2.0
-TEXT_MM = 2.6
+TEXT_MM = 2.4
+WORDS_MM = 1.7
 # Radius of a circle over the distance of rows: neighbours (1.41 rows apart) stay well separated when blurred.
 CIRCLE_RADIUS = 0.32
 
@@ -200,10 +202,14 @@ def _sheet(board: Board, page: tuple[float, float], size: tuple[float, float], s
     below = y0 + size[1] + RIM_MM + 2
     shapes += _ruler_across(x0, below)
     shapes += _ruler_down(x0 - RIM_MM - 2, y0)
-    words = f"livestereo calibrate … --board {board.text}"
-    about = f"{board.words}. Print at 100 % (no fit to page), then measure both 100 mm rulers: --measured 100.0x100.0mm"
-    words_y = below + 6.4
-    shapes += [Text(x0, words_y, TEXT_MM, words), Text(x0, words_y + 3.4, TEXT_MM * 0.8, about)]
+    about = (
+        f"livestereo: {board.text} - {board.words}. Print at 100 %, not fit to page, and measure both rulers. "
+        f"livestereo calibrate LEFT RIGHT --board {board.text} --measured 100.0x100.0mm"
+    )
+    # A letter is about half as wide as the font is high, and capitals are 0.72 of the font.
+    letters = int((page[0] - MARGIN_MM - x0) / (WORDS_MM / 0.72 * 0.53))
+    for line, words in enumerate(textwrap.wrap(about, letters, break_on_hyphens=False)):
+        shapes.append(Text(x0, below + 5.6 + line * 1.6 * WORDS_MM, WORDS_MM, words))
     return Sheet(page, tuple(shapes), (x0, y0, *size), board.text)
 
 
