@@ -1,0 +1,186 @@
+"""Find the same points in two pictures of a scene, to a tenth of a pixel.
+
+    matches = find_matches(left_gray, right_gray)
+    matches.left_px, matches.right_px        # (N,2) each, row i is the same point of the scene
+
+SIFT features (Lowe 2004, with the square-root distance of Arandjelović and Zisserman 2012) spread over the
+picture, matched in both directions, then moved to sub-pixel places by Lucas and Kanade's method, forward and
+back. Wrong matches are removed by the one thing that holds for any two views of a still scene: an epipolar
+geometry that the right ones share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.rig import Array
+
+U8 = NDArray[np.uint8]
+
+# Features are found in pictures of at most this width or height, and placed in the full one.
+_DETECT_PX = 800
+_CELLS = 12
+# A wrong match falls on the right epipolar line by chance about once in a hundred; seven fit any geometry.
+_CHANCE = 0.03
+LEAST = 16
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Points seen in both pictures.
+
+    left_px, right_px: (N,2) float64. sigma_px: (N,) standard deviation of each place, per axis, as far as it is
+    known: 0.1 where sub-pixel tracking agreed both ways, more where it did not. offered: how many candidates
+    there were before the epipolar test. rotation_deg: by how much the right picture is turned, clockwise.
+    """
+
+    left_px: Array
+    right_px: Array
+    sigma_px: Array
+    offered: int
+    rotation_deg: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.left_px)
+
+    @property
+    def enough(self) -> bool:
+        """There are clearly more than chance would give."""
+        return len(self) >= LEAST + _CHANCE * self.offered
+
+    def pick(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Matches:
+        """Give some of them: by mask or by index."""
+        return Matches(self.left_px[rows], self.right_px[rows], self.sigma_px[rows], self.offered, self.rotation_deg)
+
+
+def find_matches(left_gray: U8, right_gray: U8, *, most: int = 1500, tolerance_px: float | None = None) -> Matches:
+    """Match two pictures, (H,W) uint8 each; their sizes may differ.
+
+    most: features per picture. tolerance_px: of the epipolar test; by default 0.4 % of the picture's width, at
+    least 1.5, which lets ordinary lens distortion pass. The result is unordered and may be empty; ask `enough`.
+    """
+    features = [_features(picture, most) for picture in (left_gray, right_gray)]
+    pairs = _mutual(features[0].descriptors, features[1].descriptors)
+    if len(pairs) < 8:
+        return Matches(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), len(pairs))
+    left, right = features[0].points[pairs[:, 0]], features[1].points[pairs[:, 1]]
+    turns = np.radians(features[1].angles[pairs[:, 1]] - features[0].angles[pairs[:, 0]])
+    rotation = float(np.degrees(np.angle(np.exp(1j * turns).mean())))
+    if left_gray.shape != right_gray.shape or abs(rotation) > 20:
+        sigma = np.full(len(left), 0.5)
+    else:
+        left, right, sigma = _refine(left_gray, right_gray, left, right)
+    tolerance = tolerance_px or max(1.5, 0.004 * max(left_gray.shape))
+    keep = epipolar_inliers(left, right, tolerance)
+    return Matches(left[keep], right[keep], sigma[keep], len(pairs), rotation)
+
+
+def epipolar_inliers(left_px: Array, right_px: Array, tolerance_px: float) -> NDArray[np.bool_]:
+    """Tell which matches (N,2) share one epipolar geometry within a tolerance; (N,) bool, repeatable."""
+    if len(left_px) < 8:
+        return np.zeros(len(left_px), dtype=np.bool_)
+    cv2.setRNGSeed(0)
+    _, mask = cv2.findFundamentalMat(
+        np.ascontiguousarray(left_px), np.ascontiguousarray(right_px), cv2.USAC_MAGSAC, tolerance_px, 0.9999, 4000
+    )
+    return np.zeros(len(left_px), dtype=np.bool_) if mask is None else np.asarray(mask.ravel() > 0)
+
+
+@dataclass(frozen=True)
+class _Features:
+    points: Array
+    angles: Array
+    descriptors: NDArray[np.float32]
+
+
+def _features(gray: U8, most: int) -> _Features:
+    scale = min(1.0, _DETECT_PX / max(gray.shape))
+    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else gray
+    sx, sy = small.shape[1] / gray.shape[1], small.shape[0] / gray.shape[0]
+    sift = cv2.SIFT.create(0, 3, 0.01, 12, 1.6, True)
+    found = sift.detect(small, None)
+    if len(found) < most // 3:  # a wall, or dim light: raise what contrast there is
+        small = cv2.createCLAHE(6.0, (8, 8)).apply(np.asarray(small, dtype=np.uint8))
+        found = cv2.SIFT.create(0, 3, 0.008, 15, 1.6, True).detect(small, None)
+    points: Sequence[cv2.KeyPoint] = _spread(found, (small.shape[1], small.shape[0]), most)
+    if not points:
+        return _Features(np.zeros((0, 2)), np.zeros(0), np.zeros((0, 128), np.float32))
+    points, descriptors = sift.compute(small, points)
+    root = np.sqrt(descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-9)).astype(np.float32)
+    places = np.array([p.pt for p in points], dtype=np.float64)
+    places = (places + 0.5) / [sx, sy] - 0.5
+    return _Features(places, np.array([p.angle for p in points]), root)
+
+
+def _spread(found: Sequence[cv2.KeyPoint], size: tuple[int, int], most: int) -> list[cv2.KeyPoint]:
+    """Take the strongest of each cell of the picture in turn, so that one bush does not take all."""
+    cells: dict[tuple[int, int], list[cv2.KeyPoint]] = {}
+    for point in sorted(found, key=lambda p: -p.response):
+        cell = (int(point.pt[0] * _CELLS / size[0]), int(point.pt[1] * _CELLS / size[1]))
+        cells.setdefault(cell, []).append(point)
+    taken: list[cv2.KeyPoint] = []
+    depth = 0
+    while len(taken) < most:
+        layer = [points[depth] for points in cells.values() if len(points) > depth]
+        if not layer:
+            break
+        taken += layer
+        depth += 1
+    return taken[:most]
+
+
+def _mutual(left: NDArray[np.float32], right: NDArray[np.float32], ratio: float = 0.9) -> NDArray[np.intp]:
+    """Pairs (M,2) of rows that are each other's nearest, clearly nearer than the next, in both directions."""
+    if len(left) < 2 or len(right) < 2:
+        return np.zeros((0, 2), dtype=np.intp)
+    squared = np.maximum(2 - 2 * (left @ right.T), 0)
+    forth, back = squared.argmin(1), squared.argmin(0)
+    rows = np.arange(len(left))
+    best = squared[rows, forth]
+    by_row = np.partition(squared, 1, axis=1)[:, 1]
+    by_column = np.partition(squared, 1, axis=0)[1]
+    limit = ratio * ratio
+    good = (back[forth] == rows) & (best < limit * by_row) & (best < limit * by_column[forth])
+    return np.column_stack([rows[good], forth[good]])
+
+
+def _refine(left_gray: U8, right_gray: U8, left: Array, right: Array) -> tuple[Array, Array, Array]:
+    """Move the right points so that the windows around both agree; keep those that come back on the way back."""
+    a, b = _flatten(left_gray), _flatten(right_gray)
+    start = left.astype(np.float32).reshape(-1, 1, 2)
+    guess = right.astype(np.float32).reshape(-1, 1, 2)
+    window = 15 if max(left_gray.shape) < 900 else 21
+    forth, ok_forth = _track(a, b, start, guess.copy(), window)
+    back, ok_back = _track(b, a, forth, start.copy(), window)
+    moved = np.hypot(*(forth - guess).reshape(-1, 2).T)
+    missed = np.hypot(*(back - start).reshape(-1, 2).T)
+    good = ok_forth & ok_back & (moved < 3.0) & (missed < 0.25)
+    refined = np.where(good[:, None], forth.reshape(-1, 2), right)
+    sigma = np.where(good, 0.1, 0.5)
+    if good.sum() >= 0.4 * len(good) and good.sum() >= LEAST:  # tracking works here: the rest is not worth its noise
+        return left[good], refined[good].astype(np.float64), sigma[good]
+    return left, refined.astype(np.float64), sigma
+
+
+def _track(
+    a: U8, b: U8, points: NDArray[np.float32], guess: NDArray[np.float32], window: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 0.003)
+    flags = cv2.OPTFLOW_USE_INITIAL_FLOW
+    moved, ok, _ = cv2.calcOpticalFlowPyrLK(
+        a, b, points, guess, winSize=(window, window), maxLevel=0, criteria=criteria, flags=flags, minEigThreshold=1e-4
+    )
+    return np.asarray(moved, dtype=np.float32).reshape(-1, 1, 2), np.asarray(ok).ravel() > 0
+
+
+def _flatten(gray: U8) -> U8:
+    """Remove slow changes of brightness and contrast, in which two cameras differ."""
+    values = gray.astype(np.float32)
+    centred = values - cv2.GaussianBlur(values, (0, 0), 8)
+    spread = np.sqrt(cv2.GaussianBlur(centred * centred, (0, 0), 16)) + 3
+    return np.asarray(np.clip(128 + 40 * centred / spread, 0, 255).astype(np.uint8))
