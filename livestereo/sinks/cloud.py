@@ -42,7 +42,7 @@ def points_from_depth(depth_m: F32, rectification: Rectification) -> F32:
 
 
 def upright(vectors: F32, rectification: Rectification) -> F32:
-    """Turn vectors (...,3) as `Rectification.to_display` turns the picture: (x, y) becomes (y, −x) each quarter turn."""
+    """Turn vectors (...,3) as `Rectification.to_display` turns the picture: a quarter turn makes (x, y) to (y, −x)."""
     for _ in range(rectification.display_turns % 4):
         vectors = np.stack([vectors[..., 1], -vectors[..., 0], vectors[..., 2]], axis=-1)
     return vectors

@@ -1,0 +1,195 @@
+"""The files that `depth` writes: one of each for a single pair, folders of them for more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from livestereo.errors import SettingsError
+from livestereo.imageio import (
+    FLOAT_FORMATS,
+    PICTURE_FORMATS,
+    SIXTEEN_BIT_FORMATS,
+    OutputError,
+    check_format,
+    make_folder,
+    millimetres,
+    write_float_map,
+    write_picture,
+)
+from livestereo.mesh import MESH_FORMATS, make_mesh, write_mesh
+from livestereo.render.colorize import COLORMAPS, DepthRange, automatic_range, colorize_depth
+from livestereo.sinks.cloud import cloud_comments, make_cloud, write_ply
+from livestereo.types import F32, U8, StereoResult
+
+STYLES = (*COLORMAPS, "mm16")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to write and where; near, far: range of the colours, None is chosen for each pair."""
+
+    picture: Path | None
+    cloud: Path | None
+    disparity: Path | None
+    mesh: Path | None
+    style: str = "gray"
+    near: float | None = None
+    far: float | None = None
+
+    def parts(self) -> list[tuple[str, Path, tuple[str, ...], str, str]]:
+        """What was asked for: (kind, path, endings that fit, plural noun, ending inside a folder)."""
+        formats = SIXTEEN_BIT_FORMATS if self.style == "mm16" else PICTURE_FORMATS
+        rows = [
+            ("picture", self.picture, formats, "16-bit depth" if self.style == "mm16" else "a picture", ".png"),
+            ("cloud", self.cloud, (".ply",), "a point cloud", ".ply"),
+            ("disparity", self.disparity, FLOAT_FORMATS, "float disparity", ".pfm"),
+            ("mesh", self.mesh, MESH_FORMATS, "a mesh", ".ply"),
+        ]
+        return [(kind, path, formats, noun, inside) for kind, path, formats, noun, inside in rows if path is not None]
+
+    def writer(self, *, many: bool) -> Writer:
+        """Get the outputs ready: as files for one pair, as folders for `many`.
+
+        Raises:
+            OutputError: an ending does not fit, a folder cannot be written, or folders would write over each other.
+        """
+        places: dict[str, Callable[[str], Path]] = {}
+        folders: dict[tuple[Path, str], str] = {}
+        for kind, path, formats, noun, inside in self.parts():
+            if many or path.is_dir():
+                if many and not path.is_dir() and path.suffix.lower() in formats:
+                    raise OutputError(
+                        f"There is more than one pair, and {path} is the name of one file.",
+                        f"Name a folder, such as {path.with_suffix('')}.",
+                    )
+                clash = folders.setdefault((path.resolve(), inside), kind)
+                if clash != kind:
+                    raise OutputError(f"{clash} and {kind} would write over each other in {path}.", "Name two folders.")
+                places[kind] = _in_folder(make_folder(path), inside)
+            else:
+                check_format(path, formats, noun)
+                make_folder(path.parent)
+                places[kind] = _always(path)
+        return Writer(self, places)
+
+
+def check_wanted(wanted: Wanted) -> None:
+    """Refuse what can be refused before any picture is opened.
+
+    Raises:
+        SettingsError: unknown style, impossible range.
+        OutputError: an output cannot be written.
+    """
+    if wanted.style not in STYLES:
+        raise SettingsError(f"There is no style {wanted.style!r}.", f"Known: {', '.join(STYLES)}.")
+    if wanted.near is not None and wanted.far is not None:
+        DepthRange(wanted.near, wanted.far)
+    for _, path, formats, noun, _ in wanted.parts():
+        if path.suffix and not path.is_dir():
+            check_format(path, formats, noun)
+
+
+def _in_folder(folder: Path, ending: str) -> Callable[[str], Path]:
+    return lambda name: folder / f"{name}{ending}"
+
+
+def _always(path: Path) -> Callable[[str], Path]:
+    return lambda name: path
+
+
+class Writer:
+    """Writes the outputs of one pair after another."""
+
+    def __init__(self, wanted: Wanted, places: dict[str, Callable[[str], Path]]) -> None:
+        self._wanted = wanted
+        self._places = places
+        self._names: set[str] = set()
+
+    def write(self, result: StereoResult) -> dict[str, Any]:
+        """Write what was asked for; give the pair's row of the JSON result."""
+        name = self._name(result)
+        rectification = result.pair.rectification
+        files = []
+        if "picture" in self._places:
+            image = depth_picture(result.depth_m, self._wanted.style, self._wanted.near, self._wanted.far)
+            files.append(write_picture(self._places["picture"](name), rectification.to_display(image)))
+        if "disparity" in self._places:
+            values = rectification.to_display(result.disparity_px)
+            files.append(write_float_map(self._places["disparity"](name), values))
+        if "cloud" in self._places:
+            made = make_cloud(result.depth_m, result.pair.left, rectification)
+            path = self._places["cloud"](name)
+            comments = cloud_comments(rectification)
+            files.append(write_ply(path, made.points, made.colors, made.normals, comments=comments))
+        if "mesh" in self._places:
+            surface = make_mesh(result.depth_m, result.pair.left, rectification)
+            files.append(write_mesh(self._places["mesh"](name), surface, rectification))
+        return describe(result, name, [str(path) for path in files])
+
+    def _name(self, result: StereoResult) -> str:
+        stem = Path(result.frame.name).stem if result.frame.name else ""
+        if stem.isdigit() or not stem:
+            stem = f"{result.frame.seq:06d}" if not stem else stem.zfill(6)
+        name, n = stem, 1
+        while name in self._names:  # two folders may hold pictures of one name
+            n += 1
+            name = f"{stem}-{n}"
+        self._names.add(name)
+        return name
+
+
+def describe(result: StereoResult, name: str, files: list[str]) -> dict[str, Any]:
+    """Sum up a pair: size, density (percent of the region that both cameras see), nearest and farthest depth."""
+    rectification = result.pair.rectification
+    depth = rectification.to_display(result.depth_m)
+    x, y, w, h = rectification.roi
+    seen = result.depth_m[y : y + h, x : x + w] if w > 0 and h > 0 else result.depth_m
+    known = depth[np.isfinite(depth)]
+    return {
+        "name": name,
+        "width": depth.shape[1],
+        "height": depth.shape[0],
+        "density_percent": 100.0 * float(np.isfinite(seen).mean()) if seen.size else 0.0,
+        "min_m": float(known.min()) if known.size else None,
+        "max_m": float(known.max()) if known.size else None,
+        "p1_m": float(np.percentile(known, 1)) if known.size else None,
+        "median_m": float(np.median(known)) if known.size else None,
+        "p99_m": float(np.percentile(known, 99)) if known.size else None,
+        "metric": rectification.metric,
+        "files": files,
+    }
+
+
+def shown_range(depth_m: F32, near: float | None, far: float | None) -> DepthRange | None:
+    """Give the range of the colours: what is asked for, the rest from the picture; None where nothing is known."""
+    if near is not None and far is not None:
+        return DepthRange(near, far)
+    found = automatic_range(depth_m, 0.01)
+    if found is None:
+        return None
+    low, high = near or found.near_m, far or found.far_m
+    return DepthRange(low, high if high > low else low * 2)
+
+
+def depth_picture(depth_m: F32, style: str, near: float | None = None, far: float | None = None) -> U8 | Any:
+    """Draw a depth map: `mm16` (H,W) uint16, `gray` (H,W) uint8, else (H,W,3) BGR by colour map.
+
+    gray: even in 1/depth, as disparity is: 255 nearest … 30 farthest, 0 unknown (black is for holes alone).
+    """
+    if style == "mm16":
+        return millimetres(depth_m)
+    shown = shown_range(depth_m, near, far)
+    if style == "gray":
+        if shown is None:
+            return np.zeros(depth_m.shape, np.uint8)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            t = (1 / depth_m - 1 / shown.far_m) / (1 / shown.near_m - 1 / shown.far_m)
+        value = np.rint(30 + 225 * np.clip(np.nan_to_num(t), 0, 1))
+        return np.where(np.isfinite(depth_m), value, 0).astype(np.uint8)
+    shown = shown or DepthRange(0.5, 5.0)
+    return colorize_depth(depth_m, shown.near_m, shown.far_m, style, hatched=False)

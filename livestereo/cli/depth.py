@@ -1,0 +1,177 @@
+"""The command `depth`: pictures in, depth maps, clouds, meshes and disparity out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from livestereo.cli._options import MatchOptions, Pictures, RigOptions, SourceOptions, command
+from livestereo.cli._output import Output
+from livestereo.errors import SettingsError
+from livestereo.types import StereoResult
+
+_files = "Files"
+
+
+@command
+def depth(
+    pictures: Pictures,
+    source: SourceOptions,
+    rig: RigOptions,
+    match: MatchOptions,
+    output: Output,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", rich_help_panel=_files, help="Depth picture, or a folder."),
+    ] = None,
+    style: Annotated[
+        str,
+        typer.Option(
+            "--style",
+            metavar="NAME",
+            rich_help_panel=_files,
+            help="gray, mm16 (16-bit millimetres), or a colour map: viridis, turbo, cividis, inferno, magma, plasma.",
+        ),
+    ] = "gray",
+    near: Annotated[
+        float | None, typer.Option("--near", metavar="M", rich_help_panel=_files, help="Depth shown brightest.")
+    ] = None,
+    far: Annotated[
+        float | None, typer.Option("--far", metavar="M", rich_help_panel=_files, help="Depth shown darkest.")
+    ] = None,
+    cloud: Annotated[
+        Path | None,
+        typer.Option("--cloud", metavar="FILE.ply", rich_help_panel=_files, help="Coloured point cloud."),
+    ] = None,
+    disparity: Annotated[
+        Path | None,
+        typer.Option(
+            "--disparity", metavar="FILE.pfm", rich_help_panel=_files, help="Disparity as float, PFM or TIFF."
+        ),
+    ] = None,
+    mesh: Annotated[
+        Path | None, typer.Option("--mesh", metavar="FILE.ply", rich_help_panel=_files, help="Mesh, PLY or OBJ.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", rich_help_panel=_files, help="Show it in a window.")] = False,
+    frames: Annotated[
+        int | None, typer.Option("--frames", metavar="N", min=1, rich_help_panel=_files, help="Only the first N pairs.")
+    ] = None,
+) -> None:
+    """Turn pairs of photos into depth maps, clouds and meshes.
+
+    Example: livestereo depth left.jpg right.jpg -o depth.png --cloud cloud.ply --show
+
+    With a rig file (--rig) the pictures are rectified and depth is in metres. Without one, pictures that are not
+    rectified are rectified from what they show, and depth is relative. For more than one pair, -o, --cloud,
+    --disparity and --mesh name folders, and files are named by the left picture.
+    """
+    from livestereo.cli._build import settings_from
+    from livestereo.cli._depth_files import Wanted, check_wanted
+    from livestereo.cli._results import Troubles, each_result
+    from livestereo.cli._setup import open_pictures
+
+    if not any((out, cloud, disparity, mesh, show)):
+        out = Path("depth.png" if style != "none" else "depth")
+        output.say(f"No output was named: writing {out}.")
+    wanted = Wanted(picture=out, cloud=cloud, disparity=disparity, mesh=mesh, style=style, near=near, far=far)
+    check_wanted(wanted)
+    settings = settings_from(match)
+    troubles = Troubles()
+    done: list[dict[str, Any]] = []
+    table = _table()
+    with open_pictures(pictures, source, rig, output) as opened:
+        writer = None
+        for result in each_result(opened, settings, output, troubles, frames=frames):
+            if writer is None:
+                writer = wanted.writer(many=_many(opened.source.info.count, frames, opened.source.info))
+                _tell_scale(result, style, output)
+            row = writer.write(result)
+            done.append(row)
+            _add_row(table, row)
+            if show:
+                _show(result, wanted, output)
+    error = troubles.error(len(done), {"pairs": done})
+    if done:
+        output.show(table)
+    if error is not None:
+        raise error
+    if not done:
+        raise SettingsError("There was no pair to compute.", "Check the pictures.", {"pairs": []})
+    output.result({"pairs": done})
+
+
+def _many(count: int | None, frames: int | None, info: Any) -> bool:
+    """Whether outputs are folders: more than one pair will come."""
+    from livestereo.cli._results import how_many
+
+    limit = how_many(info, frames)
+    known = [n for n in (count, limit) if n is not None]
+    return min(known) > 1 if known else True
+
+
+def _tell_scale(result: StereoResult, style: str, output: Output) -> None:
+    if result.pair.rectification.metric:
+        return
+    if style == "mm16":
+        raise SettingsError(
+            "Millimetres need a rig that knows metres, and none is known here: depth is relative.",
+            "Give a rig file with --rig, or another --style, or --disparity.",
+        )
+    if not result.pair.rectification.notes:  # a note of the rectification has told it already
+        output.say("Depth is relative: without a rig file (--rig) nothing tells metres.")
+
+
+def _table() -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("pair", "size", "depth known", "1 %", "median", "99 %", "files"):
+        table.add_column(heading, justify="left" if heading in ("pair", "size", "files") else "right")
+    return table
+
+
+def _add_row(table: Table, row: dict[str, Any]) -> None:
+    def length(value: float | None) -> str:
+        if value is None or not np.isfinite(value):
+            return "–"
+        return f"{value:.3g} m" if row["metric"] else f"{value:.3g}"
+
+    table.add_row(
+        row["name"], f"{row['width']}x{row['height']}", f"{row['density_percent']:.1f} %",
+        length(row["p1_m"]), length(row["median_m"]), length(row["p99_m"]), " ".join(row["files"]),
+    )  # fmt: skip
+
+
+def _show(result: StereoResult, wanted: Any, output: Output) -> None:
+    """Show left beside depth with the legend, until a key is pressed."""
+    from livestereo import display
+    from livestereo.cli._depth_files import shown_range
+    from livestereo.render.compose import Composer, Scene
+    from livestereo.render.layout import arrange, natural_canvas
+    from livestereo.render.views import PANE_TEXT, Look, displayed_size, picture
+    from livestereo.settings import Settings
+
+    found = display.probe()
+    if not found.ok:
+        output.warn(f"{found.why} Nothing is shown.")
+        return
+    size = displayed_size(result)
+    panes = ("left", "depth")
+    canvas = natural_canvas(size, len(panes), screen_wh=found.screen_wh)
+    colormap = wanted.style if wanted.style != "mm16" else Settings().colormap
+    depth_range = shown_range(result.depth_m, wanted.near, wanted.far)
+    if depth_range is None:
+        output.warn("No depth was found, so there is none to show.")
+        return
+    look = Look(depth_range, colormap, "inverse" if colormap == "gray" else "log")
+    scene = Scene(
+        layout=arrange(canvas, size, panes, bar=False),
+        pictures=tuple(picture(pane, result, look) for pane in panes),
+        labels=tuple(PANE_TEXT[pane] for pane in panes),
+        look=look,
+        metric=result.pair.rectification.metric,
+    )
+    name = result.frame.name or f"pair {result.frame.seq}"
+    display.show_until_key(f"livestereo: {name} (any key closes)", Composer().compose(scene))
