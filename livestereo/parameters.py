@@ -115,11 +115,11 @@ _ALL = (
     ),
     Parameter(
         "num_disparities", "Disparities", "int", "Disparity range, pixels of the full-size picture.", "matching",
-        minimum=16, maximum=2032, step=16, optional=True, unit="px",
+        minimum=16, maximum=4064, step=16, optional=True, unit="px",
     ),
     Parameter(
         "min_disparity", "Smallest disparity", "int", "Pixels of the full-size picture; may be negative.", "matching",
-        minimum=-2032, maximum=2032, optional=True, unit="px",
+        minimum=-4064, maximum=4064, optional=True, unit="px",
     ),
     Parameter(
         "block_size", "Block size", "int", "Width of the block that is compared; the matcher's own if not given.",

@@ -23,6 +23,7 @@ from livestereo.errors import RigError
 from livestereo.filters.base import Filter
 from livestereo.fixed import rounded, where_invalid
 from livestereo.matchers.base import Matcher
+from livestereo.settings import Settings
 from livestereo.timing import StageTimer, monotonic
 from livestereo.types import F32, U8, Frame, MatchResult, RectifiedPair, StereoFrame, StereoResult
 
@@ -41,6 +42,7 @@ class Pipeline:
 
     scale: 1, or 0.5 to match at half size; disparity then has half the steps and full-size pixels.
     explain: computes confidence, hole reasons and σ of a result when somebody looks.
+    settings: what it was built from, with the disparity range that was found.
     """
 
     def __init__(
@@ -51,10 +53,12 @@ class Pipeline:
         *,
         scale: float = 1.0,
         explain: Callable[[StereoResult], MatchResult] | None = None,
+        settings: Settings | None = None,
     ) -> None:
         self.matcher = matcher
         self.rectification = rectification
         self.scale = scale
+        self.settings = settings
         self._explain = explain
         first_stateful = next((i for i, one in enumerate(filters) if one.stateful), len(filters))
         self._own_filters = tuple(filters[:first_stateful])

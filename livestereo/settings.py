@@ -130,6 +130,11 @@ class Settings(BaseModel):
         """
         return Settings.make({**self.model_dump(), "notes": self.notes, **values})
 
+    def computes_otherwise(self, other: Settings) -> bool:
+        """Whether these settings give another depth, or another speed, than `other`: more than the display differs."""
+        shown = {name for name, parameter in PARAMETERS.items() if parameter.group == "display"}
+        return self.model_dump(exclude=shown) != other.model_dump(exclude=shown)
+
     def value_of(self, name: str) -> Any:
         """Give one value by its parameter's name."""
         return getattr(self, name)

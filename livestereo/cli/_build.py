@@ -34,6 +34,8 @@ def build_pipeline(settings: Settings, rectification: Rectification) -> Pipeline
         SettingsError: the settings do not fit the picture or one another.
         MissingExtra: the matcher needs a library that is not installed.
     """
-    found = find_range(settings, rectification).at_scale(settings.scale)
-    matcher = MATCHERS[settings.matcher](settings, found.minimum, found.count)
-    return Pipeline(matcher, make_filters(settings), rectification, scale=settings.scale)
+    found = find_range(settings, rectification)
+    scaled = found.at_scale(settings.scale)
+    matcher = MATCHERS[settings.matcher](settings, scaled.minimum, scaled.count)
+    resolved = settings.changed(min_disparity=found.minimum, num_disparities=found.count)
+    return Pipeline(matcher, make_filters(settings), rectification, scale=settings.scale, settings=resolved)

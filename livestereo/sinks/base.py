@@ -42,7 +42,8 @@ class RunState:
     """How the run goes, for people to see; the engine gives a new one to every view a few times a second.
 
     dropped: all discards by cause (`camera`, `pairing`, `busy`, `disk`). settings: those in force now.
-    messages: what happened since the last state, each to be shown once.
+    messages: what happened since the last state, each to be shown once. resolved: `settings` with the disparity
+    range and scale that are really used; None while the first pipeline is built.
     """
 
     settings: Any = None
@@ -54,6 +55,7 @@ class RunState:
     paused: bool = False
     recording_s: float | None = None
     messages: tuple[str, ...] = ()
+    resolved: Any = None
 
 
 class View(ResultSink, Protocol):

@@ -1,0 +1,384 @@
+"""The running loop: source → workers → ordered results → sinks and views, until the end or a stop.
+
+    with open_source(pictures, request) as source:
+        summary = run(source, build, settings, views=[window], observers=[monitor])
+
+`build(settings, frame)` makes a pipeline for pairs like `frame`; it is called once for each worker, again on every
+change of settings, in a thread of its own, and the new pipelines are warmed up before they take over between two pairs.
+
+Threads: a reader that pulls pairs, workers that match, an observer, a builder; the main thread takes results in
+order, runs filters that remember, feeds sinks and views and polls the views. Live, the newest pair wins; files give
+every pair, in order. The results do not depend on the number of workers or threads.
+
+Actions that a view's `poll` may give:
+
+    name                  value                       what happens
+    quit                                              finishes what is in work, then ends
+    pause                 True, False, None: other    holds the work
+    step                  +1, −1                      while paused: one pair on, or back where the source can seek
+    seek                  a pair's number             where the source can seek
+    settings              Settings, or {name: value}  new settings
+    set:NAME              value                       one setting
+    toggle:NAME                                       one setting that is on or off
+    preset                a name; None: the next      a preset; range, display and machine settings stay
+    matcher               a name; None: the next      a matcher
+    reset                                             the settings of the start
+    swap                                              exchanges left and right from the next pair on
+    message               text                        shown by all views
+    anything else         given to `handlers[name](action)`, whose text (or None) is shown as a message
+
+A wrong value changes nothing and is shown as a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from livestereo.engine_actions import Resolve, changed_settings, is_about_settings
+from livestereo.engine_flow import Flow, Job
+from livestereo.engine_rooms import Builder, Observers, Reader, Room, Workers
+from livestereo.engine_stats import NAN, RunMeter, RunSummary
+from livestereo.engine_stop import Signals, stopping_signals
+from livestereo.errors import LiveStereoError
+from livestereo.pipeline import Matched, Pipeline
+from livestereo.settings import Settings
+from livestereo.sinks.base import PairSink, ResultSink, RunState, Sink, View
+from livestereo.sources.base import Source
+from livestereo.timing import Clock, monotonic
+from livestereo.types import Action, CaptureStats, Finding, StereoFrame, StereoResult
+
+Build = Callable[[Settings, StereoFrame], Pipeline]
+Handler = Callable[[Action], "str | None"]
+# How long a stop waits for pairs in work, and then for all threads together.
+DRAIN_S = 1.2
+JOIN_S = 0.5
+# How long the main thread waits for a result before it polls the views, or looks round.
+POLL_S = 0.008
+IDLE_S = 0.1
+TELL_S = 0.2
+
+
+class Observer(Protocol):
+    """Looks at the run about once a second, in a thread of its own."""
+
+    def observe(self, frame: StereoFrame, result: StereoResult, stats: CaptureStats) -> Iterable[Finding]:
+        """Give what is found now."""
+        ...
+
+
+def run(
+    source: Source,
+    build: Build,
+    settings: Settings,
+    *,
+    pair_sinks: Sequence[PairSink] = (),
+    sinks: Sequence[ResultSink] = (),
+    views: Sequence[View] = (),
+    observers: Sequence[Observer] = (),
+    handlers: Mapping[str, Handler] | None = None,
+    resolve: Resolve | None = None,
+    frames: int | None = None,
+    duration_s: float | None = None,
+    pace: float | None = None,
+    hold: bool = False,
+    fingerprint: bool | None = None,
+    tell: Callable[[str], None] | None = None,
+    on_summary: Callable[[RunSummary], None] | None = None,
+    clock: Clock = monotonic,
+) -> RunSummary:
+    """Run until the source ends, a view quits, a signal comes, or `frames` pairs or `duration_s` seconds are done.
+
+    source: open already. resolve: a preset's name -> settings. pace: play files at so many times their own speed;
+    None for as fast as it goes. hold: after the last pair stay until a view quits. fingerprint: hash every disparity;
+    by default when there is no view. tell: is given each message as it comes. on_summary: is given the summary before
+    anything is raised.
+
+    Raises:
+        LiveStereoError: building, reading, matching or a sink failed; `details` is the summary so far. Whatever
+            else a thread failed with is raised as it is.
+    """
+    one = _Run(
+        source, build, settings, pair_sinks=pair_sinks, sinks=sinks, views=views, observers=observers,
+        handlers=handlers or {}, resolve=resolve, frames=frames, duration_s=duration_s, pace=pace, hold=hold,
+        fingerprint=not views if fingerprint is None else fingerprint, tell=tell, clock=clock,
+    )  # fmt: skip
+    with stopping_signals() as one.signals:
+        failure = one.go()
+    summary = one.summary()
+    if on_summary is not None:
+        on_summary(summary)
+    if failure is not None:
+        if isinstance(failure, LiveStereoError):
+            failure.details = {**summary.as_json(), **failure.details}
+        raise failure
+    return summary
+
+
+class _Run:
+    """One run: what the main thread knows."""
+
+    def __init__(
+        self, source: Source, build: Build, settings: Settings, *, pair_sinks: Sequence[PairSink],
+        sinks: Sequence[ResultSink], views: Sequence[View], observers: Sequence[Observer],
+        handlers: Mapping[str, Handler], resolve: Resolve | None, frames: int | None, duration_s: float | None,
+        pace: float | None, hold: bool, fingerprint: bool, tell: Callable[[str], None] | None, clock: Clock,
+    ) -> None:  # fmt: skip
+        self.source, self.start_settings = source, settings
+        self.settings = self.wanted = settings
+        self.sinks, self.views, self.pair_sinks = sinks, views, pair_sinks
+        self.handlers, self.resolve, self.tell_person, self.clock = handlers, resolve, tell, clock
+        self.live = source.info.live
+        self.duration_s = duration_s
+        self.flow = Flow(live=self.live)
+        self.meter = RunMeter(fingerprint=fingerprint)
+        self.signals = Signals()
+        self.epoch = 0
+        self.deadline_s = NAN
+        # A recorded pair counts, so `frames` limits what is read; a live view's counts when it is shown.
+        by_reading = frames is not None and (not self.live or bool(pair_sinks))
+        if frames is not None and not by_reading:
+            self.flow.limit(frames)
+        self.reader = Reader(
+            source, self.flow, pair_sinks, most=frames if by_reading else None, pace=pace, hold=hold, clock=clock
+        )
+        self.builder = Builder(build, source, self.flow, clock=clock)
+        self.workers = Workers(self.flow, self.builder.pipeline)
+        self.observers = Observers(observers, source, self.flow)
+        self.rooms: list[Room] = [self.reader, self.builder, self.workers, self.observers]
+        self.last: StereoResult | None = None
+        self.warnings: list[str] = list(settings.notes)
+        self.messages: list[str] = list(settings.notes)
+        self.told_s = -1e9
+
+    # --- the run
+
+    def go(self) -> BaseException | None:
+        """Run; give what failed, or None. Everything is closed and joined afterwards."""
+        failure: BaseException | None = None
+        opened: list[Sink] = []
+        try:
+            for sink in _each_once(*self.pair_sinks, *self.sinks, *self.views):
+                opened.append(sink)
+                sink.open(self.source.info)
+            self.builder.ask(self.settings)
+            for room in self.rooms:
+                room.start()
+            self._loop()
+            self._drain()
+        except KeyboardInterrupt:
+            raise
+        except Exception as error:
+            failure = error
+        finally:
+            self.flow.stop()
+            if not self.signals.leave:
+                failure = self._close(opened, failure)
+        return failure or self.flow.failure or self.reader.incomplete
+
+    def _loop(self) -> None:
+        while not (self.flow.stopped or self.flow.dry or self.signals.stop):
+            self._emit_ready(POLL_S if self.views else IDLE_S)
+            self._take_new_pipelines()
+            self._poll_views()
+            now = self.clock()
+            if self.messages or now - self.told_s >= TELL_S:
+                self._tell_views(now)
+            if now >= self.deadline_s:
+                break
+
+    def _drain(self) -> None:
+        """Finish the pairs in work, within a bound."""
+        self.flow.stop()
+        deadline = self.clock() + DRAIN_S
+        while not self.flow.dry and self.flow.failure is None and self.clock() < deadline:
+            self._emit_ready(0.05)
+        self._tell_views(self.clock())
+
+    def _close(self, opened: list[Sink], failure: BaseException | None) -> BaseException | None:
+        deadline = self.clock() + JOIN_S
+        for room in self.rooms:
+            room.join(deadline - self.clock())
+        for sink in reversed(opened):
+            try:
+                sink.close()
+            except Exception as error:  # every sink is closed, whatever the one before it says
+                failure = failure or error
+        self.builder.close()
+        return failure
+
+    # --- results
+
+    def _emit_ready(self, timeout_s: float) -> bool:
+        """Take out all results that are ready, waiting for the first; the views are given the newest."""
+        item = self.flow.next(timeout_s)
+        newest: StereoResult | None = None
+        while item is not None:
+            newest = self._emit(*item)
+            item = self.flow.next(0)
+        if newest is not None:
+            self.last = newest
+            self.observers.see(newest)
+            for view in self.views:
+                view.accept(newest)
+        return newest is not None
+
+    def _emit(self, job: Job, made: StereoResult | Matched) -> StereoResult:
+        if isinstance(made, Matched):
+            front = self.builder.pipeline(job.generation, 0)
+            if job.frame.gap is not None or job.epoch != self.epoch or job.again:
+                front.reset()
+            result = front.finish(made)
+        else:
+            result = made
+        self.epoch = job.epoch
+        self.builder.retire_before(job.generation)
+        if job.again:
+            return result
+        self.meter.count(result, job.grabbed_s, self.clock())
+        for sink in self.sinks:
+            sink.accept(result)
+        return result
+
+    # --- settings and actions
+
+    def _take_new_pipelines(self) -> None:
+        built = self.builder.ready()
+        if built is None:
+            return
+        if built.error is not None:
+            if self.builder.count == 0 or not isinstance(built.error, LiveStereoError):
+                raise built.error
+            self.wanted = self.settings
+            self._say(str(built.error))
+            return
+        self.settings = self.wanted = built.settings
+        for note in built.notes:
+            self._say(note, warn=True)
+        self.builder.install(built)
+        self.workers.at_least(len(built.pipelines))
+        if self.builder.count == 1:
+            now = self.clock()
+            self.meter.start(now)
+            self.deadline_s = NAN if self.duration_s is None else now + self.duration_s
+        elif self.last is not None and (self.flow.paused or self.flow.held):
+            self.flow.again(self.last.frame)
+
+    def _poll_views(self) -> None:
+        for view in self.views:
+            for _ in range(32):  # a view that never tires must not stop the run
+                action = view.poll()
+                if action is None:
+                    break
+                self._act(action)
+
+    def _act(self, action: Action) -> None:
+        try:
+            if action.name in self.handlers:
+                self._say(self.handlers[action.name](action) or "")
+            elif is_about_settings(action):
+                self.wanted = changed_settings(action, self.wanted, self.start_settings, self.resolve)
+                if self.wanted.computes_otherwise(self.settings):
+                    self.builder.ask(self.wanted)
+                else:
+                    self.settings = self.wanted
+                    self.told_s = -1e9
+            else:
+                self._act_on_run(action)
+        except LiveStereoError as error:
+            self._say(str(error))
+
+    def _act_on_run(self, action: Action) -> None:
+        if action.name == "quit":
+            self.flow.stop()
+        elif action.name == "pause":
+            self.flow.pause(not self.flow.paused if action.value is None else bool(action.value))
+            self.told_s = -1e9
+        elif action.name == "step" and (action.value or 1) > 0:
+            self.flow.pause(True)
+            self.flow.step(int(action.value or 1))
+        elif action.name in ("step", "seek"):
+            back = (self.last.frame.seq if self.last else 0) + int(action.value)
+            self._seek(max(0, int(action.value) if action.name == "seek" else back))
+        elif action.name == "swap":
+            self.reader.swapped = not self.reader.swapped
+            self._say("Left and right are exchanged." if self.reader.swapped else "Left and right are as they were.")
+        elif action.name == "message":
+            self._say(str(action.value))
+        else:
+            self._say(f"{action.name}: not possible here.")
+
+    def _seek(self, seq: int) -> None:
+        if not self.reader.seek(seq):
+            self._say("This source cannot go back.")
+        elif self.flow.paused:
+            self.flow.step(1)
+
+    def _say(self, text: str, *, warn: bool = False) -> None:
+        if text:
+            self.messages.append(text)
+            if warn:
+                self.warnings.append(text)
+            if self.tell_person is not None:
+                self.tell_person(text)
+
+    # --- figures
+
+    def _tell_views(self, now: float) -> None:
+        self.told_s = now
+        texts, self.messages = tuple(self.messages), []
+        if not self.views:
+            return
+        state = RunState(
+            settings=self.settings,
+            stats=self.source.stats(),
+            dropped=self._dropped(),
+            pairs=self.meter.pairs,
+            depth_fps=self.meter.rate_now(now),
+            findings=self.observers.now(),
+            paused=self.flow.paused,
+            recording_s=self._recording_s(),
+            messages=texts,
+            resolved=self.builder.newest.pipelines[0].settings if self.builder.newest else None,
+        )
+        for view in self.views:
+            view.tell(state)
+
+    def _dropped(self) -> dict[str, int]:
+        dropped = {"camera": 0, "pairing": 0, "busy": self.flow.overwritten, "disk": 0}
+        for cause, count in self.source.stats().dropped.items():
+            dropped[cause] = dropped.get(cause, 0) + count
+        for state in self._recorders():
+            dropped["disk"] += sum(getattr(state, "lost", {}).values())
+        return dropped
+
+    def _recording_s(self) -> float | None:
+        running = [state.seconds for state in self._recorders() if getattr(state, "recording", False)]
+        return max(running) if running else None
+
+    def _recorders(self) -> list[Any]:
+        """States of the sinks that record; a recorder tells its own with `state()`."""
+        return [sink.state() for sink in _each_once(*self.pair_sinks, *self.sinks) if hasattr(sink, "state")]
+
+    def summary(self) -> RunSummary:
+        """Make the summary of the run as far as it went."""
+        values = self.settings.model_dump()
+        newest = self.builder.newest
+        if newest is not None:
+            resolved = newest.pipelines[0].settings
+            if resolved is not None:
+                values.update(min_disparity=resolved.min_disparity, num_disparities=resolved.num_disparities)
+            values.update(workers=newest.plan.workers, threads=newest.plan.threads)
+        return self.meter.summary(
+            live=self.live,
+            stats=self.source.stats(),
+            nominal_fps=self.source.info.fps,
+            dropped=self._dropped(),
+            findings=self.observers.all(),
+            warnings=tuple(dict.fromkeys(self.warnings)),
+            settings=values,
+        )
+
+
+def _each_once(*sinks: Any) -> list[Any]:
+    return list({id(sink): sink for sink in sinks}.values())

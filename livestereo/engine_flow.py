@@ -1,0 +1,243 @@
+"""How pairs flow between the threads of a run: into the workers, and out again in order.
+
+`Flow` is the one lock that reader, workers and main thread meet at; nobody polls it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from livestereo.types import StereoFrame
+
+
+@dataclass(frozen=True)
+class Job:
+    """A pair to work on.
+
+    ticket: counts jobs from 0, in the order of the pairs. grabbed_s: for the latency. generation: of the pipelines
+    that work on it. epoch: counts seeks. again: it was worked on before and is only to be seen with other settings.
+    """
+
+    ticket: int
+    frame: StereoFrame
+    grabbed_s: float
+    generation: int
+    epoch: int = 0
+    again: bool = False
+
+
+class Flow:
+    """Hands pairs to workers and gives their results back in order.
+
+    live: the newest pair wins and the overwritten ones are counted; otherwise `put` waits for room, so that every
+    pair is worked on. No more pairs than workers + 2 are in work or wait to be taken out: that bounds the memory.
+    """
+
+    def __init__(self, *, live: bool, room: int = 2) -> None:
+        self._live = live
+        self._ahead = 1
+        self._room = 1 if live else room
+        self._lock = threading.Condition()
+        self._waiting: deque[tuple[StereoFrame, float]] = deque()
+        self._done: dict[int, tuple[Job, Any]] = {}
+        self._next_ticket = 0
+        self._next_out = 0
+        self._limit: int | None = None
+        self._ended = False
+        self._woken = False
+        self._stopped = False
+        self._paused = False
+        self._steps = 0
+        self._again: StereoFrame | None = None
+        self._generation = -1
+        self._workers = 0
+        self.epoch = 0
+        self.held = False
+        self.overwritten = 0
+        self.first: StereoFrame | None = None
+        self.failure: BaseException | None = None
+
+    # --- the reader's side
+
+    def put(self, frame: StereoFrame, grabbed_s: float, epoch: int) -> bool:
+        """Offer a pair that was read in `epoch` (a seek since then makes it stale); False when the run is over."""
+        with self._lock:
+            if self.first is None:
+                self.first = frame
+                self._lock.notify_all()
+            if self._live:
+                if self._waiting:
+                    self._waiting.clear()
+                    # What passes before the first result, or while paused, is not lost for lack of time.
+                    self.overwritten += self._generation >= 0 and not self._paused
+            else:
+                while len(self._waiting) >= self._room and not self._over() and epoch == self.epoch:
+                    self._lock.wait()
+            if self._over():
+                return False
+            if epoch == self.epoch:
+                self._waiting.append((frame, grabbed_s))
+                self._lock.notify_all()
+            return True
+
+    def end(self) -> None:
+        """The source has ended: what waits is still worked on."""
+        with self._lock:
+            self._ended = True
+            self._lock.notify_all()
+
+    def wait_for_epoch(self, epoch: int) -> bool:
+        """At the end of a source: wait for a seek; False when the run is over."""
+        with self._lock:
+            self.held = True
+            self._lock.wait_for(lambda: self._over() or self.epoch != epoch)
+            self.held = False
+            return not self._over()
+
+    def wait_until_stopped(self, timeout_s: float) -> None:
+        """Wait so long, or until the run is over."""
+        with self._lock:
+            if timeout_s > 0:
+                self._lock.wait_for(self._over, timeout_s)
+
+    # --- the workers' side
+
+    def take(self, worker: int) -> Job | None:
+        """Wait for a pair to work on; None when there will be none. `worker` counts from 0."""
+        with self._lock:
+            while True:
+                if self._over() or (self._ended and not self._waiting):
+                    return None
+                ready = worker < self._workers and self._next_ticket - self._next_out < self._ahead
+                if ready and (self._again or (self._waiting and (not self._paused or self._steps > 0))):
+                    break
+                self._lock.wait()
+            again = self._again
+            if again is not None:
+                self._again = None
+                frame, grabbed_s = again, 0.0
+            else:
+                frame, grabbed_s = self._waiting.popleft()
+                self._steps = max(0, self._steps - 1)
+            job = Job(self._next_ticket, frame, grabbed_s, self._generation, self.epoch, again is not None)
+            self._next_ticket += 1
+            self._lock.notify_all()
+            return job
+
+    def finish(self, job: Job, result: Any) -> None:
+        """Give the result of a job."""
+        with self._lock:
+            self._done[job.ticket] = (job, result)
+            self._lock.notify_all()
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the first failure of a thread for the main one and end the run."""
+        with self._lock:
+            if self.failure is None:
+                self.failure = error
+            self._stopped = True
+            self._lock.notify_all()
+
+    # --- the main thread's and the builder's side
+
+    def wait_for_first(self) -> StereoFrame | None:
+        """Wait for the first pair of the run; None when there is none to come."""
+        with self._lock:
+            self._lock.wait_for(lambda: self.first is not None or self._ended or self._over())
+            return self.first
+
+    def next(self, timeout_s: float) -> tuple[Job, Any] | None:
+        """Wait for the next result in order; None when there is none within the time, or the flow is dry."""
+        with self._lock:
+            self._lock.wait_for(
+                lambda: self._next_out in self._done or self._woken or self._stopped or self._dry(), timeout_s
+            )
+            self._woken = False
+            item = self._done.pop(self._next_out, None)
+            if item is not None:
+                self._next_out += 1
+                self._lock.notify_all()
+            return item
+
+    def wake(self) -> None:
+        """Let the main thread look round."""
+        with self._lock:
+            self._woken = True
+            self._lock.notify_all()
+
+    def again(self, frame: StereoFrame) -> None:
+        """Work on this pair once more, paused or not: with new settings, while nothing else comes."""
+        with self._lock:
+            self._again = frame
+            self._lock.notify_all()
+
+    def use(self, generation: int, workers: int) -> None:
+        """From the next pair on, work is done by this generation of pipelines, by the first `workers` workers."""
+        with self._lock:
+            if self._generation < 0 and self._live and not self._ended:
+                self._waiting.clear()  # a pair that came while the first pipelines warmed up is stale
+            self._generation = generation
+            self._workers = workers
+            self._ahead = workers + 2
+            self._lock.notify_all()
+
+    def limit(self, count: int | None) -> None:
+        """Work on so many pairs at most."""
+        with self._lock:
+            self._limit = count
+            self._lock.notify_all()
+
+    def pause(self, paused: bool) -> None:
+        """Hold the work, or go on."""
+        with self._lock:
+            self._paused = paused
+            self._steps = 0
+            self._lock.notify_all()
+
+    def step(self, count: int) -> None:
+        """While paused, let so many pairs through."""
+        with self._lock:
+            self._steps += count
+            self._lock.notify_all()
+
+    def discard(self) -> None:
+        """Forget the pairs that wait, and the one that is being read (a seek)."""
+        with self._lock:
+            self.epoch += 1
+            self._waiting.clear()
+            self._lock.notify_all()
+
+    def stop(self) -> None:
+        """Begin no more pairs; those in work are still finished."""
+        with self._lock:
+            self._stopped = True
+            self._lock.notify_all()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the work is held."""
+        return self._paused
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no more pairs will be begun."""
+        return self._stopped
+
+    @property
+    def dry(self) -> bool:
+        """Whether every pair that will ever be worked on has been taken out."""
+        with self._lock:
+            return self._dry()
+
+    def _over(self) -> bool:
+        return self._stopped or self._used_up()
+
+    def _used_up(self) -> bool:
+        return self._limit is not None and self._next_ticket >= self._limit
+
+    def _dry(self) -> bool:
+        begins_none = self._over() or (self._ended and not self._waiting)
+        return begins_none and self._next_out == self._next_ticket
