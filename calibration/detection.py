@@ -244,11 +244,30 @@ def _find_circles(gray: Gray, grid: tuple[int, int], quick: bool) -> F32 | None:
     if not quick:
         white = np.asarray(255 - gray, dtype=np.uint8)
         tries += [(white, flags), (white, flags | cv2.CALIB_CB_CLUSTERING)]
+    count = grid[0] * grid[1]
     for picture, flag in tries:
-        found, centres = cv2.findCirclesGrid(picture, grid, None, flag, detector)
-        if found and centres is not None and len(centres) == grid[0] * grid[1]:
+        fitting = _blobs_of_one_size(picture, detector, count)
+        if fitting is None:
+            continue
+        found, centres = cv2.findCirclesGrid(picture, grid, None, flag, fitting)
+        if found and centres is not None and len(centres) == count:
             return np.asarray(centres, np.float32).reshape(-1, 2)
     return None
+
+
+def _blobs_of_one_size(gray: Gray, detector: cv2.SimpleBlobDetector, count: int) -> cv2.SimpleBlobDetector | None:
+    """Narrow a detector to blobs about as large as the board's circles, so that dots and letters beside them
+    (the board's own printed words, say) do not take part. None where there are too few blobs.
+    """
+    sizes = sorted((point.size for point in detector.detect(gray)), reverse=True)
+    if len(sizes) < count:
+        return None
+    typical = float(np.median(sizes[:count]))
+    parameters = detector.getParams()
+    # A tilted board's far circles are seen at a third of the size of the near ones, at most.
+    parameters.minArea = max(parameters.minArea, np.pi / 4 * (typical / 3) ** 2)
+    parameters.maxArea = min(parameters.maxArea, np.pi / 4 * (typical * 3) ** 2)
+    return cv2.SimpleBlobDetector.create(parameters)
 
 
 def _blob_detector(gray: Gray) -> cv2.SimpleBlobDetector:
