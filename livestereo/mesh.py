@@ -1,6 +1,6 @@
 """Depth to a triangle mesh with vertex colours; triangles that would span a depth edge are left out.
 
-Frame and units are those of the cloud (`livestereo.sinks.cloud`): rectified left camera, x right, y down,
+Frame and units are those of the cloud (`livestereo.points`): rectified left camera, x right, y down,
 z forward; triangles are counter-clockwise as seen from the camera.
 """
 
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from calibration.rectify import Rectification
 from livestereo.depth import depth_from_disparity, disparity_from_depth
 from livestereo.imageio import check_format, write_bytes
-from livestereo.sinks.cloud import cloud_comments, points_from_depth, upright, write_ply
+from livestereo.ply import cloud_comments, write_ply
+from livestereo.points import points_from_depth, upright
 from livestereo.surface import flying_pixels, normals_from_disparity, smooth_disparity, statistical_outliers
 from livestereo.types import F32, U8
 

@@ -23,7 +23,7 @@ from livestereo.imageio import (
 )
 from livestereo.mesh import MESH_FORMATS, make_mesh, write_mesh
 from livestereo.render.colorize import COLORMAPS, DepthRange, automatic_range, colorize_depth
-from livestereo.sinks.cloud import cloud_comments, make_cloud, write_ply
+from livestereo.sinks.cloud import save_cloud
 from livestereo.types import F32, U8, StereoResult
 
 STYLES = (*COLORMAPS, "mm16")
@@ -122,10 +122,7 @@ class Writer:
             values = rectification.to_display(result.disparity_px)
             files.append(write_float_map(self._places["disparity"](name), values))
         if "cloud" in self._places:
-            made = make_cloud(result.depth_m, result.pair.left, rectification)
-            path = self._places["cloud"](name)
-            comments = cloud_comments(rectification)
-            files.append(write_ply(path, made.points, made.colors, made.normals, comments=comments))
+            files.append(save_cloud(self._places["cloud"](name), result))
         if "mesh" in self._places:
             surface = make_mesh(result.depth_m, result.pair.left, rectification)
             files.append(write_mesh(self._places["mesh"](name), surface, rectification))

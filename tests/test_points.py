@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from calibration.rectify import Rectification
+from livestereo import points as cloud
 from livestereo.errors import LiveStereoError
 from livestereo.imageio import OutputError
-from livestereo.sinks import cloud
+from livestereo.ply import write_ply
 
 RECT = Rectification(size_wh=(40, 30), focal_px=50.0, cx_px=20.0, cy_px=14.0, baseline_m=0.1)
 
@@ -35,33 +36,33 @@ def read_ply(path: Path) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
 
 
 def test_points_follow_the_pinhole() -> None:
-    points = cloud.points_from_depth(np.full((30, 40), 2.0, np.float32), RECT)
-    assert points[14, 20].tolist() == [0.0, 0.0, 2.0]
-    assert points[24, 30] == pytest.approx([10 * 2 / 50, 10 * 2 / 50, 2.0])
+    got = cloud.points_from_depth(np.full((30, 40), 2.0, np.float32), RECT)
+    assert got[14, 20].tolist() == [0.0, 0.0, 2.0]
+    assert got[24, 30] == pytest.approx([10 * 2 / 50, 10 * 2 / 50, 2.0])
 
 
 def test_a_written_cloud_is_read_back(tmp_path: Path) -> None:
-    points = np.float32([[1, 2, 3], [4, 5, 6]])
+    positions = np.float32([[1, 2, 3], [4, 5, 6]])
     colors = np.uint8([[255, 128, 0], [1, 2, 3]])
     normals = np.float32([[0, 0, -1], [0, -1, 0]])
-    path = cloud.write_ply(tmp_path / "c.ply", points, colors, normals, comments=["a note"])
+    path = write_ply(tmp_path / "c.ply", positions, colors, normals, comments=["a note"])
     vertices, faces, lines = read_ply(path)
     assert faces is None
     assert "comment a note" in lines
-    for names, values in (("x y z", points), ("red green blue", colors), ("nx ny nz", normals)):
+    for names, values in (("x y z", positions), ("red green blue", colors), ("nx ny nz", normals)):
         np.testing.assert_array_equal(np.stack([vertices[n] for n in names.split()], axis=1), values)
 
 
 def test_an_empty_cloud_is_a_valid_file(tmp_path: Path) -> None:
-    path = cloud.write_ply(tmp_path / "c.ply", np.empty((0, 3), np.float32), np.empty((0, 3), np.uint8))
+    path = write_ply(tmp_path / "c.ply", np.empty((0, 3), np.float32), np.empty((0, 3), np.uint8))
     assert len(read_ply(path)[0]) == 0
 
 
 def test_arrays_that_do_not_belong_together_and_wrong_endings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LiveStereoError, match="2 points"):
-        cloud.write_ply(tmp_path / "c.ply", np.zeros((2, 3), np.float32), np.zeros((3, 3), np.uint8))
+        write_ply(tmp_path / "c.ply", np.zeros((2, 3), np.float32), np.zeros((3, 3), np.uint8))
     with pytest.raises(OutputError, match=r"\.obj cannot hold"):
-        cloud.write_ply(tmp_path / "c.obj", np.zeros((2, 3), np.float32))
+        write_ply(tmp_path / "c.obj", np.zeros((2, 3), np.float32))
 
 
 def test_a_cloud_has_the_picture_s_colours_as_rgb_and_only_valid_points() -> None:
