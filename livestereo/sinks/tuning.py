@@ -1,4 +1,4 @@
-"""Parameters as sliders: positions, steps and checked changes, for every panel that shows them.
+"""Parameters as sliders: positions, steps and texts, for every panel that shows them.
 
 A panel makes itself from `livestereo.parameters`: a new parameter there is a new slider here.
 """
@@ -8,9 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from livestereo.errors import LiveStereoError
 from livestereo.parameters import Parameter
-from livestereo.settings import Settings
 
 AUTO = "auto"
 
@@ -114,12 +112,3 @@ def value_text(parameter: Parameter, value: Any) -> str:
         return "on" if value else "off"
     text = f"{value:g}" if isinstance(value, float) else f"{value}"
     return f"{text} {parameter.unit}".strip()
-
-
-def changed(settings: Settings, name: str, value: Any) -> tuple[Settings, str]:
-    """Change one setting; where the rules forbid it, give the old settings and the rule as a sentence."""
-    try:
-        new = settings.changed(**{name: value})
-    except LiveStereoError as error:
-        return settings, error.what
-    return new, ""

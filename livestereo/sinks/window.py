@@ -12,6 +12,7 @@ from livestereo.render.compose import Composer
 from livestereo.render.layout import Layout, natural_canvas
 from livestereo.render.views import displayed_size, panes_of
 from livestereo.sinks.base import RunState
+from livestereo.sinks.snapshot import Snapshots
 from livestereo.sinks.window_scene import Effect, Measure, SceneMaker
 from livestereo.sinks.window_state import WindowState
 from livestereo.timing import Clock, monotonic
@@ -52,8 +53,7 @@ class WindowView:
     """Shows results as they come, newest first, and turns keys and mouse into actions.
 
     `accept` may be called from any thread; all else belongs to the main thread. The window opens with the
-    first result, in the size that suits the pictures. save: called on the key `s` with the newest result and
-    the canvas shown; gives the message to show.
+    first result, in the size that suits the pictures. snapshots: writes what is shown on the key `s`.
 
     Raises (from the first `poll` with a result):
         LiveStereoError: there is no display.
@@ -61,14 +61,14 @@ class WindowView:
 
     def __init__(
         self, state: WindowState, *, title: str = TITLE, measure: Measure | None = None, effect: Effect | None = None,
-        save: Callable[[StereoResult, U8], str] | None = None,
+        snapshots: Snapshots | None = None,
         open_screen: Callable[[str, SizeWH], Screen] = display.Window, clock: Clock = monotonic,
     ) -> None:  # fmt: skip
         self.state = state
         self._title = title
         self._measure = measure
         self._effect = effect
-        self._save = save
+        self._snapshots = snapshots
         self._open_screen = open_screen
         self._clock = clock
         self._screen: Screen | None = None
@@ -99,13 +99,16 @@ class WindowView:
         """Take how the run goes."""
         for text in state.messages:
             self.state.say(text)
-        if state.settings is not None and state.settings != self._run.settings:
-            self.state.settings = state.settings
+        # A change of the person's own stays on the screen until the run has it, or has said why not.
+        if state.settings is not None and (state.settings != self._run.settings or state.messages):
+            self.state.adopt(state.settings)
         self._stale = self._stale or state != self._run
         self._run = state
 
     def poll(self) -> Action | None:
         """Draw if there is something new, let the window live, and give the next thing the person asked for."""
+        for text in self._snapshots.news() if self._snapshots is not None else ():
+            self.state.say(text, "good" if text.startswith("Saved") else "warn")
         newest = self._newest
         if self._screen is None and newest is not None:
             size = natural_canvas(
@@ -126,9 +129,9 @@ class WindowView:
 
     def _own(self, action: Action) -> Action:
         """Do what is the view's own: saving what is shown. Anything else goes on to the run."""
-        if action.name != "save" or self._save is None or self._shown is None or self._canvas is None:
+        if action.name != "save" or self._snapshots is None or self._shown is None:
             return action
-        self.state.say(self._save(self._shown, self._canvas))
+        self.state.say(self._snapshots.save(self._shown, self.state.look(self._shown), self._canvas))
         return Action("")
 
     def _draw_if_needed(self, screen: Screen, newest: StereoResult) -> None:

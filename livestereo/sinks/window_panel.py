@@ -20,10 +20,11 @@ BUTTONS: tuple[tuple[str, str], ...] = (("reset", "Reset"), ("save", "Save as pr
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the panel asks for: new settings, a message, to reset, or to save a preset under a name."""
+    """What the panel asks for: to set a parameter, to reset, or to save a preset under a name."""
 
-    kind: Literal["settings", "message", "reset", "save"]
+    kind: Literal["set", "reset", "save"]
     value: Any = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,9 +224,4 @@ def _draw_scroll(canvas: U8, box: Rect, geometry: _Geometry, scroll: int, count:
 
 
 def _change(settings: Settings, row: Parameter, value: Any) -> Outcome | bool:
-    if value == settings.value_of(row.name):
-        return True
-    new, broken = tuning.changed(settings, row.name, value)
-    return Outcome("message", broken) if broken else Outcome("settings", new)
-
-
+    return True if value == settings.value_of(row.name) else Outcome("set", value, row.name)

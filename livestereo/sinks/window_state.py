@@ -14,7 +14,7 @@ from livestereo.render.compose import Message, default_range
 from livestereo.render.layout import Layout
 from livestereo.render.overlay import Tone
 from livestereo.render.views import VIEW_TEXT, VIEWS, Look
-from livestereo.settings import DEFAULT_FILE, Settings, preset_names, resolve_settings
+from livestereo.settings import DEFAULT_FILE, Settings, preset_names, sgm_installed
 from livestereo.settings_file import save_preset
 from livestereo.sinks.window_keys import line_for, working
 from livestereo.sinks.window_panel import Outcome, TuningPanel
@@ -24,10 +24,6 @@ from livestereo.types import Action, StereoResult
 MESSAGE_S, FADE_S = 3.0, 0.6
 HELP_AT_START_S = 6.0
 CLICK_PX = 4  # a press that moves less is a click, not a drag
-_DISPLAY_ONLY = ("colormap", "range_near", "range_far", "range_auto")
-_KEPT_WITH_PRESET = (
-    "min_depth", "max_depth", "num_disparities", "min_disparity", "threads", "workers", "max_skew_ms", *_DISPLAY_ONLY,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,6 @@ class WindowState:
         self.depth_range: DepthRange | None = None
         self.automatic = settings.range_auto
         self.colormap = settings.colormap
-        self.initial = settings
         self._config_file = config_file
         self._clock = clock
         self._messages: list[_Timed] = []
@@ -203,7 +198,7 @@ class WindowState:
         if command in ("wls", "temporal", "holes"):
             new = not self.settings.value_of(command)
             names = {"wls": "WLS filter", "temporal": "Smoothing over time", "holes": "Hole filling"}
-            return self._change({command: new}, f"{names[command]} {'on' if new else 'off'}")
+            return self._change(command, new, f"{names[command]} {'on' if new else 'off'}")
         return []
 
     def _choose_view(self, key: str) -> None:
@@ -247,50 +242,48 @@ class WindowState:
 
     # Settings
 
-    def _change(self, values: dict[str, object], text: str) -> list[Action]:
+    def adopt(self, settings: Settings) -> None:
+        """Take the settings that are really in force."""
+        self.settings = settings
+
+    def _change(self, name: str, value: object, text: str) -> list[Action]:
+        """Show a change at once and ask the run for it; what is broken is told and nothing is asked."""
         try:
-            self.settings = self.settings.changed(**values)
+            self.settings = self.settings.changed(**{name: value})
         except LiveStereoError as error:
             self.say(error.what, "warn")
             return []
-        self.say(text)
-        return [Action("settings", self.settings)]
+        if text:
+            self.say(text)
+        return [Action(f"set:{name}", value)]
 
     def _next_matcher(self) -> list[Action]:
-        from livestereo.settings import sgm_installed
-
         names = [name for name in ("sgbm", "sgm", "bm") if name != "sgm" or sgm_installed()]
         current = self.settings.matcher
         name = names[(names.index(current) + 1) % len(names)] if current in names else names[0]
-        return self._change({"matcher": name}, f"Matcher: {name}")
+        return self._change("matcher", name, f"Matcher: {name}")
 
     def _next_preset(self) -> list[Action]:
         try:
             names = preset_names(self._config_file)
-            current = self.settings.preset
-            name = names[(names.index(current) + 1) % len(names)] if current in names else names[0]
-            kept = {field: self.settings.value_of(field) for field in _KEPT_WITH_PRESET}
-            self.settings = resolve_settings(name, kept, self._config_file)
         except LiveStereoError as error:
             self.say(error.what, "warn")
             return []
-        self.say(" ".join((f"Preset: {name}.", *self.settings.notes)))
-        return [Action("settings", self.settings)]
+        current = self.settings.preset
+        name = names[(names.index(current) + 1) % len(names)] if current in names else names[0]
+        self.say(f"Preset: {name}")
+        return [Action("preset", name)]
 
     def _of_panel(self, outcome: Outcome | bool | None) -> list[Action]:
         if not isinstance(outcome, Outcome):
             return []
-        if outcome.kind == "settings":
-            self.settings = outcome.value
-            return [Action("settings", self.settings)]
+        if outcome.kind == "set":
+            return self._change(outcome.name, outcome.value, "")
         if outcome.kind == "reset":
-            self.settings = self.initial
-            self.say("As at the start")
-            return [Action("settings", self.settings)]
+            self.say("Settings as at the start")
+            return [Action("reset")]
         if outcome.kind == "save":
             self._save_preset(outcome.value)
-        else:
-            self.say(outcome.value, "warn")
         return []
 
     def _save_preset(self, name: str) -> None:

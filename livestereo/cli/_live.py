@@ -1,0 +1,195 @@
+"""What the commands that run live share: the views, the keys that reach beyond the view, the summary for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+
+from livestereo import display
+from livestereo.cli._options import MatchOptions, RunOptions
+from livestereo.cli._output import Output
+from livestereo.cli._setup import Opened
+from livestereo.engine import Handler, Observer, run
+from livestereo.engine_stats import RunSummary
+from livestereo.settings import Settings, resolve_settings
+from livestereo.sinks.base import PairSink, ResultSink, View
+from livestereo.types import StereoFrame
+
+
+@dataclass
+class LiveParts:
+    """What a live command adds to the plain run.
+
+    web: [HOST:]PORT to serve a page on. view3d: port of the 3D view. record: whether the key `r` records (a command
+    that records anyway says no). title: of the window. still_open: keep the window when a file has ended.
+    """
+
+    pair_sinks: list[PairSink] = field(default_factory=list)
+    sinks: list[ResultSink] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
+    observers: list[Observer] = field(default_factory=list)
+    handlers: dict[str, Handler] = field(default_factory=dict)
+    can: set[str] = field(default_factory=set)
+    web: str | None = None
+    view3d: str | None = None
+    record: bool = True
+    title: str = "livestereo"
+    pace: float | None = None
+
+
+def wants_window(options: RunOptions, output: Output) -> bool:
+    """Whether a window is wanted and possible; says why not."""
+    if options.headless:
+        return False
+    found = display.probe()
+    if not found.ok:
+        output.say(f"{found.why} Running without a window; Ctrl-C ends.")
+    return found.ok
+
+
+def run_live(
+    opened: Opened, settings: Settings, match: MatchOptions, options: RunOptions, output: Output, parts: LiveParts,
+    *, window: bool,
+) -> RunSummary:  # fmt: skip
+    """Run with the views that are asked for; print the summary, as a table or as JSON.
+
+    Raises:
+        LiveStereoError: what the engine raises; the summary so far is in its `details`.
+    """
+    from livestereo.cli._build import build_pipeline
+    from livestereo.pipeline import Pipeline
+
+    info = opened.source.info
+
+    def build(wanted: Settings, frame: StereoFrame) -> Pipeline:
+        return build_pipeline(wanted, opened.rectification_for(frame))
+
+    closing: list[Callable[[], None]] = []
+    if window or parts.web is not None or parts.view3d is not None:
+        closing = _add_views(opened, settings, match, options, output, parts, window=window)
+    pace = parts.pace
+    if pace is None and window and not info.live and info.fps:
+        pace = 1.0
+    try:
+        summary = run(
+            opened.source, build, settings, pair_sinks=parts.pair_sinks, sinks=parts.sinks, views=parts.views,
+            observers=parts.observers, handlers=parts.handlers, resolve=_resolver(match), frames=options.frames,
+            duration_s=options.duration, pace=pace, tell=output.say,
+            on_summary=lambda summary: output.show(*summary_for_people(summary, live=info.live)),
+        )  # fmt: skip
+    finally:
+        for close in closing:
+            close()
+    return summary
+
+
+def _add_views(
+    opened: Opened, settings: Settings, match: MatchOptions, options: RunOptions, output: Output, parts: LiveParts,
+    *, window: bool,
+) -> list[Callable[[], None]]:  # fmt: skip
+    """Add window, page and 3D view, and what their keys reach; give what must be closed after the run."""
+    from livestereo.sinks.snapshot import Snapshots
+
+    info = opened.source.info
+    snapshots = Snapshots(options.save_dir)
+    can = {"tune", "wls", "temporal", "holes", "swap", *parts.can}
+    if not info.live:
+        can.add("step")
+    if parts.record:
+        switch = _record_switch(opened, settings, options.save_dir)
+        parts.pair_sinks.append(switch)
+        parts.sinks.append(switch)
+        parts.handlers.setdefault("record", lambda _: switch.toggle())
+        can.add("record")
+    lock = getattr(opened.source, "lock_exposure", None)
+    if lock is not None:
+        parts.handlers.setdefault("lock_exposure", lambda _: str(lock() or "Exposure is locked."))
+        can.add("lock_exposure")
+    if window:
+        parts.views.append(_window(settings, match, parts, can, snapshots))
+    return [snapshots.close]
+
+
+def _window(settings: Settings, match: MatchOptions, parts: LiveParts, can: set[str], snapshots: Any) -> View:
+    from livestereo.sinks.window import WindowView
+    from livestereo.sinks.window_state import WindowState
+
+    state = WindowState(settings, can=can, config_file=match.config)
+    return WindowView(state, title=parts.title, snapshots=snapshots)
+
+
+def _record_switch(opened: Opened, settings: Settings, folder: Path) -> Any:
+    from livestereo.sinks.record_switch import RecordSwitch
+    from livestereo.sinks.recorder import Recorder
+    from livestereo.takes.writer import TakeRequest
+
+    info = opened.source.info
+
+    def make(path: Path) -> Recorder:
+        request = TakeRequest(
+            folder=path, fps=info.fps or 30.0, rig=opened.rig_file, source=info.name, settings=settings.model_dump(),
+            preview=False,
+        )  # fmt: skip
+        return Recorder(request)
+
+    return RecordSwitch(folder, make)
+
+
+def _resolver(match: MatchOptions) -> Callable[[str], Settings]:
+    """Presets chosen while it runs keep what was given on the command line, apart from what a preset is about."""
+    kept = {
+        "min_depth": match.min_depth, "max_depth": match.max_depth, "num_disparities": match.num_disparities,
+        "min_disparity": match.min_disparity, "threads": match.threads, "workers": match.workers,
+    }  # fmt: skip
+    return lambda name: resolve_settings(name, kept, match.config)
+
+
+def summary_for_people(summary: RunSummary, *, live: bool) -> Sequence[RenderableType]:
+    """Lay the figures of a run out as a table."""
+    if summary.pairs == 0:
+        return ("No pair was finished.",)
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="dim")
+    table.add_column()
+    for name, text in _rows(summary, live=live):
+        table.add_row(name, text)
+    return (table,)
+
+
+def _rows(summary: RunSummary, *, live: bool) -> Iterable[tuple[str, str]]:
+    yield "pairs", f"[bold]{summary.pairs}[/bold]"
+    if math.isfinite(summary.fps):
+        yield "depth", f"[bold]{summary.fps:.1f}[/bold] pairs/s"
+    if live and math.isfinite(summary.capture_fps):
+        yield "capture", f"{summary.capture_fps:.1f} pictures/s"
+    latency = summary.latency_ms
+    if live and math.isfinite(latency.get("p50", math.nan)):
+        yield "latency", f"{latency['p50']:.0f} ms (95 %: {latency['p95']:.0f} ms)"
+    skew = summary.skew_ms
+    if math.isfinite(skew.get("max", math.nan)) and skew["max"] > 0:
+        yield "skew", f"{skew['p50']:+.1f} ms (95 %: {skew['p95']:.1f}, at most {skew['max']:.1f} ms)"
+    if math.isfinite(summary.fill_percent):
+        yield "fill", f"{summary.fill_percent:.0f} %"
+    lost = {cause: count for cause, count in summary.dropped.items() if count}
+    yield "dropped", ", ".join(f"{count} {cause}" for cause, count in lost.items()) or "none"
+    if summary.reconnects:
+        yield "reconnects", str(summary.reconnects)
+    if summary.stage_ms:
+        yield "stages", ", ".join(f"{name} {ms:.1f}" for name, ms in summary.stage_ms.items()) + " ms"
+    used = summary.settings
+    yield "settings", (
+        f"{used.get('preset')}: {used.get('matcher')}"
+        + (f" {used.get('mode')}" if used.get("matcher") == "sgbm" else "")
+        + f", {used.get('num_disparities')} disparities"
+        + (", half size" if used.get("scale") == 0.5 else "")
+    )
+    for finding in summary.findings:
+        yield "[yellow]found[/yellow]", finding.what
+    for warning in summary.warnings:
+        yield "[yellow]warning[/yellow]", warning

@@ -1,0 +1,101 @@
+"""Recording that a person starts and stops while the run goes on: hands pairs and results to a recorder, or to none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+
+from livestereo.errors import LiveStereoError
+from livestereo.sinks.recorder import Recorder, RecorderState
+from livestereo.types import SourceInfo, StereoFrame, StereoResult
+
+MakeRecorder = Callable[[Path], Recorder]
+_IDLE = RecorderState(False, 0.0, 0, 0, 0, 0, 0, 0, None)
+
+
+class RecordSwitch:
+    """A pair sink and a result sink. `toggle` starts a take in a new folder of `folder`, or ends it.
+
+    Only results of pairs that the take has are handed on: those still in work when it begins belong to none of it.
+    """
+
+    def __init__(self, folder: Path, make_recorder: MakeRecorder) -> None:
+        self._folder = folder
+        self._make = make_recorder
+        self._info: SourceInfo | None = None
+        self._recorder: Recorder | None = None
+        self._path = folder
+        self._first_seq: int | None = None
+        self._lost: dict[str, int] = {}
+        self._lock = Lock()
+
+    @property
+    def recording(self) -> bool:
+        """Whether a take is being made."""
+        return self._recorder is not None
+
+    def open(self, info: SourceInfo) -> None:
+        """Remember the source; nothing is recorded yet."""
+        self._info = info
+
+    def toggle(self) -> str:
+        """Start or stop; give what to tell the person.
+
+        Raises:
+            LiveStereoError: the take cannot be made.
+        """
+        return self._stop() if self._recorder is not None else self._start()
+
+    def _start(self) -> str:
+        if self._info is None:
+            raise LiveStereoError("There is nothing to record yet.", "Wait for the first picture.")
+        path = self._folder / f"take-{datetime.now():%Y%m%d-%H%M%S}"
+        recorder = self._make(path)
+        recorder.open(self._info)
+        with self._lock:
+            self._path, self._first_seq, self._recorder = path, None, recorder
+        return f"Recording into {path}"
+
+    def _stop(self) -> str:
+        with self._lock:
+            recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return ""
+        recorder.close()
+        state = recorder.state()
+        for cause, count in state.lost.items():
+            self._lost[cause] = self._lost.get(cause, 0) + count
+        if recorder.error is not None:
+            return f"The recording failed: {recorder.error}"
+        lost = sum(state.lost.values())
+        return f"Recorded {state.pairs} pairs into {self._path}" + (f"; {lost} lost" if lost else "")
+
+    def accept_pair(self, frame: StereoFrame) -> None:
+        """Hand on a pair while recording."""
+        with self._lock:
+            recorder = self._recorder
+            if recorder is not None and self._first_seq is None:
+                self._first_seq = frame.seq
+        if recorder is not None:
+            recorder.accept_pair(frame)
+
+    def accept(self, result: StereoResult) -> None:
+        """Hand on a result while recording."""
+        with self._lock:
+            recorder, first = self._recorder, self._first_seq
+        if recorder is not None and first is not None and result.frame.seq >= first:
+            recorder.accept(result)
+
+    def state(self) -> RecorderState:
+        """Give the state of the take that is being made."""
+        recorder = self._recorder
+        now = recorder.state() if recorder is not None else _IDLE
+        lost = {cause: now.lost.get(cause, 0) + self._lost.get(cause, 0) for cause in {*now.lost, *self._lost}}
+        return replace(now, lost=lost)
+
+    def close(self) -> None:
+        """End a take that is being made; idempotent."""
+        self._stop()
