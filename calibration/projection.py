@@ -13,7 +13,6 @@ then u = fx x' + cx, v = fy y' + cy (OpenCV's calib3d and fisheye documentation)
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -124,27 +123,3 @@ def _fisheye(x: Array, y: Array, dist: Array, derivatives: bool) -> tuple[Array,
     powers = np.stack([theta * t2, theta * t2**2, theta * t2**3, theta * t2**4], axis=1) / r[:, None]
     return distorted, by_xy, np.stack([powers * x[:, None], powers * y[:, None]], axis=1)
 
-
-def normalize(pixels: Array, camera: Array, model: LensModel) -> Array:
-    """Undo lens and K: pixels (N,2) to x = X/Z, y = Y/Z (N,2). NaN where the lens model has no inverse there.
-
-    Newton steps on the model itself, from OpenCV's own answer, so that projecting again gives the pixel back.
-    """
-    K = np.array([[camera[0], 0, camera[2]], [0, camera[1], camera[3]], [0, 0, 1.0]])
-    raw = np.ascontiguousarray(pixels, dtype=np.float64).reshape(-1, 1, 2)
-    undo = cv2.fisheye.undistortPoints if model == "fisheye" else cv2.undistortPoints
-    xy = np.asarray(undo(raw, K, np.ascontiguousarray(camera[4:])), dtype=np.float64).reshape(-1, 2)
-    distort = _fisheye if model == "fisheye" else _radial_tangential
-    wanted = (np.asarray(pixels, dtype=np.float64) - camera[2:4]) / camera[:2]
-    with np.errstate(all="ignore"):
-        for _ in range(5):
-            got, slope, _ = distort(xy[:, 0], xy[:, 1], camera[4:], True)
-            determinant = slope[:, 0, 0] * slope[:, 1, 1] - slope[:, 0, 1] * slope[:, 1, 0]
-            error = wanted - got
-            dx = (slope[:, 1, 1] * error[:, 0] - slope[:, 0, 1] * error[:, 1]) / determinant
-            dy = (slope[:, 0, 0] * error[:, 1] - slope[:, 1, 0] * error[:, 0]) / determinant
-            xy = xy + np.stack([dx, dy], axis=1)
-        got = distort(xy[:, 0], xy[:, 1], camera[4:], False)[0]
-        lost = ~(np.abs(got - wanted).max(axis=1) < 1e-6)
-    xy[lost] = np.nan
-    return xy

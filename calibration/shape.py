@@ -1,0 +1,69 @@
+"""The board's print: is it longer one way than the other? Only views with the board turned by 90° can tell.
+
+With the board always upright, a stretched print looks like a camera whose pixels are not square.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calibration.bundle import State
+from calibration.solution import BoardShape
+from calibration.solve_joint import STRETCH, Joint, solve_joint
+from calibration.uncertainty import covariance_of
+
+# A print's stretch is told only where it is known better than this (σ), and used where it is beyond three σ.
+RESOLVED_SIGMA = 0.0005
+USED_BEYOND_SIGMA = 3.0
+
+
+def with_stretch(joint: Joint, *, bend: bool = True) -> Joint:
+    """Free the print's stretch where the views resolve it and it is there; otherwise give the solution as it was."""
+    if not _turned(joint):
+        return joint
+    freed = solve_joint(joint.problem, joint.state, bend=bend, stretch=True, noise=joint.noise)
+    sigma = stretch_sigma(freed)
+    if sigma < RESOLVED_SIGMA and abs(freed.state.shape[3]) > USED_BEYOND_SIGMA * sigma:
+        return freed
+    return joint
+
+
+def stretch_sigma(joint: Joint) -> float:
+    """Standard deviation of the stretch in a solution that has it free."""
+    covariance = covariance_of(joint.fit, joint.state, joint.sigma_px, paired_rows(joint))
+    return covariance.sigma(STRETCH)
+
+
+def paired_rows(joint: Joint) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Rows of `fit.terms` that say something (V or 2V,)."""
+    weight = np.bincount(joint.seen.view, weights=joint.seen.weight, minlength=joint.seen.view_count)
+    return np.asarray(weight > 0)
+
+
+def shape_of(joint: Joint, covariance_sigma: dict[str, float]) -> BoardShape:
+    """Give the board's shape with its uncertainty."""
+    shape = joint.state.shape
+    known = STRETCH in joint.free
+    bends = [covariance_sigma.get(f"board.{name}", float("nan")) for name in ("bend_x", "bend_y", "twist")]
+    return BoardShape(
+        float(shape[0]), float(shape[1]), float(shape[2]), joint.problem.board.sagitta(shape),
+        float(shape[3]) if known else (0.0 if _resolved(joint) else None),
+        float(np.sqrt(np.mean(np.square(bends)))), covariance_sigma.get(STRETCH, float("nan")),
+    )  # fmt: skip
+
+
+def _resolved(joint: Joint) -> bool:
+    """Whether views are turned enough that a stretch would have been seen."""
+    return _turned(joint)
+
+
+def _turned(joint: Joint, least_deg: float = 40.0) -> bool:
+    """Whether some views have the board turned in its plane against others by enough."""
+    paired = joint.problem.paired
+    state: State = joint.state
+    R = state.R[: len(paired)][paired]
+    if len(R) < 3:
+        return False
+    doubled = 2 * np.arctan2(R[:, 1, 0], R[:, 0, 0])
+    apart = np.abs(np.angle(np.exp(1j * (doubled[:, None] - doubled[None])))) / 2
+    return bool((apart > np.radians(least_deg)).any(axis=1).mean() > 0.15)

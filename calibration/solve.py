@@ -1,0 +1,187 @@
+"""From views to a rig: `solve(views, board) -> Solution`.
+
+    solution = solve(views, parse_board("chessboard:9x6:25mm"))
+    solution.rig.baseline_m, solution.report.verdict, solution.report.reasons
+
+Each camera alone first, then how they stand to each other, then everything at once; what does not fit is left out
+and named. Cameras that were given in the wrong order, upside down or mirrored are found and put right. Cameras that
+do not fire together are found by the residual of pairs against that of each camera alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from calibration.arrange import Arranged, arrange
+from calibration.boards import Board
+from calibration.bundle import Array, BoardModel
+from calibration.errors import CalibrationError
+from calibration.figures import assemble
+from calibration.rig import LensModel
+from calibration.solution import Solution
+from calibration.solve_joint import Joint, Problem, pair_rms, solve_joint, start_state, without_moved_views
+from calibration.solve_lens import choose_lens
+from calibration.views import View
+
+Progress = Callable[[str, int, int], None]
+
+# Fewer pairs than this cannot be solved: each has six unknowns of its own and the rig has two dozen.
+MIN_PAIRS = 4
+# σ of pairs over σ of each camera alone. 1 where both fire together; above the first the user is told, above the
+# second the lens is taken from each camera alone.
+SYNC_DOUBT = 1.25
+SYNC_LOST = 1.5
+
+
+@dataclass(frozen=True)
+class SolveOptions:
+    """How to solve. lens: None lets held-out views choose. bend: the board need not be flat. heldout: compute the
+    held-out error, which repeats the solve five times. depths_m: distances to predict the depth error at."""
+
+    lens: LensModel | None = None
+    bend: bool = True
+    stretch: bool = True
+    heldout: bool = True
+    depths_m: tuple[float, ...] = (1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A joint solution and what led to it, before it is judged."""
+
+    arranged: Arranged
+    joint: Joint
+    mono_rms: Array
+    sync_ratio: float
+    lens_choice: dict[str, object] = field(default_factory=dict)
+
+
+def solve(
+    views: Sequence[View], board: Board, options: SolveOptions | None = None, progress: Progress | None = None
+) -> Solution:
+    """Solve a rig from views and say how far to trust it.
+
+    progress: called with (what, done, total).
+
+    Raises:
+        CalibrationError: too few views, sizes that differ within a side, or views on which no rig can be built.
+    """
+    options = options or SolveOptions()
+    tell = progress or (lambda what, done, total: None)
+    views = tuple(views)
+    check_views(views, board)
+    solved = solve_views(views, board, options, tell)
+    return assemble(solved, board, options, tell)
+
+
+def check_views(views: Sequence[View], board: Board) -> None:
+    """Refuse views that cannot be solved.
+
+    Raises:
+        CalibrationError: as `solve`.
+    """
+    for side in ("left", "right"):
+        sizes = {found.size_wh for view in views if (found := getattr(view, side)) is not None}
+        if len(sizes) > 1:
+            told = ", ".join("{}x{}".format(*size) for size in sorted(sizes))
+            raise CalibrationError(
+                f"The pictures of the {side} camera have different sizes: {told}.",
+                "A calibration holds for one size. Take all pictures with the camera set to the size you will use.",
+            )
+    pairs = sum(view.both for view in views)
+    if pairs < MIN_PAIRS:
+        raise CalibrationError(
+            f"Too few views: the board was found by both cameras in {pairs} of {len(views)} pairs, and at least "
+            f"{MIN_PAIRS} are needed.",
+            "Take 15 to 30 pairs with the whole board in both pictures, near and far, tilted each way, in all corners.",
+            {"views_used": 0, "rig": None},
+        )
+
+
+def solve_views(views: tuple[View, ...], board: Board, options: SolveOptions, tell: Progress) -> Solved:
+    """Run all stages of the solve on views that were checked."""
+    model = BoardModel(board.object_points())
+    tell("lens", 0, 4)
+    lens, choice = choose_lens(views, model, options.lens, bend=options.bend)
+    tell("cameras", 1, 4)
+    arranged = arrange(views, board, model, lens, bend=options.bend)
+    tell("rig", 2, 4)
+    joint, mono_rms, ratio = solve_arranged(arranged, model, options)
+    tell("rig", 3, 4)
+    return Solved(arranged, joint, mono_rms, ratio, choice)
+
+
+def solve_arranged(arranged: Arranged, model: BoardModel, options: SolveOptions) -> tuple[Joint, Array, float]:
+    """Solve views whose order and turn are known. Gives the solution, each view's mono RMS and the sync ratio."""
+    views = arranged.views
+    problem = Problem(
+        model, views, np.zeros(len(views), dtype=bool), arranged.counted.copy(), arranged.sizes
+    )
+    if int(problem.paired.sum()) < MIN_PAIRS:
+        raise CalibrationError(
+            f"Only {int(problem.paired.sum())} of {len(views)} pairs are fit to use.",
+            "Take the pictures again: sharp, evenly lit, the board held still.",
+            {"views_used": int(problem.paired.sum()), "rig": None},
+        )
+    start = start_state(problem, arranged.cameras, arranged.R, arranged.t, arranged.poses)
+    joint = solve_joint(problem, start, bend=options.bend)
+    mono = arranged.mono_rms
+    # One or two pairs in which the board was moved do not make two cameras unsynchronised.
+    few = max(1, int(0.1 * problem.paired.sum()))
+    first = without_moved_views(
+        joint, mono, limit=lambda rms, _: np.full(len(rms), 4 * float(np.nanmedian(rms))),
+        least=int(problem.paired.sum()) - few, bend=options.bend,
+    )  # fmt: skip
+    ratio = sync_ratio(first, arranged)
+    if ratio > SYNC_LOST:
+        return _without_sync(first, arranged, mono, options), mono, ratio
+    least = max(MIN_PAIRS, int(0.5 * problem.paired.sum()))
+    kept = without_moved_views(
+        first, mono, limit=lambda rms, own: np.maximum(3 * float(np.nanmedian(rms)), 2 * own), least=least,
+        bend=options.bend,
+    )  # fmt: skip
+    return _with_stretch(kept, arranged, options), mono, ratio
+
+
+def sync_ratio(joint: Joint, arranged: Arranged) -> float:
+    """σ of the pairs over σ of each camera alone, each with its own degrees of freedom; over the paired views."""
+    total = len(joint.problem.views)
+    paired = joint.problem.paired
+    sums = np.zeros(2)
+    counts = np.zeros(2)
+    rows = (joint.seen.view < total) & (joint.seen.weight > 0)
+    rows &= np.isin(joint.seen.view, np.flatnonzero(paired))
+    sums[0] = float(np.sum(joint.fit.residuals_px[rows] ** 2))
+    counts[0] = 2 * rows.sum() - 6 * paired.sum() - 20
+    for side, camera in enumerate(arranged.cameras):
+        views = arranged.view_of[side]
+        own = paired[views[camera.seen.view]] & (camera.seen.weight > 0)
+        sums[1] += float(np.sum(camera.fit.residuals_px[own] ** 2))
+        counts[1] += 2 * own.sum() - 6 * paired.sum() - 10
+    if (counts <= 0).any():
+        return float("nan")
+    sigma = np.sqrt(sums / counts)
+    return float(sigma[0] / max(sigma[1], 1e-9))
+
+
+def _without_sync(joint: Joint, arranged: Arranged, mono: Array, options: SolveOptions) -> Joint:
+    """Take each camera's lens from its own views, and the relative pose from the pairs that agree best."""
+    start = dataclasses.replace(
+        joint.state, cameras=(arranged.cameras[0].camera, arranged.cameras[1].camera),
+        shape=(arranged.cameras[0].shape + arranged.cameras[1].shape) / 2,
+    )  # fmt: skip
+    fixed = solve_joint(joint.problem, start, fixed_intrinsics=True)
+    least = max(MIN_PAIRS + 1, int(0.4 * joint.problem.paired.sum()))
+    return without_moved_views(fixed, mono, limit=lambda _, own: np.maximum(2.5 * own, 0.1), least=least)
+
+
+def _with_stretch(joint: Joint, arranged: Arranged, options: SolveOptions) -> Joint:
+    from calibration.shape import with_stretch
+
+    return with_stretch(joint, bend=options.bend) if options.stretch else joint
+
+

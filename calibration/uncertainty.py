@@ -1,0 +1,174 @@
+"""How far to trust a solve: covariance of the rig, and the depth error that follows from it.
+
+Corners of one view err together (a board that moved, blur, a print that is not what it should be), so that the
+textbook covariance σ²(JᵀJ)⁻¹ is too small on real pictures. The jackknife over views asks how the answer changes
+when a view is left out (Efron and Stein 1981; in this linear form MacKinnon and White's HC3, by clusters), which sees
+that. With few views it is noisy itself; it is therefore drawn towards the textbook one times its mean inflation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.bundle import Fit, State, camera_names, rotation
+from calibration.epipolar import try_rectification
+from calibration.errors import CalibrationError
+from calibration.framing import rotations
+from calibration.lens import rays_of_pixels
+from calibration.projection import camera_vector, project_with_derivatives
+from calibration.rig import StereoRig
+from calibration.solution import RigCovariance
+
+Array = NDArray[np.float64]
+
+# Weight of the jackknife's own shape against its mean size, at n views: n / (n + this).
+_SHRINK_VIEWS = 20.0
+# Depth errors are told for the middle of the view, on a raster of 9 x 7 directions.
+CENTRAL_SHARE = 0.6
+RASTER = (9, 7)
+
+
+def covariance_of(fit: Fit, state: State, sigma_px: float, views: Array) -> RigCovariance:
+    """Give the covariance of the free common unknowns of a fit.
+
+    sigma_px: noise of one coordinate. views: bool (V,), those that count.
+    """
+    terms = fit.terms
+    names = tuple(np.array(state.common_names)[terms.free].tolist())
+    used = np.flatnonzero(views)
+    matrices, vectors = terms.matrices[used], terms.vectors[used]
+    normal = matrices.sum(axis=0) + fit.prior_matrix
+    scale = 1 / np.sqrt(np.maximum(np.diag(normal), 1e-300))
+    normal = normal * np.outer(scale, scale)
+    matrices = matrices * np.outer(scale, scale)
+    vectors = vectors * scale
+    values, axes = np.linalg.eigh(normal)
+    values = np.maximum(values, values.max() * 1e-14)
+    # Columns of `root` whiten: root rootᵀ = normal⁻¹.
+    root = axes / np.sqrt(values)
+    n = len(used)
+    steps = np.array([_without(normal, m, v) for m, v in zip(matrices, vectors)])
+    steps = steps - steps.mean(axis=0)
+    white = (steps @ axes) * np.sqrt(values) / sigma_px
+    spread = (n - 1) / n * white.T @ white
+    inflation = max(float(np.trace(spread)) / len(names), 0.8)
+    share = n / (n + _SHRINK_VIEWS)
+    mixed = share * spread + (1 - share) * inflation * np.eye(len(names))
+    matrix = sigma_px**2 * root @ mixed @ root.T * np.outer(scale, scale)
+    return RigCovariance(names, (matrix + matrix.T) / 2, float(np.sqrt(inflation)))
+
+
+def _without(normal: Array, matrix: Array, vector: Array) -> Array:
+    """Step to the solution without one view."""
+    reduced = normal - matrix
+    try:
+        return np.asarray(np.linalg.solve(reduced, -vector))
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.lstsq(reduced, -vector, rcond=1e-12)[0])
+
+
+@dataclass(frozen=True)
+class DepthError:
+    """Predicted error of depth at one distance. percent: 1 σ, RMS over the middle of the view. disparity_px: the
+    same as an error of disparity in the rectified pair. common_percent: the part that all directions share."""
+
+    distance_m: float
+    percent: float
+    disparity_px: float
+    common_percent: float
+
+
+def predict_depth_error(rig: StereoRig, covariance: RigCovariance, distances_m: Sequence[float]) -> list[DepthError]:
+    """Predict the error of depth (1 σ) that the rig's uncertainty causes at these distances.
+
+    Depth is that of the rectified left camera, on a raster over the central 60 % of its view. Matching noise is not
+    part of it.
+
+    Raises:
+        CalibrationError: the rig cannot be rectified.
+    """
+    answers = []
+    for distance in distances_m:
+        by_unknown = depth_derivatives(rig, covariance.names, distance)
+        variance = np.einsum("gi,ij,gj->g", by_unknown, covariance.matrix, by_unknown)
+        mean = by_unknown.mean(axis=0)
+        share = float(np.sqrt(max(float(np.mean(variance)), 0.0)))
+        disparity = _rectified_focal(rig) * rig.baseline_m / distance
+        common = float(np.sqrt(max(float(mean @ covariance.matrix @ mean), 0.0)))
+        answers.append(DepthError(distance, 100 * share, share * disparity, 100 * common))
+    return answers
+
+
+def depth_derivatives(rig: StereoRig, names: Sequence[str], distance: float) -> Array:
+    """Give d(depth)/depth by each named unknown, (G, n), for the raster of directions at a distance."""
+    R_left, R_right, _ = rotations(rig)
+    points = raster_points(rig, distance)
+    in_left = points @ R_left
+    in_right = in_left @ rig.R_right_left.T + rig.t_right_left_m
+    columns: dict[str, Array] = {}
+    plane = [in_left[:, :2] / in_left[:, 2:], in_right[:, :2] / in_right[:, 2:]]
+    step = 1e-6
+
+    def depth(left: Array, right: Array, turn: Array, shift: Array) -> Array:
+        moved = _moved_rig(rig, turn, shift)
+        A_left, A_right, _ = rotations(moved)
+        x = [_rectified_x(p, A) for p, A in ((left, A_left), (right, A_right))]
+        return np.asarray(moved.baseline_m / (x[0] - x[1]))
+
+    zero = np.zeros(3)
+    middle = depth(plane[0], plane[1], zero, zero)
+    for i, axis in enumerate("xyz"):
+        d = np.zeros(3)
+        d[i] = step
+        columns[f"rotation.{axis}"] = (depth(*plane, d, zero) - depth(*plane, -d, zero)) / (2 * step)
+        d = d * rig.baseline_m
+        columns[f"translation.{axis}"] = (depth(*plane, zero, d) - depth(*plane, zero, -d)) / (2 * d[i])
+    for side, camera, place in (("left", rig.left, in_left), ("right", rig.right, in_right)):
+        by_plane = []
+        for k in range(2):
+            d2 = np.zeros(2)
+            d2[k] = step
+            ahead = [plane[0] + d2, plane[1]] if side == "left" else [plane[0], plane[1] + d2]
+            behind = [plane[0] - d2, plane[1]] if side == "left" else [plane[0], plane[1] - d2]
+            by_plane.append((depth(*ahead, zero, zero) - depth(*behind, zero, zero)) / (2 * step))
+        # A pixel stays where it is; its direction moves by −(∂π/∂direction)⁻¹ ∂π/∂camera.
+        unit = np.column_stack([place[:, :2] / place[:, 2:], np.ones(len(place))])
+        _, by_point, by_camera = project_with_derivatives(unit, camera_vector(camera), camera.model)
+        moved = -np.linalg.solve(by_point[:, :, :2], by_camera)
+        by_camera_depth = by_plane[0][:, None] * moved[:, 0] + by_plane[1][:, None] * moved[:, 1]
+        for k, name in enumerate(camera_names(side, camera.model)):
+            columns[name] = by_camera_depth[:, k]
+    none = np.zeros(len(points))
+    return np.stack([columns.get(name, none) / middle for name in names], axis=1)
+
+
+def raster_points(rig: StereoRig, distance: float) -> Array:
+    """Give points (63,3) of the rectified left frame at a depth, over the central 60 % of the left view."""
+    if rig.left.size_wh is None:
+        raise CalibrationError("The rig does not know its picture size.", "Calibrate again, or write size_wh into it.")
+    w, h = rig.left.size_wh
+    R_left, _, _ = rotations(rig)
+    u = (w - 1) * (0.5 + CENTRAL_SHARE * (np.linspace(0, 1, RASTER[0]) - 0.5))
+    v = (h - 1) * (0.5 + CENTRAL_SHARE * (np.linspace(0, 1, RASTER[1]) - 0.5))
+    pixels = np.stack([a.ravel() for a in np.meshgrid(u, v)], axis=1)
+    rays = np.asarray(rays_of_pixels(rig.left, pixels)) @ R_left.T
+    rays = rays[np.isfinite(rays).all(axis=1) & (rays[:, 2] > 0.05)]
+    return np.asarray(rays / rays[:, 2:] * distance)
+
+
+def _rectified_x(plane: Array, R: Array) -> Array:
+    turned = np.column_stack([plane, np.ones(len(plane))]) @ R.T
+    return np.asarray(turned[:, 0] / turned[:, 2])
+
+
+def _moved_rig(rig: StereoRig, turn: Array, shift: Array) -> StereoRig:
+    return StereoRig(rig.left, rig.right, rotation(turn) @ rig.R_right_left, rig.t_right_left_m + shift)
+
+
+def _rectified_focal(rig: StereoRig) -> float:
+    rectification, _ = try_rectification(rig)
+    return rectification.focal_px if rectification else rig.left.focal_px
