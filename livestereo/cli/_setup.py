@@ -1,0 +1,219 @@
+"""Opens pictures and finds the calibration that belongs to them, by one set of rules for every command.
+
+The rig: `--rig`; else the one that a take or the demo carries; else `./rig.json` (told). With none,
+`--rectified` pictures are taken as they are; photos and files are measured: up to 1 px of vertical error
+counts as rectified, above it they are rectified from matches, depth is relative, and it is told.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+
+from calibration.quality import vertical_error
+from calibration.rectify import Rectification, make_rectification, scale_rig
+from calibration.rigfile import RigFile, load_rig
+from calibration.uncalibrated import rectify_from_matches
+from livestereo.cli._options import RigOptions, SourceOptions
+from livestereo.cli._output import Output
+from livestereo.errors import RigError, SettingsError
+from livestereo.sources import open_source
+from livestereo.sources.base import Source
+from livestereo.sources.request import SourceRequest
+from livestereo.types import StereoFrame
+
+RECTIFIED_UP_TO_PX = 1.0
+# A focal length for pictures of which none is known: a horizontal view of about 62°, as most webcams have.
+ASSUMED_FOCAL_PER_WIDTH = 0.83
+
+
+def make_request(options: SourceOptions, rig_file: RigFile | None = None) -> SourceRequest:
+    """Parse source options; what the rig was calibrated with (swap, flip, stamp bias) fills what is not given.
+
+    Raises:
+        SettingsError: an option is not of its form.
+    """
+    swap, flip = options.swap, options.flip
+    stamp_bias_s = 0.0
+    if rig_file is not None:
+        swap = rig_file.capture.swap if swap is None else swap
+        flip = ",".join(rig_file.capture.flip) if flip is None else flip
+        stamp_bias_s = (rig_file.stamp_bias_ms or 0.0) / 1000
+    return SourceRequest.parse(
+        side_by_side=options.side_by_side,
+        top_bottom=options.top_bottom,
+        size=options.size,
+        fps=options.fps,
+        fourcc=options.fourcc,
+        exposure=options.exposure,
+        swap=bool(swap),
+        flip=flip,
+        max_skew_ms=options.max_skew,
+        allow_missing=options.allow_missing,
+        stamp_bias_s=stamp_bias_s,
+    )
+
+
+def find_rig_file(options: RigOptions, output: Output, *, carried: bool = False) -> RigFile | None:
+    """Load `--rig`, or `./rig.json` where the source carries none; None when there is neither."""
+    if options.rig is not None:
+        return load_rig(options.rig)
+    default = Path("rig.json")
+    if not carried and not options.rectified and default.is_file():
+        output.say("Using ./rig.json; name another with --rig.")
+        return load_rig(default)
+    return None
+
+
+def check_size(rig_file: RigFile, frame: StereoFrame, *, scale: bool, output: Output) -> RigFile:
+    """Give the rig for pictures of this frame's size.
+
+    A rig with no size takes that of the pictures, told. Another size is refused, because a camera's modes often
+    crop; with `scale` the rig is scaled and the doubt is told.
+
+    Raises:
+        RigError: the rig was made for another size.
+    """
+    sizes = {side: (image.shape[1], image.shape[0]) for side, image in _images(frame).items()}
+    rig = rig_file.rig
+    wanted = {"left": rig.left.size_wh, "right": rig.right.size_wh}
+    if all(wanted[side] == sizes[side] for side in sizes):
+        return rig_file
+    if any(wanted[side] is not None and wanted[side] != sizes[side] for side in sizes):
+        told = " and ".join(
+            f"{side} {_size(wanted[side])}, the pictures {_size(sizes[side])}"
+            for side in sizes
+            if wanted[side] not in (None, sizes[side])
+        )
+        if not scale:
+            raise RigError(
+                f"The rig file is for another picture size: {told}.",
+                "Camera modes of the same shape often crop, so a rig cannot simply be scaled: calibrate at this "
+                "size, or use --scale-rig and then prove the depth with `livestereo check --board`.",
+            )
+        output.warn(
+            "The rig is scaled to this picture size. Its depth scale is unproven until `livestereo check` "
+            "has seen a board."
+        )
+        return _with(rig_file, rig=scale_rig(rig, sizes["left"], sizes["right"]))
+    output.say(f"The rig file has no picture size: taking that of the pictures, {_size(sizes['left'])}.")
+    sized = dataclasses.replace(
+        rig,
+        left=dataclasses.replace(rig.left, size_wh=sizes["left"]),
+        right=dataclasses.replace(rig.right, size_wh=sizes["right"]),
+    )
+    return _with(rig_file, rig=sized)
+
+
+def _with(rig_file: RigFile, **changes: object) -> RigFile:
+    """Copy a rig file with some fields changed."""
+    return rig_file.model_copy(update=changes)
+
+
+def _images(frame: StereoFrame) -> dict[str, cv2.typing.MatLike]:
+    return {"left": frame.left.image, "right": frame.right.image}
+
+
+def _size(size_wh: tuple[int, int] | None) -> str:
+    return "unknown" if size_wh is None else f"{size_wh[0]}x{size_wh[1]}"
+
+
+@dataclasses.dataclass
+class Opened:
+    """An open source and what is known of its geometry."""
+
+    source: Source
+    rig_file: RigFile | None
+    rig_options: RigOptions
+    output: Output
+    _rectification: Rectification | None = None
+
+    def rectification_for(self, frame: StereoFrame) -> Rectification:
+        """Give the rectification of this source, made from its first pair and kept.
+
+        Raises:
+            RigError: the rig does not fit the pictures, or the sizes of left and right differ with no rig.
+            CalibrationError: no rig, not rectified, and the matches do not carry a rectification.
+        """
+        if self._rectification is None:
+            self._rectification = self._make(frame)
+            for note in self._rectification.notes:
+                self.output.say(note)
+        return self._rectification
+
+    def _make(self, frame: StereoFrame) -> Rectification:
+        if self.rig_file is not None:
+            self.rig_file = check_size(self.rig_file, frame, scale=self.rig_options.scale_rig, output=self.output)
+            made = make_rectification(self.rig_file.rig, metric=self.rig_file.metric)
+            if self.rig_options.rectified:
+                # The pictures were rectified with this rig already: keep its focal length and baseline, warp nothing.
+                return dataclasses.replace(made, maps={}, display_turns=0)
+            return made
+        return rectification_without_rig(frame, rectified=self.rig_options.rectified or self.source.info.rectified)
+
+
+def rectification_without_rig(frame: StereoFrame, *, rectified: bool) -> Rectification:
+    """Give a rectification for a pair with no rig: as it is, or from matches; depth is relative.
+
+    Raises:
+        RigError: the sizes of left and right differ.
+        CalibrationError: the matches do not carry a rectification.
+    """
+    images = _images(frame)
+    (h, w), (h2, w2) = (image.shape[:2] for image in images.values())
+    if (h, w) != (h2, w2):
+        raise RigError(
+            f"Left is {w}x{h} and right is {w2}x{h2}: they cannot be one rectified pair.",
+            "Give two pictures of one size, or a rig file of these two cameras with --rig.",
+        )
+    as_they_are = Rectification(
+        size_wh=(w, h),
+        focal_px=ASSUMED_FOCAL_PER_WIDTH * w,
+        cx_px=(w - 1) / 2,
+        cy_px=(h - 1) / 2,
+        baseline_m=1.0,
+        roi=(0, 0, w, h),
+        source_size_wh={"left": (w, h), "right": (w, h)},
+        metric=False,
+    )
+    if rectified:
+        return as_they_are
+    error = vertical_error(*(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in images.values()))
+    if error.median_px is not None and error.median_px <= RECTIFIED_UP_TO_PX:
+        note = f"No rig: the pair counts as rectified (vertical error {error.median_px:.2f} px); depth is relative."
+        return dataclasses.replace(as_they_are, notes=(note,))
+    return rectify_from_matches(frame.left.image, frame.right.image)
+
+
+@contextmanager
+def open_pictures(
+    pictures: Sequence[str], source_options: SourceOptions, rig_options: RigOptions, output: Output
+) -> Iterator[Opened]:
+    """Open a source with the rig that belongs to it; everything is released at the end.
+
+    Raises:
+        SettingsError: an option is not of its form.
+        SourceError: the source cannot be opened.
+        CalibrationError: the rig file cannot be read.
+    """
+    if rig_options.rig is not None and not rig_options.rig.exists():
+        raise SettingsError(f"There is no rig file {rig_options.rig}.", "Make one with `livestereo calibrate`.")
+    carried = carries_rig(pictures)
+    rig_file = find_rig_file(rig_options, output, carried=carried)
+    request = make_request(source_options, rig_file)
+    if rig_file is not None and source_options.swap is None and rig_file.capture.swap:
+        output.say("The rig was calibrated with left and right exchanged: exchanging them here too.")
+    with open_source(pictures, request) as source:
+        for note in source.info.notes:
+            output.say(note)
+        yield Opened(source, rig_file if rig_file is not None else source.info.rig, rig_options, output)
+
+
+def carries_rig(pictures: Sequence[str]) -> bool:
+    """Tell whether the source brings its own rig: the demo, or a take."""
+    first = pictures[0] if pictures else ""
+    return first == "demo" or first.startswith("demo:") or (Path(first) / "take.json").is_file()
