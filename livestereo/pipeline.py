@@ -125,6 +125,7 @@ class Pipeline:
             stage_s=timer.seconds,
             finished_s=monotonic(),
             explain=self._explain,
+            settings=self.settings,
         )
 
     def reset(self) -> None:

@@ -130,6 +130,7 @@ class StereoResult:
 
     disparity_px, depth_m: (H,W) float32, NaN invalid. stage_s: seconds spent per stage, by name.
     `explain` computes what is seldom looked at (confidence, hole reasons, depth σ); see `analysis`.
+    settings: the resolved settings that this depth was computed with.
     """
 
     frame: StereoFrame
@@ -139,6 +140,7 @@ class StereoResult:
     stage_s: Mapping[str, float] = field(default_factory=dict)
     finished_s: float = 0.0
     explain: Any = None
+    settings: Any = None
 
     @property
     def disparity_px(self) -> F32:

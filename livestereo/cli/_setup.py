@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 
 from calibration.quality import vertical_error
-from calibration.rectify import Rectification, make_rectification, scale_rig
+from calibration.rectify import Rectification, identity_rectification, make_rectification, scale_rig
 from calibration.rigfile import RigFile, load_rig
 from calibration.uncalibrated import rectify_from_matches
 from livestereo.cli._options import RigOptions, SourceOptions
@@ -130,6 +130,7 @@ class Opened:
     rig_file: RigFile | None
     rig_options: RigOptions
     output: Output
+    request: SourceRequest = dataclasses.field(default_factory=SourceRequest)
     _rectification: Rectification | None = None
 
     def rectification_for(self, frame: StereoFrame) -> Rectification:
@@ -170,16 +171,7 @@ def rectification_without_rig(frame: StereoFrame, *, rectified: bool) -> Rectifi
             f"Left is {w}x{h} and right is {w2}x{h2}: they cannot be one rectified pair.",
             "Give two pictures of one size, or a rig file of these two cameras with --rig.",
         )
-    as_they_are = Rectification(
-        size_wh=(w, h),
-        focal_px=ASSUMED_FOCAL_PER_WIDTH * w,
-        cx_px=(w - 1) / 2,
-        cy_px=(h - 1) / 2,
-        baseline_m=1.0,
-        roi=(0, 0, w, h),
-        source_size_wh={"left": (w, h), "right": (w, h)},
-        metric=False,
-    )
+    as_they_are = identity_rectification((w, h), ASSUMED_FOCAL_PER_WIDTH * w)
     if rectified:
         return as_they_are
     error = vertical_error(*(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in images.values()))
@@ -204,13 +196,14 @@ def open_pictures(
         raise SettingsError(f"There is no rig file {rig_options.rig}.", "Make one with `livestereo calibrate`.")
     carried = carries_rig(pictures)
     rig_file = find_rig_file(rig_options, output, carried=carried)
-    request = make_request(source_options, rig_file)
-    if rig_file is not None and source_options.swap is None and rig_file.capture.swap:
+    # The pictures of a take are as its rig wanted them: nothing is left to exchange or turn.
+    request = make_request(source_options, None if carried else rig_file)
+    if not carried and rig_file is not None and source_options.swap is None and rig_file.capture.swap:
         output.say("The rig was calibrated with left and right exchanged: exchanging them here too.")
     with open_source(pictures, request) as source:
         for note in source.info.notes:
             output.say(note)
-        yield Opened(source, rig_file if rig_file is not None else source.info.rig, rig_options, output)
+        yield Opened(source, rig_file if rig_file is not None else source.info.rig, rig_options, output, request)
 
 
 def carries_rig(pictures: Sequence[str]) -> bool:

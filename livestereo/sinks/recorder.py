@@ -69,16 +69,20 @@ class Recorder:
 
     `accept_pair` waits for room only when the source is not live: then nothing is ever lost.
 
+    ends_run: when the disk is full the run ends, by the error that `accept_pair` raises; otherwise it goes on and the
+    pairs that are not written are counted.
+
     Raises (from `open`):
-        TakeError: the take's folder cannot be made.
+        TakeError: the take's folder cannot be made, or the disk is full already.
     """
 
     def __init__(
         self, request: TakeRequest, *, preview: Preview | None = None, queue_bytes: int = QUEUE_BYTES,
         free: FreeBytes = free_bytes, reserve: int | None = None,
-        make_writer: Callable[[TakeRequest], TakeWriter] = TakeWriter,
+        make_writer: Callable[[TakeRequest], TakeWriter] = TakeWriter, ends_run: bool = False,
     ) -> None:  # fmt: skip
         self.request = request
+        self._ends_run = ends_run
         self.error: BaseException | None = None
         self.stopped: str | None = None
         self.manifest: Manifest | None = None
@@ -115,6 +119,8 @@ class Recorder:
         self._captured += 1
         if self.stopped is not None:
             self._put(0, lambda w: w.note_lost("disk", frame.seq), must=True)
+            if self._ends_run:
+                raise TakeError(self.stopped, "The take was closed and is whole. Make room, or record elsewhere.")
             return
         gap_s = 0.0 if self._first_s is None else frame.t_s - self._last_s
         self._first_s = frame.t_s if self._first_s is None else self._first_s
@@ -141,7 +147,8 @@ class Recorder:
         preview = self._preview
 
         def write(writer: TakeWriter) -> None:
-            writer.write_depth(result.frame, result.disparity_px)
+            settings = result.settings.model_dump() if result.settings is not None else None
+            writer.write_depth(result.frame, result.disparity_px, settings)
             if preview is not None:
                 writer.write_preview(result.frame, preview(result))
 
@@ -246,5 +253,5 @@ class Recorder:
         if free < (self._reserve or 0) + self._queued:
             raise TakeError(
                 f"The disk is nearly full: {free / 2**20:.0f} MiB are left at {self.request.folder}.",
-                "The take was closed and is whole. Make room, or record elsewhere.",
+                "Make room, or record elsewhere.",
             )

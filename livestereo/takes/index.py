@@ -3,6 +3,7 @@
     {"pair": 0, "seq": 17, "left_us": 0, "right_us": 412, "skew_us": 412, "pts_ms": 0, "left_crc": …, "right_crc": …}
     {"depth": 0, "pair": 0, "crc": "…"}          a disparity picture; "depth": null: computed but not kept (thinned)
     {"gap": "camera", "after_pair": 41, "seconds": 3.1}
+    {"settings": {…}, "from_pair": 0}             depth from this pair on was computed with these settings
     {"lost": "queue", "seq": 99}                  a pair that was captured and not written
 
 Stamps are whole microseconds since the first pair of the take; `t0_us` of the first line is the monotonic clock.
@@ -70,6 +71,7 @@ class Index:
     gaps: list[GapEntry] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
     broken: list[int] = field(default_factory=list)
+    settings: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
     def depth_of_pair(self) -> dict[int, int]:
         """Map a pair to its place in the disparity stream."""
@@ -113,7 +115,9 @@ def read_index(folder: Path) -> Index:
 def _read_line(line: str, index: Index) -> bool:
     try:
         entry = json.loads(line)
-        if "depth" in entry:
+        if "settings" in entry:
+            index.settings.append((int(entry["from_pair"]), dict(entry["settings"])))
+        elif "depth" in entry:
             index.depths.append(DepthEntry(entry["depth"], int(entry["pair"]), entry.get("crc")))
         elif "pair" in entry:
             pair, seq, left_us, right_us, skew_us, pts_ms = (int(entry[key]) for key in _NUMBERS)

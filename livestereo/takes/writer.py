@@ -132,6 +132,7 @@ class TakeWriter:
         self._start: tuple[float, float] | None = None
         self._last_ms = -1
         self._pair_of_seq: dict[int, int] = {}
+        self._settings: dict[str, Any] | None = None
         self.bytes = 0
         self._closed = False
 
@@ -163,11 +164,19 @@ class TakeWriter:
             del self._pair_of_seq[next(iter(self._pair_of_seq))]
         return pair
 
-    def write_depth(self, frame: StereoFrame, disparity_px: F32) -> bool:
-        """Add the disparity of a pair that was written; False where its pair is not in the take."""
+    def write_depth(self, frame: StereoFrame, disparity_px: F32, settings: Mapping[str, Any] | None = None) -> bool:
+        """Add the disparity of a pair that was written; False where its pair is not in the take.
+
+        settings: what it was computed with; a change of them is written down.
+        """
         pair = self._pair_of_seq.get(frame.seq)
         if pair is None or self._start is None:
             return False
+        if settings is not None and dict(settings) != self._settings:
+            self._settings = dict(settings)
+            self._index.write({"settings": self._settings, "from_pair": pair})
+            if self.manifest.disparity is None:
+                self.manifest.settings = self._settings
         coded: NDArray[np.uint16] = m.code_disparity(disparity_px, self.manifest.disparity_offset)
         size = (coded.shape[1], coded.shape[0])
         if self._disparity is None:
