@@ -1,0 +1,381 @@
+"""The running loop: order, newest-wins, failures, stops, changes while it runs."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from engine_fakes import (
+    RECTIFICATION,
+    Collector,
+    FakeMatcher,
+    FakeSource,
+    ScriptedView,
+    SeekableSource,
+    SteeredSource,
+    builder,
+    pair,
+)  # fmt: skip
+
+from livestereo.engine import run
+from livestereo.engine_stats import RunSummary
+from livestereo.errors import IncompleteSource, SettingsError, SourceError
+from livestereo.pipeline import Pipeline
+from livestereo.settings import Settings
+from livestereo.types import Action, Finding, MatchResult, StereoResult
+
+PAIRS = [pair(i) for i in range(20)]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_files_give_every_pair_in_order_whatever_the_workers(workers: int) -> None:
+    sink = Collector()
+    # Later pairs finish first: a pair waits until its successor has begun, where there is a second worker.
+    begun = [threading.Event() for _ in range(len(PAIRS) + 1)]
+
+    def hook(value: int) -> None:
+        begun[value].set()
+        if workers > 1 and value + 1 < len(PAIRS):
+            begun[value + 1].wait(0.05)
+
+    settings = Settings(workers=workers, threads=1)
+    summary = run(FakeSource(PAIRS), builder(hook), settings, sinks=[sink], pair_sinks=[sink])
+    assert sink.results == sink.pairs == list(range(20))
+    assert summary.pairs == 20
+    assert summary.dropped == {"camera": 0, "pairing": 0, "busy": 0, "disk": 0}
+    assert summary.settings["workers"] == workers
+    assert (sink.opened, sink.closed) == (1, 1)
+    one = run(FakeSource(PAIRS), builder(), Settings(workers=1, threads=1))
+    assert summary.disparity_sha256 == one.disparity_sha256
+
+
+def test_the_fingerprint_tells_order_and_content_apart() -> None:
+    settings = Settings(workers=2, threads=1)
+    whole = run(FakeSource(PAIRS), builder(), settings).disparity_sha256
+    swapped = run(FakeSource([PAIRS[1], PAIRS[0], *PAIRS[2:]]), builder(), settings).disparity_sha256
+    shorter = run(FakeSource(PAIRS[:-1]), builder(), settings).disparity_sha256
+    assert len({whole, swapped, shorter}) == 3
+
+
+def test_live_the_newest_wins_and_the_rest_is_counted() -> None:
+    source = SteeredSource(PAIRS)
+    sink = Collector()
+    inside, go_on = threading.Event(), threading.Event()
+    warm: list[int] = []
+
+    def hook(value: int) -> None:
+        if value == 1 and not inside.is_set():
+            inside.set()
+            go_on.wait(5)
+        if value == 0:
+            warm.append(value)
+
+    view = ScriptedView(lambda view: None)
+
+    def script(view: ScriptedView) -> Action | None:
+        if view.step == 0 and warm and view.states and view.states[-1].resolved is not None:
+            source.give(1)  # the pipeline stands: pair 1 goes into work
+            view.step = 1
+        elif view.step == 1 and inside.is_set():
+            source.give(8)  # 2 … 9 arrive while pair 1 is matched
+            view.step = 2
+        elif view.step == 2 and source.at == 10 and sink.pairs and sink.pairs[-1] == 9:
+            go_on.set()
+            source.finish()
+            view.step = 3
+        return None
+
+    view.script = script
+    source.give(1)  # pair 0 is only for the warm-up
+    settings = Settings(workers=1, threads=1)
+    summary = run(source, builder(hook), settings, views=[view], sinks=[sink], pair_sinks=[sink])
+    assert sink.pairs == list(range(10)), "a pair sink sees every pair"
+    assert sink.results == [1, 9], "of those that came meanwhile only the newest is matched"
+    assert summary.dropped["busy"] == 7
+    assert summary.pairs + summary.dropped["busy"] + 1 == len(sink.pairs)
+
+
+class Recaller:
+    """A stateful filter that notes the order in which it sees pairs, and resets."""
+
+    stateful = True
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def apply(self, match: MatchResult, guide_gray: Any) -> MatchResult:
+        self.seen.append(float(match.disparity_px[0, 0]))
+        return MatchResult(match.disparity_px + np.float32(len(self.seen)))
+
+    def reset(self) -> None:
+        self.seen.append(-1.0)
+
+
+def test_filters_that_remember_run_once_in_order_and_forget_at_a_gap() -> None:
+    made: list[Recaller] = []
+
+    def build(settings: Settings, frame: Any) -> Pipeline:
+        made.append(Recaller())
+        return Pipeline(FakeMatcher(), [made[-1]], RECTIFICATION, settings=settings)
+
+    pairs = [pair(0), pair(16), pair(32, gap="camera"), pair(48)]
+    sink = Collector()
+    run(FakeSource(pairs), build, Settings(workers=3, threads=1), sinks=[sink])
+    assert len(made) == 3
+    # The warm-up sees the first pair and is forgotten; then every pair in order, by the first worker's filter alone.
+    assert made[0].seen == [1.0, -1.0, 1.0, 2.0, -1.0, 3.0, 4.0]
+    assert made[1].seen == made[2].seen == [1.0, -1.0]
+
+
+@pytest.mark.parametrize("error", [ValueError("boom"), SettingsError("no", "do")])
+def test_a_failure_in_a_worker_is_raised_with_what_was_done(error: Exception) -> None:
+    def hook(value: int) -> None:
+        if value == 7:
+            raise error
+
+    sink = Collector()
+    told: list[RunSummary] = []
+    with pytest.raises(type(error)) as caught:
+        run(FakeSource(PAIRS), builder(hook), Settings(workers=1, threads=1), sinks=[sink], on_summary=told.append)
+    assert caught.value is error
+    assert any(entry.name == "hook" for entry in caught.traceback), "the cause can be traced to its line"
+    assert sink.results == list(range(7))
+    assert told[0].pairs == 7
+    assert sink.closed == 1
+    if isinstance(error, SettingsError):
+        assert error.details["pairs"] == 7
+
+
+def test_a_source_that_ends_early_keeps_its_pairs_then_tells() -> None:
+    ending = IncompleteSource("right.mp4 ends after 20 pairs.", "Check it.")
+    sink = Collector()
+    with pytest.raises(IncompleteSource) as caught:
+        run(FakeSource(PAIRS, ending=ending), builder(), Settings(workers=2, threads=1), sinks=[sink])
+    assert sink.results == list(range(20))
+    assert caught.value.details["pairs"] == 20
+    assert caught.value.details["disparity_sha256"]
+
+
+def test_a_source_that_fails_is_raised() -> None:
+    with pytest.raises(SourceError, match="gone"):
+        run(FakeSource(PAIRS[:3], ending=SourceError("gone")), builder(), Settings(workers=1, threads=1))
+
+
+def test_no_pairs_at_all_is_an_empty_summary() -> None:
+    summary = run(FakeSource([]), builder(), Settings(workers=1, threads=1))
+    assert summary.pairs == 0
+    assert summary.as_json()["findings"] == []
+
+
+def test_what_cannot_be_built_is_raised_and_the_sinks_are_closed() -> None:
+    def build(settings: Settings, frame: Any) -> Pipeline:
+        raise SettingsError("too wide")
+
+    sink = Collector()
+    with pytest.raises(SettingsError, match="too wide"):
+        run(FakeSource(PAIRS), build, Settings(), sinks=[sink])
+    assert sink.closed == 1
+
+
+def test_a_sink_that_cannot_open_closes_the_others() -> None:
+    class Closed(Collector):
+        def open(self, info: Any) -> None:
+            raise PermissionError(13, "no", "take")
+
+    good = Collector()
+    with pytest.raises(PermissionError):
+        run(FakeSource(PAIRS), builder(), Settings(), sinks=[good, Closed()])
+    assert good.closed == 1
+
+
+def test_frames_limits_what_is_read_from_files_and_what_is_shown_live() -> None:
+    sink = Collector()
+    assert run(FakeSource(PAIRS), builder(), Settings(workers=2), pair_sinks=[sink], frames=6).pairs == 6
+    assert sink.pairs == list(range(6)), "a recorder gets exactly the pairs that were asked for"
+    live = SteeredSource([pair(i % 200) for i in range(1000)])
+    live.give(1)
+    done = Collector()
+
+    def script(view: ScriptedView) -> Action | None:
+        if view.states and view.states[-1].resolved is not None and live.at == live._allowed:
+            live.give(1)  # one by one: the next when the last was read
+        return None
+
+    view = ScriptedView(script)
+    assert run(live, builder(), Settings(workers=1), views=[view], sinks=[done], frames=4).pairs == 4
+    assert len(done.results) == 4
+
+
+def test_a_view_changes_settings_and_a_wrong_value_changes_nothing() -> None:
+    built: list[Settings] = []
+    log: list[int] = []
+
+    def build(settings: Settings, frame: Any) -> Pipeline:
+        built.append(settings)
+        if settings.num_disparities == 32:
+            raise SettingsError("num_disparities is too wide for this.")
+        return Pipeline(FakeMatcher(log=log), [], RECTIFICATION, settings=settings)
+
+    def script(view: ScriptedView) -> Action | None:
+        newest = view.states[-1] if view.states else None
+        view.step += 1
+        if view.step == 1:
+            return Action("set:uniqueness", 20)
+        if view.step == 2:
+            return Action("set:uniqueness", 2000)
+        if newest and newest.settings.uniqueness == 20 and not any("wide" in m for m in view.messages):
+            return Action("settings", {"num_disparities": 32})
+        if any("wide" in m for m in view.messages) and newest and newest.settings.colormap == "viridis":
+            return Action("set:colormap", "turbo")
+        return Action("quit") if newest and newest.settings.colormap == "turbo" else None
+
+    view = ScriptedView(script)
+    run(FakeSource(PAIRS), build, Settings(workers=1, threads=1), views=[view], hold=True)
+    assert any("uniqueness must be" in message for message in view.messages)
+    assert view.states[-1].settings.uniqueness == 20
+    assert view.states[-1].settings.num_disparities is None, "what could not be built is not in force"
+    assert [s.uniqueness for s in built][:1] == [None]
+    assert all(s.colormap == "viridis" for s in built), "a colour needs no new pipeline"
+    assert log.count(0) >= 2, "each new pipeline is warmed up with the first pair"
+
+
+def test_pause_holds_step_goes_on_by_one_and_settings_show_on_the_held_pair() -> None:
+    source = FakeSource(PAIRS)
+    gate = threading.Semaphore(2)  # the warm-up and pair 0
+
+    def hook(value: int) -> None:
+        gate.acquire(timeout=5)
+
+    def script(view: ScriptedView) -> Action | None:
+        state = view.states[-1] if view.states else None
+        if view.step == 0 and view.results:
+            view.step = 1
+            return Action("pause", True)
+        if view.step == 1 and state and state.paused:
+            gate.release(50)
+            view.step, view.before = 2, len(view.results)  # type: ignore[attr-defined]
+            return Action("set:uniqueness", 30)
+        if view.step == 2 and len(view.results) > view.before and state.settings.uniqueness == 30:  # type: ignore
+            view.step, view.seen = 3, view.results[-1]  # type: ignore[attr-defined]
+            return Action("step", 1)
+        if view.step == 3 and view.results[-1] > view.seen:  # type: ignore[attr-defined]
+            return Action("quit")
+        return None
+
+    view = ScriptedView(script)
+    summary = run(source, builder(hook), Settings(workers=1, threads=1), views=[view])
+    assert view.step == 3
+    # Pairs in work when the pause came are shown; the repeated one is shown again but counted once.
+    assert summary.pairs == len(set(view.results)) <= 6
+    assert len(view.results) > summary.pairs
+
+
+def test_hold_stays_at_the_end_and_seek_goes_back() -> None:
+    def script(view: ScriptedView) -> Action | None:
+        if view.step == 0 and view.results[-1:] == [19]:
+            view.step = 1
+            return Action("seek", 5)
+        if view.step == 1 and view.results.count(19) >= 2:
+            return Action("quit")
+        return None
+
+    sink = Collector()
+    view = ScriptedView(script)
+    run(SeekableSource(PAIRS), builder(), Settings(workers=2), views=[view], sinks=[sink], hold=True)
+    assert sink.results == [*range(20), *range(5, 20)]
+
+
+def test_a_source_that_cannot_seek_says_so_and_unknown_actions_too() -> None:
+    actions = [Action("seek", 3), Action("fly"), Action("save", 1), Action("preset", "nope"), Action("quit")]
+    view = ScriptedView(lambda view: actions.pop(0) if actions and view.states else None)
+    handlers = {"save": lambda action: f"saved {action.value}"}
+    run(FakeSource(PAIRS), builder(), Settings(), views=[view], hold=True, handlers=handlers)
+    said = " ".join(view.messages)
+    for words in ("cannot go back", "fly: not possible", "saved 1", "no preset 'nope'"):
+        assert words in said
+
+
+def test_swap_exchanges_left_and_right() -> None:
+    def script(view: ScriptedView) -> Action | None:
+        view.step += 1
+        if view.step == 1:
+            return Action("swap")
+        return Action("quit") if view.results[-1:] == [19] else None
+
+    frames: list[Any] = []
+
+    class Pairs(Collector):
+        def accept_pair(self, frame: Any) -> None:
+            frames.append(frame)
+
+    view = ScriptedView(script)
+    run(FakeSource(PAIRS), builder(), Settings(workers=1), views=[view], pair_sinks=[Pairs()], hold=True)
+    assert frames[-1].left.image[0, 0, 0] == 119
+    assert frames[-1].skew_s == -0.002
+
+
+def test_observers_find_and_views_and_summary_tell() -> None:
+    class Watch:
+        def observe(self, frame: Any, result: StereoResult, stats: Any) -> list[Finding]:
+            return [Finding("dark", "Too dark.", severity=0.5), Finding("blur", "Blurred.", severity=0.9),
+                    Finding("skew", "fine", ok=True)]  # fmt: skip
+
+    summary = run(FakeSource(PAIRS[:2]), builder(), Settings(), observers=[Watch()])
+    assert [f.check for f in summary.findings] == ["blur", "dark"], "worst first, what is well is left out"
+    assert summary.as_json()["findings"][0] == {"check": "blur", "what": "Blurred."}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_drains_and_gives_the_summary(number: int) -> None:
+    class Interrupting(Collector):
+        def accept(self, result: StereoResult) -> None:
+            super().accept(result)
+            if len(self.results) == 3:
+                os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    sink = Interrupting()
+    endless = [pair(i % 200) for i in range(5000)]
+    summary = run(FakeSource(endless), builder(), Settings(workers=2), sinks=[sink])
+    assert 3 <= summary.pairs == len(sink.results) < 5000
+    assert sink.closed == 1
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_signal_leaves_at_once_with_130() -> None:
+    code = """
+import os, signal, sys
+sys.path.insert(0, "tests/engine")
+from engine_fakes import *
+from livestereo.engine import run
+class Twice(Collector):
+    def accept(self, result):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(60)
+run(FakeSource([pair(i) for i in range(50)]), builder(), Settings(workers=1), sinks=[Twice()])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30)
+    assert done.returncode in (130, -signal.SIGINT), done.stderr  # ours, or Python's own way to end on Ctrl-C
+
+
+def test_only_a_few_results_are_alive_at_any_time() -> None:
+    alive: list[int] = []
+
+    class Counting(Collector):
+        def accept(self, result: StereoResult) -> None:
+            if result.frame.seq % 50 == 49:
+                gc.collect()
+                alive.append(sum(isinstance(one, StereoResult) for one in gc.get_objects()))
+
+    many = [pair(i) for i in range(300)]
+    run(FakeSource(many), builder(), Settings(workers=2, threads=1), sinks=[Counting()])
+    # Four in work or done and waiting; one in hand of each worker, the main thread, the observers and the views.
+    assert max(alive) <= 10
