@@ -12,7 +12,7 @@ geometry that the right ones share.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,6 +24,8 @@ U8 = NDArray[np.uint8]
 
 # Features are found in pictures of at most this width or height, and placed in the full one.
 _DETECT_PX = 800
+# Tracking works in pictures of at most this: a photo's own pixels are finer than its sharpness.
+_TRACK_PX = 2000
 _CELLS = 12
 # A wrong match falls on the right epipolar line by chance about once in a hundred; seven fit any geometry.
 _CHANCE = 0.03
@@ -64,6 +66,23 @@ def find_matches(left_gray: U8, right_gray: U8, *, most: int = 1500, tolerance_p
     most: features per picture. tolerance_px: of the epipolar test; by default 0.4 % of the picture's width, at
     least 1.5, which lets ordinary lens distortion pass. The result is unordered and may be empty; ask `enough`.
     """
+    shrunk = _TRACK_PX / max(*left_gray.shape, *right_gray.shape)
+    if shrunk < 1:
+        small = [
+            cv2.resize(picture, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
+            for picture in (left_gray, right_gray)
+        ]
+        found = find_matches(
+            np.asarray(small[0], np.uint8),
+            np.asarray(small[1], np.uint8),
+            most=most,
+            tolerance_px=None if tolerance_px is None else tolerance_px * shrunk,
+        )
+        grown = [
+            _grow(px, part, whole)
+            for px, part, whole in zip((found.left_px, found.right_px), small, (left_gray, right_gray))
+        ]
+        return replace(found, left_px=grown[0], right_px=grown[1], sigma_px=found.sigma_px / shrunk)
     features = [_features(picture, most) for picture in (left_gray, right_gray)]
     pairs = _mutual(features[0].descriptors, features[1].descriptors)
     if len(pairs) < 8:
@@ -78,6 +97,12 @@ def find_matches(left_gray: U8, right_gray: U8, *, most: int = 1500, tolerance_p
     tolerance = tolerance_px or max(1.5, 0.004 * max(left_gray.shape))
     keep = epipolar_inliers(left, right, tolerance)
     return Matches(left[keep], right[keep], sigma[keep], len(pairs), rotation)
+
+
+def _grow(points: Array, small: cv2.typing.MatLike, whole: U8) -> Array:
+    """Move points (N,2) from a shrunk picture to the whole one, centre to centre."""
+    factor = np.array([whole.shape[1] / small.shape[1], whole.shape[0] / small.shape[0]])
+    return np.asarray((points + 0.5) * factor - 0.5)
 
 
 def epipolar_inliers(left_px: Array, right_px: Array, tolerance_px: float) -> NDArray[np.bool_]:

@@ -1,0 +1,231 @@
+"""Rectify two pictures with no rig: from matched points, with as little warping as will do; relative depth.
+
+    rectification = rectify_pair(left_bgr, right_bgr)          # leaves a pair alone that is rectified already
+    rectification = rectify_from_matches(left_bgr, right_bgr)  # always fits
+
+Refused with the reason where the matches do not carry it. What is said of the result's error is measured on
+matches that were not used to fit it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.errors import CalibrationError
+from calibration.matches import Matches, find_matches
+from calibration.quality import VerticalError, row_differences, why_unknown
+from calibration.rectify import Rectification, identity_rectification, make_rectification
+from calibration.rig import Array, StereoRig
+from calibration.twoview import ORDINARY_FOCAL, TwoView, fit_two_view
+
+U8 = NDArray[np.uint8]
+
+# Nine of ten matched points within this many pixels of their row: the pair counts as rectified.
+RECTIFIED_UP_TO_PX = 1.0
+_FOLDS = 4
+_LEAST_MATCHES = 30
+# The fit must hold on matches that it has not seen: this, or so many parts of the picture's width if that is more.
+_WORST_MEDIAN_PX = 1.0
+_WORST_PART = 1 / 1500
+_WORST_P90 = 4.0
+_LEAST_FIELD = 0.35
+
+Focal = tuple[float | None, float | None]
+_ADVICE = (
+    "Take both photos of a still scene with texture and things at several distances, moving the camera only sideways; "
+    "or calibrate the two cameras with `livestereo calibrate`; if the pair is rectified already, say --rectified."
+)
+
+
+@dataclass(frozen=True)
+class PairFit:
+    """A pair rectified from its matches.
+
+    before, heldout: row differences of the raw pictures, and after rectification on matches left out of the fit (in
+    turn, a quarter each). view: the rig that was fitted. matches: those that were used.
+    """
+
+    rectification: Rectification
+    before: VerticalError
+    heldout: VerticalError
+    view: TwoView
+    matches: Matches
+
+
+def rectify_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None)) -> Rectification:
+    """Rectify a pair if it needs it; a pair whose points lie on common rows already is left as it is.
+
+    left_bgr, right_bgr: (H,W,3) or (H,W) uint8. focal_px: of each picture, where known. The result's `notes` say
+    what was done; it is never metric.
+
+    Raises:
+        CalibrationError: nothing can be said of the pair, or it needs a rectification that its matches do not carry.
+    """
+    matches, why = _match(left_bgr, right_bgr)
+    if why:
+        raise CalibrationError(f"Whether the pair is rectified cannot be told. {why}", _ADVICE)
+    before = row_differences(matches.left_px, matches.right_px)
+    median, p90 = before.median_px or 0.0, before.p90_px or 0.0
+    same_size = left_bgr.shape[:2] == right_bgr.shape[:2]
+    as_it_is = replace(
+        _as_it_is(left_bgr, focal_px),
+        notes=(f"No rig: the pair counts as rectified (vertical error {median:.2f} px); depth is relative.",),
+    )
+    if same_size and p90 <= RECTIFIED_UP_TO_PX:
+        return as_it_is
+    try:
+        fit = fit_pair(left_bgr, right_bgr, focal_px=focal_px, matches=matches)
+    except CalibrationError:
+        if same_size and median <= RECTIFIED_UP_TO_PX:
+            return as_it_is
+        raise
+    if same_size and median <= RECTIFIED_UP_TO_PX and (fit.heldout.p90_px or 0.0) > 0.7 * p90:
+        return as_it_is  # what is left is the matches' own noise: no warp would mend it
+    return fit.rectification
+
+
+def rectify_from_matches(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None)) -> Rectification:
+    """Rectify a pair from its matches, (H,W,3) or (H,W) uint8; see `fit_pair`."""
+    return fit_pair(left_bgr, right_bgr, focal_px=focal_px).rectification
+
+
+def fit_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None), matches: Matches | None = None) -> PairFit:
+    """Find the rig that explains the matches of a pair, and rectify with it.
+
+    The result's depth is relative (baseline 1). Its disparities may be negative: `min_disparity_px` and
+    `disparity_span_px` say the range, and `doffs_px` is such that everything matched lies in front of the cameras.
+
+    Raises:
+        CalibrationError: too few matches, or matches that no one rig explains; with the reason.
+    """
+    if matches is None:
+        matches, why = _match(left_bgr, right_bgr)
+        if why:
+            raise CalibrationError(f"The pair cannot be rectified. {why}", _ADVICE)
+    if len(matches) < _LEAST_MATCHES:
+        raise CalibrationError(f"The pair cannot be rectified: only {len(matches)} points could be matched.", _ADVICE)
+    sizes = tuple((picture.shape[1], picture.shape[0]) for picture in (left_bgr, right_bgr))
+    before = row_differences(matches.left_px, matches.right_px)
+    direction = _direction(matches)
+
+    def fit(part: Matches) -> TwoView:
+        return fit_two_view(part, sizes[0], sizes[1], focal_px=focal_px, direction=direction)
+
+    heldout = _hold_out(matches, fit)
+    worst = max(_WORST_MEDIAN_PX, _WORST_PART * max(sizes[0]))
+    median, p90 = heldout.median_px, heldout.p90_px
+    if median is None or p90 is None or median > worst or p90 > _WORST_P90 * worst:
+        told = "" if median is None else f" (on matches held out it misses by {median:.1f} px, one in ten by {p90:.1f})"
+        raise CalibrationError(
+            f"The pair cannot be rectified: its {len(matches)} matched points fit no one camera motion{told}. "
+            "Something moved between the photos, a pattern repeats, or the lens is too wide.",
+            _ADVICE,
+        )
+    view = fit(matches)
+    view = _right_way_round(view, matches)
+    try:
+        rectification = make_rectification(view.rig, metric=False)
+    except CalibrationError as error:
+        raise CalibrationError(f"The pair cannot be rectified from its matches. {error.what}", _ADVICE) from None
+    kept = _field_kept(rectification)
+    if kept < _LEAST_FIELD:
+        raise CalibrationError(
+            f"The pair cannot be rectified: only {100 * kept:.0f} % of the picture would be left.", _ADVICE
+        )
+    note = (
+        f"No rig: rectified from {len(matches)} matched points (vertical error {before.median_px or 0:.2f} px, now "
+        f"{median:.2f} px on points held out); depth is relative."
+    )
+    rectification = _with_range(replace(rectification, notes=(note, *rectification.notes)), view, matches)
+    return PairFit(rectification, before, heldout, view, matches)
+
+
+def _match(left: U8, right: U8) -> tuple[Matches, str]:
+    gray = [
+        picture if picture.ndim == 2 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+        for picture in (left, right)
+    ]
+    found = find_matches(gray[0], gray[1], most=2500)
+    return found, why_unknown(found, gray[0], gray[1])
+
+
+def _as_it_is(picture: U8, focal_px: Focal) -> Rectification:
+    size = (picture.shape[1], picture.shape[0])
+    return identity_rectification(size, next((f for f in focal_px if f), ORDINARY_FOCAL * max(size)))
+
+
+def _direction(matches: Matches) -> tuple[float, float]:
+    """Which way the baseline runs in the picture: along x, unless points at different depths part along y."""
+    moved = matches.right_px - matches.left_px
+    if abs(matches.rotation_deg) > 20:
+        return -1.0, 0.0
+    # What is the same for all points, or linear in their place, is rotation and zoom; depth shows in the rest.
+    place = np.column_stack([np.ones(len(matches)), matches.left_px])
+    rest = moved - place @ np.linalg.lstsq(place, moved, rcond=None)[0]
+    spread = np.median(np.abs(rest), axis=0)
+    if spread[1] > 2 * spread[0] and spread[1] > 0.5:
+        return (0.0, -1.0) if np.median(moved[:, 1]) < 0 else (0.0, 1.0)
+    return -1.0, 0.0
+
+
+def _hold_out(matches: Matches, fit: Callable[[Matches], TwoView]) -> VerticalError:
+    """Row differences of all matches, each rectified by a fit that did not see it."""
+    folds = np.random.default_rng(0).permutation(len(matches)) % _FOLDS
+    left, right = np.full((len(matches), 2), np.nan), np.full((len(matches), 2), np.nan)
+    for fold in range(_FOLDS):
+        out = folds == fold
+        try:
+            made = make_rectification(fit(matches.pick(~out)).rig, metric=False, maps=False)
+        except CalibrationError:
+            continue
+        left[out] = made.rectify_points(matches.left_px[out], "left")
+        right[out] = made.rectify_points(matches.right_px[out], "right")
+    return row_differences(left, right)
+
+
+def _right_way_round(view: TwoView, matches: Matches) -> TwoView:
+    """Turn the baseline around where every point would otherwise lie behind the cameras: the pictures are swapped.
+
+    The epipolar geometry alone cannot tell; depth can, where yaw is known well enough to say which points are far.
+    """
+    made = make_rectification(view.rig, metric=False, maps=False)
+    nearness = _disparity(made, matches) + made.doffs_px
+    doubt = max(3 * view.spread["yaw"] * made.focal_px, 2.0)
+    if np.nanpercentile(nearness, 95) < 0 and np.nanmedian(nearness) < -doubt:
+        rig = view.rig
+        return replace(view, rig=StereoRig(rig.left, rig.right, rig.R_right_left, -rig.t_right_left_m))
+    return view
+
+
+def _disparity(rectification: Rectification, matches: Matches) -> Array:
+    left = rectification.rectify_points(matches.left_px, "left")
+    right = rectification.rectify_points(matches.right_px, "right")
+    return np.asarray(left[:, 0] - right[:, 0])
+
+
+def _with_range(rectification: Rectification, view: TwoView, matches: Matches) -> Rectification:
+    """Fill in the disparity range from the matches that fit, with room for what lies between and before them."""
+    good = np.abs(view.residual_px) < 4 * view.sigma_px
+    disparity = _disparity(rectification, matches.pick(good))
+    low, high = (float(v) for v in np.nanpercentile(disparity, (2, 98)))
+    span = max(high - low, 8.0)
+    least = int(np.floor(low - 0.15 * span - 3))
+    most = int(np.ceil(high + 0.3 * span + 6))
+    # Yaw is known to a few pixels at best: the farthest matched point is put at a finite distance.
+    doffs = max(rectification.doffs_px, -low + 0.05 * span)
+    return replace(rectification, min_disparity_px=least, disparity_span_px=most - least, doffs_px=doffs)
+
+
+def _field_kept(rectification: Rectification) -> float:
+    """Part of the left picture's field that the rectified one shows, at equal resolution."""
+    w, h = rectification.source_size_wh["left"]
+    rig = rectification.rig
+    assert rig is not None
+    roi_w, roi_h = rectification.roi[2:]
+    scale = rig.left.focal_px / rectification.focal_px
+    return roi_w * roi_h * scale * scale / (w * h)
