@@ -122,8 +122,11 @@ class ResultMaker:
     def _rectification(self, frame: StereoFrame) -> Rectification:
         if self._still and self._opened.rig_file is None:
             # Photos taken by hand: each pair has a geometry of its own.
+            info = self._opened.source.info
             made = rectification_without_rig(
-                frame, rectified=self._opened.rig_options.rectified or self._opened.source.info.rectified
+                frame,
+                rectified=self._opened.rig_options.rectified or info.rectified,
+                focal_px=info.capture.get("exif_focal_px", (None, None)),
             )
             if self._count == 0:
                 for note in made.notes:

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import cv2
 
-from calibration.quality import vertical_error
 from calibration.rectify import Rectification, identity_rectification, make_rectification, scale_rig
 from calibration.rigfile import RigFile, load_rig
-from calibration.uncalibrated import rectify_from_matches
+from calibration.uncalibrated import rectify_pair
 from livestereo.cli._options import RigOptions, SourceOptions
 from livestereo.cli._output import Output
 from livestereo.errors import RigError, SettingsError
@@ -26,7 +25,6 @@ from livestereo.sources.base import Source
 from livestereo.sources.request import SourceRequest
 from livestereo.types import StereoFrame
 
-RECTIFIED_UP_TO_PX = 1.0
 # A focal length for pictures of which none is known: a horizontal view of about 62°, as most webcams have.
 ASSUMED_FOCAL_PER_WIDTH = 0.83
 
@@ -154,11 +152,20 @@ class Opened:
                 # The pictures were rectified with this rig already: keep its focal length and baseline, warp nothing.
                 return dataclasses.replace(made, maps={}, display_turns=0)
             return made
-        return rectification_without_rig(frame, rectified=self.rig_options.rectified or self.source.info.rectified)
+        info = self.source.info
+        return rectification_without_rig(
+            frame,
+            rectified=self.rig_options.rectified or info.rectified,
+            focal_px=info.capture.get("exif_focal_px", (None, None)),
+        )
 
 
-def rectification_without_rig(frame: StereoFrame, *, rectified: bool) -> Rectification:
+def rectification_without_rig(
+    frame: StereoFrame, *, rectified: bool, focal_px: tuple[float | None, float | None] = (None, None)
+) -> Rectification:
     """Give a rectification for a pair with no rig: as it is, or from matches; depth is relative.
+
+    `focal_px`: of the left and right picture, where their EXIF tells it.
 
     Raises:
         RigError: the sizes of left and right differ.
@@ -171,14 +178,10 @@ def rectification_without_rig(frame: StereoFrame, *, rectified: bool) -> Rectifi
             f"Left is {w}x{h} and right is {w2}x{h2}: they cannot be one rectified pair.",
             "Give two pictures of one size, or a rig file of these two cameras with --rig.",
         )
-    as_they_are = identity_rectification((w, h), ASSUMED_FOCAL_PER_WIDTH * w)
     if rectified:
-        return as_they_are
-    error = vertical_error(*(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in images.values()))
-    if error.median_px is not None and error.median_px <= RECTIFIED_UP_TO_PX:
-        note = f"No rig: the pair counts as rectified (vertical error {error.median_px:.2f} px); depth is relative."
-        return dataclasses.replace(as_they_are, notes=(note,))
-    return rectify_from_matches(frame.left.image, frame.right.image)
+        known = next((focal for focal in focal_px if focal), ASSUMED_FOCAL_PER_WIDTH * w)
+        return identity_rectification((w, h), known)
+    return rectify_pair(frame.left.image, frame.right.image, focal_px=focal_px)
 
 
 @contextmanager
