@@ -169,6 +169,11 @@ class Window:
             cv2.imshow(self._name, bgr)
             self._shown = True
 
+    def resize(self, size_wh: SizeWH) -> None:
+        """Give its inside another size."""
+        if self._open:
+            cv2.resizeWindow(self._name, *size_wh)
+
     def poll(self, wait_s: float = 0.0) -> list[Event]:
         """Let the window live for `wait_s` (at least 1 ms) and give what happened meanwhile, oldest first."""
         if not self._open:

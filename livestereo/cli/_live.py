@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -17,9 +18,13 @@ from livestereo.cli._output import Output
 from livestereo.cli._setup import Opened
 from livestereo.engine import Handler, Observer, run
 from livestereo.engine_stats import RunSummary
+from livestereo.engine_stop import stopping_signals
 from livestereo.settings import Settings, resolve_settings
-from livestereo.sinks.base import PairSink, ResultSink, View
-from livestereo.types import StereoFrame
+from livestereo.sinks.base import PairSink, ResultSink, RunState, View
+from livestereo.types import Action, SourceInfo, StereoFrame, StereoResult
+
+if TYPE_CHECKING:
+    from livestereo.sinks.window import WindowView
 
 
 @dataclass
@@ -83,10 +88,47 @@ def run_live(
             duration_s=options.duration, pace=pace, tell=output.say,
             on_summary=lambda summary: output.show(*summary_for_people(summary, live=info.live)),
         )  # fmt: skip
+        if window and not info.live and options.frames is None and options.duration is None and sys.stdin.isatty():
+            _hold(parts.views)
     finally:
         for close in closing:
             close()
     return summary
+
+
+class _Held:
+    """A view that outlives the run: who watches a film wants to look at its last picture."""
+
+    def __init__(self, view: WindowView) -> None:
+        self.view = view
+        self.quit = False
+
+    def open(self, info: SourceInfo) -> None:
+        self.view.open(info)
+
+    def accept(self, result: StereoResult) -> None:
+        self.view.accept(result)
+
+    def tell(self, state: RunState) -> None:
+        self.view.tell(state)
+
+    def poll(self) -> Action | None:
+        action = self.view.poll()
+        self.quit = self.quit or (action is not None and action.name == "quit")
+        return action
+
+    def close(self) -> None:
+        """Stay open until the run's caller closes it."""
+
+
+def _hold(views: Sequence[View]) -> None:
+    """Keep the window with the last picture until the person closes it; Ctrl-C does too."""
+    held = [view for view in views if isinstance(view, _Held) and not view.quit]
+    with stopping_signals() as signals:
+        for view in held:
+            view.view.state.say("The end. q closes the window.", seconds=float("inf"))
+            while not (view.quit or signals.stop):
+                view.poll()
 
 
 def _add_views(
@@ -111,12 +153,15 @@ def _add_views(
     if lock is not None:
         parts.handlers.setdefault("lock_exposure", lambda _: str(lock() or "Exposure is locked."))
         can.add("lock_exposure")
+    closing: list[Callable[[], None]] = [snapshots.close]
     if window:
-        parts.views.append(_window(settings, match, parts, can, snapshots))
-    return [snapshots.close]
+        view = _window(settings, match, parts, can, snapshots)
+        parts.views.append(_Held(view))
+        closing.append(view.close)
+    return closing
 
 
-def _window(settings: Settings, match: MatchOptions, parts: LiveParts, can: set[str], snapshots: Any) -> View:
+def _window(settings: Settings, match: MatchOptions, parts: LiveParts, can: set[str], snapshots: Any) -> WindowView:
     from livestereo.sinks.window import WindowView
     from livestereo.sinks.window_state import WindowState
 
@@ -125,18 +170,12 @@ def _window(settings: Settings, match: MatchOptions, parts: LiveParts, can: set[
 
 
 def _record_switch(opened: Opened, settings: Settings, folder: Path) -> Any:
+    from livestereo.cli._recording import take_request
     from livestereo.sinks.record_switch import RecordSwitch
     from livestereo.sinks.recorder import Recorder
-    from livestereo.takes.writer import TakeRequest
-
-    info = opened.source.info
 
     def make(path: Path) -> Recorder:
-        request = TakeRequest(
-            folder=path, fps=info.fps or 30.0, rig=opened.rig_file, source=info.name, settings=settings.model_dump(),
-            preview=False,
-        )  # fmt: skip
-        return Recorder(request)
+        return Recorder(take_request(opened, settings, path, preview=False))
 
     return RecordSwitch(folder, make)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from livestereo.cli._options import MatchOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
+
+if TYPE_CHECKING:
+    from livestereo.cli._setup import Opened
+
+AIM_MESSAGE = "Same things on the same lines, both sharp, both equally bright: then calibrate."
 
 
 @command
@@ -35,5 +40,42 @@ def preview(
     settings = settings_from(match)
     window = wants_window(run, output)
     with open_pictures(pictures, source, rig, output) as opened:
+        if window and opened.source.info.live and opened.rig_file is None and not rig.rectified:
+            _aim(opened, run, output)
+            return
         summary = run_live(opened, settings, match, run, output, LiveParts(), window=window)
         output.result(summary.as_json())
+
+
+def _aim(opened: Opened, run: RunOptions, output: Output) -> None:
+    """Show the raw views of cameras that have no rig, until the person has seen enough."""
+    from livestereo.engine_stop import stopping_signals
+    from livestereo.errors import NoFrameYet
+    from livestereo.sinks.window_raw import RawWindow
+    from livestereo.timing import monotonic
+
+    output.say("No rig yet: showing the raw views. Calibrate with `livestereo calibrate`, then use --rig.")
+    view = RawWindow()
+    begin, pairs = monotonic(), 0
+    try:
+        with stopping_signals() as signals:
+            going = True
+            while going and not signals.stop:
+                try:
+                    frame = opened.source.read(0.05)
+                except NoFrameYet:
+                    going = view.poll()
+                    continue
+                if frame is None:
+                    break
+                pairs += 1
+                view.show(frame, opened.source.stats(), message=AIM_MESSAGE if pairs < 150 else "")
+                going = view.poll()
+                over = run.duration is not None and monotonic() - begin >= run.duration
+                if over or (run.frames is not None and pairs >= run.frames):
+                    break
+    finally:
+        view.close()
+    stats = opened.source.stats()
+    output.result({"pairs": pairs, "capture_fps": min(stats.fps_left, stats.fps_right), "warnings": ["no rig"]})
+    output.show(f"{pairs} pairs seen at {stats.fps_left:.1f} | {stats.fps_right:.1f} pictures/s.")

@@ -1,14 +1,16 @@
-"""Cards that lie over the picture: the list of keys."""
+"""Cards that lie over the picture, the list of keys, or stand in its place while there is none."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from livestereo.render import theme
 from livestereo.render.layout import Rect
 from livestereo.render.paint import fill, keycap, panel
 from livestereo.render.text import draw_text, ellipsis, line_height, nearest_size, text_width
-from livestereo.types import U8
+from livestereo.types import U8, SizeWH
 
 # (group, [(keys, what they do)])
 Group = tuple[str, Sequence[tuple[tuple[str, ...], str]]]
@@ -33,6 +35,19 @@ def draw_help(canvas: U8, title: str, groups: Sequence[Group], *, footer: str = 
                 _draw_help(canvas, title, groups, footer, nearest_size(size), columns, dry=False)
                 return
     _draw_compact(canvas, groups)
+
+
+def draw_waiting(canvas_wh: SizeWH, text: str, detail: str = "") -> U8:
+    """Draw the canvas of a window that has no picture yet."""
+    width, height = canvas_wh
+    canvas = np.full((height, width, 3), theme.BACKGROUND, np.uint8)
+    m = theme.metrics_for(canvas_wh)
+    left = (width - text_width(text.rstrip(".") + "...", m.large)) / 2  # stays put while the dots come and go
+    draw_text(canvas, text, left, height / 2 - line_height(m.large), m.large, theme.TEXT)
+    if detail:
+        shown = ellipsis(detail, width * 0.9, m.small)
+        draw_text(canvas, shown, width / 2, height / 2 + m.pad // 2, m.small, theme.DIM, anchor="middle")
+    return canvas
 
 
 def _draw_compact(canvas: U8, groups: Sequence[Group]) -> None:

@@ -37,7 +37,6 @@ class Figures:
     display_fps: float | None = None
     latency_ms: float | None = None
     skew_ms: float | None = None
-    skew_as_depth_m: float | None = None
     fill_percent: float | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     pairs: int = 0
@@ -78,13 +77,14 @@ def status_cells(figures: Figures) -> list[Cell]:
             Cell("CAPTURE L | R", f"{_rate(figures.capture_fps_left)} | {_rate(figures.capture_fps_right)} fps", 2,
                  "bad" if uneven else "plain", "00.0 | 00.0 fps")
         )  # fmt: skip
-    cells.append(Cell("DEPTH", f"{_rate(figures.depth_fps)} fps", 0, widest="000.0 fps"))
+    if figures.depth_fps is not None:
+        cells.append(Cell("DEPTH", f"{_rate(figures.depth_fps)} fps", 0, widest="000.0 fps"))
     if _known(figures.display_fps):
         cells.append(Cell("DISPLAY", f"{_rate(figures.display_fps)} fps", 5, widest="00.0 fps"))
     if figures.latency_ms is not None and math.isfinite(figures.latency_ms):
         cells.append(Cell("LATENCY", f"{figures.latency_ms:.0f} ms", 1, widest="0000 ms"))
     if figures.skew_ms is not None and math.isfinite(figures.skew_ms) and figures.live:
-        cells.append(_skew_cell(figures.skew_ms, figures.skew_as_depth_m))
+        cells.append(_skew_cell(figures.skew_ms))
     if figures.fill_percent is not None and math.isfinite(figures.fill_percent):
         tone: Tone = "bad" if figures.fill_percent < 25 else "warn" if figures.fill_percent < 50 else "plain"
         cells.append(Cell("FILL", f"{figures.fill_percent:.0f} %", 1, tone, "100 %"))
@@ -101,12 +101,9 @@ def status_cells(figures: Figures) -> list[Cell]:
     return cells
 
 
-def _skew_cell(skew_ms: float, as_depth_m: float | None) -> Cell:
+def _skew_cell(skew_ms: float) -> Cell:
     tone: Tone = "bad" if abs(skew_ms) > 12 else "warn" if abs(skew_ms) > 5 else "plain"
-    value = f"{skew_ms:+.1f} ms".replace("-", "−")
-    if as_depth_m is not None and as_depth_m >= 0.005:
-        value += f" ≈ {as_depth_m * 100:.0f} cm"
-    return Cell("SKEW", value, 4, tone, "+00.0 ms")
+    return Cell("SKEW", f"{skew_ms:+.1f} ms".replace("-", "−"), 4, tone, "+00.0 ms")
 
 
 def draw_status(canvas: U8, rect: Rect, figures: Figures) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from livestereo import display
 from livestereo.display import Event
+from livestereo.render.cards import draw_waiting
 from livestereo.render.compose import Composer
 from livestereo.render.layout import Layout, natural_canvas
 from livestereo.render.views import displayed_size, panes_of
@@ -21,6 +22,7 @@ from livestereo.types import U8, Action, SizeWH, SourceInfo, StereoResult
 TITLE = "livestereo"
 # Without a new result: how often a fading message or a moved mouse is drawn again.
 REDRAW_S = 1 / 30
+SPLASH_AFTER_S = 0.5
 
 
 class Screen(Protocol):
@@ -38,6 +40,10 @@ class Screen(Protocol):
 
     def show(self, bgr: U8) -> None:
         """Show a picture."""
+        ...
+
+    def resize(self, size_wh: SizeWH) -> None:
+        """Give its inside another size."""
         ...
 
     def poll(self, wait_s: float = 0.0) -> list[Event]:
@@ -82,6 +88,10 @@ class WindowView:
         self._stale = True
         self._actions: deque[Action] = deque()
         self._run = RunState()
+        self._started_s: float | None = None
+        self._splash = False
+        self._expected: SizeWH | None = None
+        self._source_name = ""
 
     def open(self, info: SourceInfo) -> None:
         """Get ready for this source."""
@@ -89,6 +99,8 @@ class WindowView:
             live=info.live, count=info.count, measure=self._measure, effect=self._effect, clock=self._clock
         )
         self._title = f"{self._title} – {info.name}" if info.name else self._title
+        self._source_name = info.name
+        self._expected = info.left_size_wh
 
     def accept(self, result: StereoResult) -> None:
         """Keep the newest result; drawing happens in `poll`."""
@@ -110,13 +122,15 @@ class WindowView:
         for text in self._snapshots.news() if self._snapshots is not None else ():
             self.state.say(text, "good" if text.startswith("Saved") else "warn")
         newest = self._newest
-        if self._screen is None and newest is not None:
-            size = natural_canvas(
-                displayed_size(newest), len(panes_of(self.state.view)), screen_wh=display.probe().screen_wh
-            )
-            self._screen = self._open_screen(self._title, size)
+        if newest is None:
+            self._wait_in_sight()
+        elif self._screen is None:
+            self._screen = self._open_screen(self._title, self._natural_size(displayed_size(newest)))
         if self._screen is not None:
             if newest is not None:
+                if self._splash:
+                    self._splash = False
+                    self._fit_to(newest)
                 self._draw_if_needed(self._screen, newest)
             for event in self._screen.poll():
                 self._stale = True
@@ -126,6 +140,29 @@ class WindowView:
             if action.name:
                 return action
         return None
+
+    def _natural_size(self, picture_wh: SizeWH) -> SizeWH:
+        return natural_canvas(picture_wh, len(panes_of(self.state.view)), screen_wh=display.probe().screen_wh)
+
+    def _wait_in_sight(self) -> None:
+        """Show a window while the first result is made, if that takes a while, so that nobody thinks it hangs."""
+        now = self._clock()
+        self._started_s = now if self._started_s is None else self._started_s
+        if now - self._started_s < SPLASH_AFTER_S:
+            return
+        if self._screen is None:
+            self._splash = True
+            self._screen = self._open_screen(self._title, self._natural_size(self._expected or (640, 480)))
+        if now - self._drawn_s >= 0.25:
+            self._drawn_s = now
+            dots = "." * (1 + int((now - self._started_s) * 2) % 3)
+            self._screen.show(draw_waiting(self._screen.size_wh, f"Getting ready{dots}", self._source_name))
+
+    def _fit_to(self, newest: StereoResult) -> None:
+        """Give the window of the wait the size that suits the pictures, now that it is known."""
+        wanted = self._natural_size(displayed_size(newest))
+        if self._screen is not None and wanted != self._screen.size_wh:
+            self._screen.resize(wanted)
 
     def _own(self, action: Action) -> Action:
         """Do what is the view's own: saving what is shown. Anything else goes on to the run."""
