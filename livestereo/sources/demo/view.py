@@ -1,0 +1,187 @@
+"""What one camera sees of a scene: the still part rendered once, moving things rendered into each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.rig import Intrinsics
+from livestereo.sources.demo.camera import Camera
+from livestereo.sources.demo.lens import Grid, undistort
+from livestereo.sources.demo.render import Painter, average, cast
+from livestereo.sources.demo.scene import Mover, Scene
+from livestereo.sources.demo.shapes import F64, Shape, place
+from livestereo.types import F32, U8
+
+SAMPLES = 3
+BAND_PX = 32
+# Sub-samples beside a moving thing may belong to it: its shadow lies this much nearer than the floor it darkens.
+SHADOW_SLACK = np.float32(1.004)
+GLARE = 0.055
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a picture is taken: the middle of the first row's exposure, and how long rows and exposure take, s."""
+
+    t_s: float
+    readout_s: float = 0.0
+    exposure_s: float = 0.0
+
+
+def place_mover(mover: Mover, times: F64, R_camera_world: F64, t_camera_world: F64) -> list[Shape]:
+    """Put a moving thing where it is at each of n times, in a camera's frame."""
+    R, p = mover.motion(times)
+    R_camera = R_camera_world @ R
+    p_camera = p @ R_camera_world.T + t_camera_world
+    return [shape.at(R_camera, p_camera) for shape in mover.shapes]
+
+
+class View:
+    """One camera in a scene. Prepared on construction; afterwards read only, so threads may share it."""
+
+    def __init__(
+        self, scene: Scene, lens: Intrinsics, R_camera_world: F64, t_camera_world: F64, camera: Camera
+    ) -> None:
+        assert lens.size_wh is not None
+        self.scene = scene
+        self.lens = lens
+        self.R = R_camera_world
+        self.t = t_camera_world
+        self.camera = camera
+        self._painter = Painter(R_camera_world)
+        w, h = lens.size_wh
+        # One pixel more on every side, so that places between pixels are interpolated up to the edge.
+        u, v = np.meshgrid(np.arange(-1.0, w + 1), np.arange(-1.0, h + 1))
+        self._x, self._y = undistort(lens, u, v)
+        self._light, self._q = self._still()
+        self.still: U8 = camera.develop(self._light)
+
+    def _grid(self, row0: int, row1: int, column0: int, column1: int) -> Grid:
+        """Rays of `SAMPLES` × `SAMPLES` places in each pixel of a part of the picture."""
+        part = slice(row0, row1 + 2), slice(column0, column1 + 2)
+        s = SAMPLES
+        size = ((column1 - column0 + 2) * s, (row1 - row0 + 2) * s)
+        fine = [cv2.resize(c[part], size, interpolation=cv2.INTER_LINEAR)[s:-s, s:-s] for c in (self._x, self._y)]
+        return Grid(np.ascontiguousarray(fine[0]), np.ascontiguousarray(fine[1]))
+
+    def _still(self) -> tuple[F32, F32]:
+        """Render what never moves: linear light (H,W,3) and 1/z of every sub-sample."""
+        shapes = sorted(place(self.scene.shapes, self.R, self.t), key=_distance)
+        w, h = self._size
+        light = np.empty((h, w, 3), np.float32)
+        nearness = np.empty((h * SAMPLES, w * SAMPLES), np.float32)
+        for top in range(0, h, BAND_PX):
+            bottom = min(top + BAND_PX, h)
+            seen = cast(shapes, self._grid(top, bottom, 0, w), self._painter)
+            assert seen.colour is not None
+            light[top:bottom] = average(seen.colour, SAMPLES)
+            nearness[top * SAMPLES : bottom * SAMPLES] = seen.q
+        if self.camera.sensor.blur_px > 0:  # a lens in whose light glares: part of it goes everywhere around
+            bright = cv2.max(light - 1, (0.0, 0.0, 0.0, 0.0))
+            spread = cv2.GaussianBlur(bright, (0, 0), w / 45) * 0.6 + cv2.GaussianBlur(bright, (0, 0), w / 12)
+            light += np.float32(GLARE) * 2 * spread
+        return light, nearness
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        assert self.lens.size_wh is not None
+        return self.lens.size_wh
+
+    def picture(self, moment: Moment) -> U8:
+        """Give the picture (H,W,3) uint8 of a moment, before noise and JPEG."""
+        picture = self.still.copy()
+        for part, movers in self._parts(moment):
+            self._redraw(picture, part, movers, moment)
+        return picture
+
+    def _parts(self, moment: Moment) -> list[tuple[tuple[int, int, int, int], list[Mover]]]:
+        """Find where movers are: parts of the picture (row0, row1, column0, column1), those that overlap joined."""
+        w, h = self._size
+        reach = self.camera.reach + 1
+        span = moment.readout_s + moment.exposure_s / 2
+        times = np.array([moment.t_s]) if span == 0 else moment.t_s + np.array([-moment.exposure_s / 2, span / 2, span])
+        coarse = Grid(self._x[1:-1, 1:-1], self._y[1:-1, 1:-1])
+        parts: list[tuple[tuple[int, int, int, int], list[Mover]]] = []
+        for mover in self.scene.movers:
+            boxes = [shape.box() for shape in place_mover(mover, times, self.R, self.t)]
+            found = [coarse.window(_wider(box)) for box in boxes if box is not None]
+            windows = [window for window in found if window is not None]
+            if not windows:
+                continue
+            row0, column0 = min(x[0] for x in windows) - reach, min(x[2] for x in windows) - reach
+            row1, column1 = max(x[1] for x in windows) + reach, max(x[3] for x in windows) + reach
+            part = max(row0, 0), min(row1, h), max(column0, 0), min(column1, w)
+            group = [mover]
+            overlapping = [other for other in parts if _overlap(other[0], part)]
+            for other in overlapping:
+                parts.remove(other)
+                part = _joined(part, other[0])
+                group = other[1] + group
+            parts.append((part, [m for m in self.scene.movers if m in group]))
+        return parts
+
+    def _redraw(self, picture: U8, part: tuple[int, int, int, int], movers: Sequence[Mover], moment: Moment) -> None:
+        row0, row1, column0, column1 = part
+        fine = tuple(slice(a * SAMPLES, b * SAMPLES) for a, b in ((row0, row1), (column0, column1)))
+        grid = self._grid(*part)
+        times = self._times(row0, row1, moment)
+        behind = self._light[row0:row1, column0:column1]
+        standing = self._q[fine]
+        for mover in movers:
+            if mover.shadow:
+                shapes = place_mover(mover, times, self.R, self.t)
+                seen = cast(shapes, grid, self._painter, near=standing / SHADOW_SLACK)
+                assert seen.colour is not None
+                seen.colour[seen.index < 0] = 1
+                behind = behind * average(seen.colour, SAMPLES)
+        solid = [shape for mover in movers if not mover.shadow for shape in place_mover(mover, times, self.R, self.t)]
+        seen = cast(solid, grid, self._painter, near=standing)
+        assert seen.colour is not None
+        covered = average((seen.index >= 0).astype(np.float32), SAMPLES)
+        light = behind * (1 - covered)[..., None] + average(seen.colour, SAMPLES)
+        margin = self.camera.reach
+        developed = self.camera.develop(light, (slice(row0, row1), slice(column0, column1)))
+        w, h = self._size
+        top, left = (0 if row0 == 0 else margin), (0 if column0 == 0 else margin)
+        bottom = developed.shape[0] - (0 if row1 == h else margin)
+        right = developed.shape[1] - (0 if column1 == w else margin)
+        picture[row0 + top : row0 + bottom, column0 + left : column0 + right] = developed[top:bottom, left:right]
+
+    def _times(self, row0: int, row1: int, moment: Moment) -> F64:
+        """When each row of sub-samples is seen; one time for all where nothing makes them differ.
+
+        The sub-samples of a pixel are spread over the exposure, which blurs what moves.
+        """
+        if moment.readout_s == 0 and moment.exposure_s == 0:
+            return np.array([moment.t_s])
+        _, h = self._size
+        row = np.repeat(np.arange(row0, row1) / h, SAMPLES)
+        within = np.tile((np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5, row1 - row0)
+        return moment.t_s + moment.readout_s * row + moment.exposure_s * within  # type: ignore[no-any-return]
+
+
+def _distance(shape: Shape) -> float:
+    """Nearest first, roughly: what is hidden then need not be painted."""
+    box = shape.box()
+    if box is None:
+        return np.inf
+    corners: NDArray[np.float64]
+    corners = getattr(shape, "corner", getattr(shape, "centre", getattr(shape, "base", np.zeros((1, 3)))))
+    return float(np.linalg.norm(corners))
+
+
+def _wider(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    return box[0] - 2e-3, box[1] - 2e-3, box[2] + 2e-3, box[3] + 2e-3
+
+
+def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
+    return a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
+
+
+def _joined(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    return min(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), max(a[3], b[3])
