@@ -47,12 +47,13 @@ def find_range(settings: Settings, rectification: Rectification) -> DisparityRan
         SettingsError: the range is wider than the picture, or depths were asked for without a metric rig.
     """
     width = rectification.size_wh[0]
-    if settings.min_depth is not None or settings.max_depth is not None:
-        found = _from_depth(settings, rectification)
-    else:
-        found = _by_default(rectification)
-    low = found.minimum if settings.min_disparity is None else settings.min_disparity
-    count = found.count if settings.min_disparity is None else _up(found.maximum - low + 1)
+    by_depth = settings.min_depth is not None or settings.max_depth is not None
+    found = _from_depth(settings, rectification) if by_depth else _by_default(rectification)
+    low, count = found.minimum, found.count
+    if settings.min_disparity is not None:
+        low = settings.min_disparity
+        # The nearest depth stays where it was asked for; otherwise the whole range moves.
+        count = _up(found.maximum - low + 1) if by_depth else count
     if settings.num_disparities is not None:
         count = settings.num_disparities
     if count > width:

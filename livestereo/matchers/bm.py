@@ -51,7 +51,7 @@ class BmMatcher:
         self._matcher.setTextureThreshold(config.texture_threshold)
         self._matcher.setUniquenessRatio(config.uniqueness)
         self._matcher.setDisp12MaxDiff(config.left_right_px if config.left_right_px > 0 else -1)
-        self._padding = Padding(config.min_disparity, config.num_disparities)
+        self._padding = Padding(config.min_disparity, config.num_disparities, margin=config.block_size // 2)
         self._invalid = (config.min_disparity - 1) * 16
 
     def compute(self, left_gray: U8, right_gray: U8) -> MatchResult:

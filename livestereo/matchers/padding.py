@@ -19,30 +19,35 @@ from livestereo.types import U8
 
 @dataclass(frozen=True)
 class Padding:
-    """How many columns to add on each side for disparities `min_disparity` … `min_disparity + num_disparities − 1`."""
+    """How much to add on each side for disparities `min_disparity` … `min_disparity + num_disparities − 1`.
+
+    margin: lines added on all four sides beside that, for a matcher that answers only where its block lies inside.
+    """
 
     min_disparity: int
     num_disparities: int
+    margin: int = 0
 
     @property
     def left(self) -> int:
         """Columns added on the left."""
-        return max(self.min_disparity + self.num_disparities, 0)
+        return max(self.min_disparity + self.num_disparities, 0) + self.margin
 
     @property
     def right(self) -> int:
         """Columns added on the right."""
-        return max(-self.min_disparity, 0)
+        return max(-self.min_disparity, 0) + self.margin
 
     def add(self, image: U8) -> U8:
-        """Give the picture with its border columns repeated, (H, left + W + right) uint8."""
-        padded = cv2.copyMakeBorder(image, 0, 0, self.left, self.right, cv2.BORDER_REPLICATE)
+        """Give the picture with its border repeated, (margin + H + margin, left + W + right) uint8."""
+        m = self.margin
+        padded = cv2.copyMakeBorder(image, m, m, self.left, self.right, cv2.BORDER_REPLICATE)
         return np.asarray(padded, np.uint8)
 
     def crop(self, raw: NDArray[np.int16], invalid: int) -> NDArray[np.int16]:
         """Take the padding off an answer (int16, 1/16 px) and, in place, answers that point outside the right view."""
         width = raw.shape[1] - self.left - self.right
-        inside = raw[:, self.left : self.left + width]
+        inside = raw[self.margin : raw.shape[0] - self.margin, self.left : self.left + width]
         if self.left > 0:
             edge = inside[:, : min(self.left, width)]
             # x − d < 0: the point lies left of the right picture.
