@@ -212,10 +212,14 @@ class StreamReader:
 
     def packets(self) -> Iterator[bytes]:
         """Give the bytes of each packet from where the reader stands; ends quietly where the file is cut."""
+        return (payload for _, payload in self.stamped_packets())
+
+    def stamped_packets(self) -> Iterator[tuple[int, bytes]]:
+        """Give (stamp ms, bytes) of each packet from where the reader stands; ends quietly where the file is cut."""
         try:
             for packet in self._container.demux(self._stream):
                 if packet.size:
-                    yield bytes(packet)
+                    yield round(float((packet.pts or 0) * packet.time_base) * 1000), bytes(packet)
         except self._av.FFmpegError:
             return
 

@@ -66,6 +66,11 @@ class Pipeline:
         self._outside_roi = _outside(rectification)
 
     @property
+    def explain(self) -> Callable[[StereoResult], MatchResult] | None:
+        """What computes confidence, hole reasons and σ of a result."""
+        return self._explain
+
+    @property
     def stateful(self) -> bool:
         """Whether `finish` must see the pairs in order, one at a time."""
         return bool(self._ordered_filters)

@@ -24,6 +24,7 @@ from livestereo.sinks.base import PairSink, ResultSink, RunState, View
 from livestereo.types import Action, SourceInfo, StereoFrame, StereoResult
 
 if TYPE_CHECKING:
+    from livestereo.pipeline import Pipeline
     from livestereo.sinks.window import WindowView
 
 
@@ -32,7 +33,8 @@ class LiveParts:
     """What a live command adds to the plain run.
 
     web: [HOST:]PORT to serve a page on. view3d: port of the 3D view. record: whether the key `r` records (a command
-    that records anyway says no). title: of the window. still_open: keep the window when a file has ended.
+    that records anyway says no). title: of the window. pace: speed at which a file is played. wrap: changes each
+    pipeline that is built (a take plays its recorded depth).
     """
 
     pair_sinks: list[PairSink] = field(default_factory=list)
@@ -46,6 +48,7 @@ class LiveParts:
     record: bool = True
     title: str = "livestereo"
     pace: float | None = None
+    wrap: Callable[[Pipeline, Settings], Pipeline] | None = None
 
 
 def wants_window(options: RunOptions, output: Output) -> bool:
@@ -68,12 +71,12 @@ def run_live(
         LiveStereoError: what the engine raises; the summary so far is in its `details`.
     """
     from livestereo.cli._build import build_pipeline
-    from livestereo.pipeline import Pipeline
 
     info = opened.source.info
 
     def build(wanted: Settings, frame: StereoFrame) -> Pipeline:
-        return build_pipeline(wanted, opened.rectification_for(frame))
+        pipeline = build_pipeline(wanted, opened.rectification_for(frame))
+        return pipeline if parts.wrap is None else parts.wrap(pipeline, wanted)
 
     closing: list[Callable[[], None]] = []
     if window or parts.web is not None or parts.view3d is not None:
@@ -222,11 +225,14 @@ def _rows(summary: RunSummary, *, live: bool) -> Iterable[tuple[str, str]]:
     if summary.stage_ms:
         yield "stages", ", ".join(f"{name} {ms:.1f}" for name, ms in summary.stage_ms.items()) + " ms"
     used = summary.settings
-    yield "settings", (
-        f"{used.get('preset')}: {used.get('matcher')}"
-        + (f" {used.get('mode')}" if used.get("matcher") == "sgbm" else "")
-        + f", {used.get('num_disparities')} disparities"
-        + (", half size" if used.get("scale") == 0.5 else "")
+    yield (
+        "settings",
+        (
+            f"{used.get('preset')}: {used.get('matcher')}"
+            + (f" {used.get('mode')}" if used.get("matcher") == "sgbm" else "")
+            + f", {used.get('num_disparities')} disparities"
+            + (", half size" if used.get("scale") == 0.5 else "")
+        ),
     )
     for finding in summary.findings:
         yield "[yellow]found[/yellow]", finding.what

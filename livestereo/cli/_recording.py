@@ -27,5 +27,5 @@ def take_request(
     return TakeRequest(
         folder=folder, fps=info.fps or 30.0, raw=raw, content=content, preview=preview, rig=rig, source=info.name,
         settings=settings.model_dump(), flips=(second, first) if opened.request.swap else (first, second),
-        overwrite=overwrite,
+        overwrite=overwrite, rectified=opened.rig_options.rectified or info.rectified,
     )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 
 from livestereo.errors import IncompleteSource, SourceError, TakeError
 from livestereo.sources.request import FLIPS, Flip, SourceRequest
-from livestereo.sources.split import in_order, turn
+from livestereo.sources.split import in_order, turn, turned_size
 from livestereo.takes.reader import TakeReader
 from livestereo.types import F32, CaptureStats, Frame, SourceInfo, StereoFrame
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TakeSource:
-    """Give the pairs of a take; `seek` goes to any of them.
+    """Give the pairs of a take; `seek` goes to any of them, `loop` begins again at the end, with stamps that go on.
 
     Raises:
         TakeError: not a take, a newer version, no stamps, or no raw pictures in it.
@@ -32,6 +32,8 @@ class TakeSource:
         self._next = 0
         self._given = 0
         self._unreadable: list[int] = []
+        self._lap_s = 0.0
+        self.loop = False
         self.info = SourceInfo(name=str(folder), live=False)
 
     @property
@@ -55,9 +57,10 @@ class TakeSource:
         left, right = manifest.left, manifest.right
         self.info = SourceInfo(
             name=str(self._folder), live=False,
-            left_size_wh=None if left is None else (left.width, left.height),
-            right_size_wh=None if right is None else (right.width, right.height),
+            left_size_wh=None if left is None else turned_size((left.width, left.height), _flip(left.flip)),
+            right_size_wh=None if right is None else turned_size((right.width, right.height), _flip(right.flip)),
             fps=manifest.fps, count=len(reader.pairs), rig=reader.rig_file, left_id="left", right_id="right",
+            rectified=manifest.rectified,
             notes=tuple(reader.notes),
         )  # fmt: skip
         return self
@@ -79,6 +82,9 @@ class TakeSource:
         Raises:
             IncompleteSource: at the end, when pairs could not be decoded.
         """
+        if self.loop and self._next >= len(self.reader.pairs) and self._given:
+            self._lap_s += self.reader.pairs[-1].left_us / 1e6 + 1 / self.reader.manifest.fps
+            self._next = 0
         while self._next < len(self.reader.pairs):
             number = self._next
             self._next += 1
@@ -105,9 +111,10 @@ class TakeSource:
         manifest = reader.manifest
         flips = [_flip(stream.flip if stream is not None else "none") for stream in (manifest.left, manifest.right)]
         own = [turn(np.asarray(image, np.uint8), flip) for image, flip in zip(images, flips)]
-        frames = [Frame(image, stamp / 1e6, number) for image, stamp in zip(own, (entry.left_us, entry.right_us))]
+        stamps = (entry.left_us / 1e6 + self._lap_s, entry.right_us / 1e6 + self._lap_s)
         frames = [
-            Frame(turn(frame.image, flip), frame.t_s, frame.seq) for frame, flip in zip(frames, self._request.flip)
+            Frame(turn(image, flip), stamp, number, encoded)
+            for image, stamp, flip, encoded in zip(own, stamps, self._request.flip, reader.encoded(number))
         ]
         left, right = in_order(frames[0], frames[1], self._request)
         skew = entry.skew_us / 1e6

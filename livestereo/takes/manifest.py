@@ -7,8 +7,6 @@ rounded to 1/16 px, so that this is exact.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from calibration.files import write_atomically
 from livestereo.errors import TakeError
 from livestereo.types import F32
 
@@ -63,6 +62,7 @@ class Manifest(BaseModel):
     right: StreamEntry | None = None
     disparity: StreamEntry | None = None
     preview: str | None = None
+    rectified: bool = False
     disparity_offset: int = 0
     pairs: int = Field(default=0, ge=0)
     depth_pairs: int = Field(default=0, ge=0)
@@ -111,16 +111,7 @@ def load_manifest(folder: Path) -> Manifest:
 def save_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `take.json` whole or not at all: temp file, fsync, rename."""
     text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".take-", suffix=".json")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, folder / MANIFEST)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_atomically(folder / MANIFEST, text + "\n")
 
 
 def code_disparity(disparity_px: F32, offset: int) -> NDArray[np.uint16]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 
 
 class _Track:
-    """One stream read by frame number: forward it decodes, elsewhere it seeks and counts by stamps."""
+    """One stream read by frame number: forward it decodes, elsewhere it seeks and counts by stamps.
 
-    def __init__(self, path: Path, stamps_ms: list[int]) -> None:
+    encoded: give a camera's own bytes, as an array (n,) uint8, instead of pictures.
+    """
+
+    def __init__(self, path: Path, stamps_ms: list[int], *, encoded: bool = False) -> None:
         self._path = path
+        self.encoded = encoded
         self._stamps_ms = stamps_ms
         self._reader: StreamReader | None = None
         self._frames: Iterator[tuple[int, NDArray[Any] | None]] = iter(())
@@ -50,8 +55,8 @@ class _Track:
 
     def _start_at(self, number: int) -> None:
         self._close()
-        self._reader = StreamReader(self._path)
-        self._frames = self._reader.frames()
+        self._frames = self._open()
+        assert self._reader is not None
         self._next = 0
         if number == 0:
             return
@@ -61,10 +66,15 @@ class _Track:
         if first is None or at > number:
             # No cue leads there (a file that was cut has none): count from the start.
             self._reader.close()
-            self._reader = StreamReader(self._path)
-            self._frames = self._reader.frames()
+            self._frames = self._open()
             return
         self._last, self._next = (at, first[1]), at + 1
+
+    def _open(self) -> Iterator[tuple[int, NDArray[Any] | None]]:
+        self._reader = reader = StreamReader(self._path)
+        if self.encoded:
+            return ((stamp, np.frombuffer(payload, np.uint8)) for stamp, payload in reader.stamped_packets())
+        return reader.frames()
 
     def _close(self) -> None:
         if self._reader is not None:
@@ -120,7 +130,7 @@ class TakeReader:
         except LiveStereoError:
             self.notes.append(f"The {what} stream of {self.folder} ({entry.file}) is missing or cannot be opened.")
             return None
-        return _Track(path, stamps)
+        return _Track(path, stamps, encoded=entry.codec == "mjpeg")
 
     @property
     def has_raw(self) -> bool:
@@ -134,10 +144,21 @@ class TakeReader:
 
     def images(self, pair: int) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
         """Give both raw pictures as stored, (H,W,3) uint8 BGR, None for one that cannot be had."""
-        return (
-            self._left.get(pair) if self._left is not None else None,
-            self._right.get(pair) if self._right is not None else None,
+        return self._image(self._left, pair), self._image(self._right, pair)
+
+    def _image(self, track: _Track | None, pair: int) -> NDArray[np.uint8] | None:
+        got = track.get(pair) if track is not None else None
+        if track is None or got is None or not track.encoded:
+            return got
+        # The decoder of the live cameras: another one would give other pixels, and so another disparity.
+        return decode_jpeg(got)
+
+    def encoded(self, pair: int) -> tuple[bytes | None, bytes | None]:
+        """Give the cameras' own bytes of a pair, None where the stream was coded by us."""
+        left, right = (
+            track.get(pair) if track is not None and track.encoded else None for track in (self._left, self._right)
         )
+        return (None if left is None else left.tobytes()), (None if right is None else right.tobytes())
 
     def disparity(self, pair: int) -> F32 | None:
         """Give the recorded disparity, (H,W) float32 px, NaN invalid; None where none was kept."""
@@ -164,6 +185,12 @@ class TakeReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def decode_jpeg(data: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Decode a JPEG, (n,) uint8, into (H,W,3) uint8 BGR; None where it is damaged."""
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return None if image is None else np.asarray(image, np.uint8)
 
 
 def _growing(stamps_ms: list[int]) -> list[int]:

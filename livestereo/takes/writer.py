@@ -35,7 +35,7 @@ class TakeRequest:
     """What to record. `fps` is nominal; `preview`: also a small colour video for people.
 
     `flips`: how each side's own bytes must be turned when they are read again (the camera's bytes are stored before
-    any flip).
+    any flip). rectified: the pictures are rectified already.
     """
 
     folder: Path
@@ -48,6 +48,7 @@ class TakeRequest:
     settings: Mapping[str, Any] = field(default_factory=dict)
     flips: tuple[str, str] = ("none", "none")
     overwrite: bool = False
+    rectified: bool = False
 
 
 class _Raw:
@@ -115,7 +116,7 @@ class TakeWriter:
         self.manifest = m.Manifest(
             created=datetime.fromtimestamp(now(), timezone.utc).isoformat(timespec="seconds"),
             source=request.source, fps=request.fps, disparity_offset=DISPARITY_OFFSET,
-            settings=dict(request.settings), versions=versions(),
+            settings=dict(request.settings), versions=versions(), rectified=request.rectified,
         )  # fmt: skip
         if request.rig is not None:
             save_rig(self.folder / m.RIG, request.rig)

@@ -1,0 +1,117 @@
+"""Depth of a take's pairs: recorded where it is kept, computed where it is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from typing import Any, cast
+
+import cv2
+import numpy as np
+
+from livestereo.cli._build import build_pipeline, settings_from
+from livestereo.cli._options import MatchOptions
+from livestereo.cli._setup import Opened
+from livestereo.depth import depth_from_disparity
+from livestereo.errors import SettingsError
+from livestereo.pipeline import Pipeline
+from livestereo.settings import Settings
+from livestereo.sources.take import TakeSource
+from livestereo.takes.reader import TakeReader
+from livestereo.timing import monotonic
+from livestereo.types import U8, MatchResult, RectifiedPair, StereoFrame, StereoResult
+
+_READING = threading.Lock()
+
+
+def settings_of(values: dict[str, Any]) -> Settings | None:
+    """Give the settings that a take was computed with; None where another version wrote what we cannot read."""
+    known = {name: value for name, value in values.items() if name in Settings.model_fields}
+    try:
+        return Settings.make(known)
+    except SettingsError:
+        return None
+
+
+def any_given(match: MatchOptions) -> bool:
+    """Whether any option about depth was given."""
+    return any(getattr(match, field.name) != field.default for field in dataclasses.fields(match))
+
+
+def recorded_result(frame: StereoFrame, disparity_px: Any, opened: Opened) -> StereoResult:
+    """Make a result from a pair and its recorded disparity."""
+    at = opened.rectification_for(frame)
+    left = at.apply(_gray(frame.left.image), "left")
+    right = at.apply(_gray(frame.right.image), "right")
+    depth = depth_from_disparity(disparity_px, at.focal_px, at.baseline_m, at.doffs_px)
+    return StereoResult(frame, RectifiedPair(frame, at, left, right), MatchResult(disparity_px), depth)
+
+
+def _gray(image: U8) -> U8:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+class RecordedPipeline(Pipeline):
+    """Gives the recorded depth of a take where it was kept; otherwise computes it as `inner` does."""
+
+    def __init__(self, inner: Pipeline, source: TakeSource, opened: Opened) -> None:
+        super().__init__(inner.matcher, (), inner.rectification, scale=inner.scale, settings=inner.settings)
+        self._inner, self._source, self._opened = inner, source, opened
+        # The disparity stream has one place where it is read.
+        self._lock = _READING
+
+    def process(self, frame: StereoFrame) -> StereoResult:
+        """Give the recorded result of one pair, or compute it."""
+        with self._lock:
+            disparity = self._source.disparity(frame.seq)
+            if disparity is None or disparity.shape != self.rectification.size_wh[::-1]:
+                return self._inner.process(frame)
+        result = recorded_result(frame, disparity, self._opened)
+        return dataclasses.replace(
+            result, finished_s=monotonic(), explain=self._inner.explain, settings=self.settings
+        )  # fmt: skip
+
+    def reset(self) -> None:
+        """Forget the past of the filters that remember."""
+        self._inner.reset()
+
+    def close(self) -> None:
+        """Release what computing holds."""
+        self._inner.close()
+
+
+class TakePipeline:
+    """Gives results of an open take by number of the pair; used from one thread."""
+
+    def __init__(self, opened: Opened, match: MatchOptions, *, use_recorded: bool) -> None:
+        self._opened = opened
+        self._source = cast("TakeSource", opened.source)
+        self._use_recorded = use_recorded
+        recorded = settings_of(self.reader.manifest.settings)
+        self._settings = settings_from(match) if any_given(match) or recorded is None else recorded
+        self._pipeline: Pipeline | None = None
+        self.computed = 0
+
+    @property
+    def reader(self) -> TakeReader:
+        """The take."""
+        return self._source.reader
+
+    def result(self, number: int) -> StereoResult | None:
+        """Give one result, None where its pictures cannot be decoded."""
+        frame = self._source.frame(number)
+        if frame is None:
+            return None
+        disparity = self._source.disparity(number) if self._use_recorded else None
+        if disparity is not None and disparity.shape == self._opened.rectification_for(frame).size_wh[::-1]:
+            return recorded_result(frame, disparity, self._opened)
+        if self._pipeline is None:
+            self._pipeline = build_pipeline(self._settings, self._opened.rectification_for(frame))
+        self.computed += 1
+        return self._pipeline.process(frame)
+
+    def notes(self) -> list[str]:
+        """What a person should know of where the depth came from."""
+        if self.computed and self._use_recorded:
+            return [f"{self.computed} pairs had no recorded depth: it was computed with the settings of the take."]
+        return []

@@ -1,0 +1,92 @@
+"""`livestereo export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from livestereo.cli._options import MatchOptions, RigOptions, SourceOptions, command
+from livestereo.cli._output import Output
+from livestereo.errors import SettingsError
+
+if TYPE_CHECKING:
+    from livestereo.takes.reader import TakeReader
+
+
+@command
+def export(
+    take: Annotated[Path, typer.Argument(metavar="TAKE", help="The folder of a take.", show_default=False)],
+    rig: RigOptions,
+    match: MatchOptions,
+    output: Output,
+    out: Annotated[Path | None, typer.Option("-o", "--output", metavar="OUT", help="File or folder to make.")] = None,
+    form: Annotated[
+        str, typer.Option("--as", metavar="FORMAT", help="png16, ply, mp4, tum, csv, middlebury or mcap.")
+    ] = "png16",
+    start: Annotated[float, typer.Option("--from", metavar="S", help="Begin at this second of the take.")] = 0.0,
+    to: Annotated[float | None, typer.Option("--to", metavar="S", help="End at this second.")] = None,
+    every: Annotated[int, typer.Option("--every", metavar="N", help="Only every N-th pair.")] = 1,
+    view: Annotated[str, typer.Option("--view", metavar="both|depth|left", help="What an mp4 shows.")] = "both",
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Compute all depth again, with the options given here.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder that is there.")] = False,
+) -> None:
+    """Bring a take into other formats.
+
+    Example: `livestereo export takes/kitchen -o kitchen.mp4 --as mp4`
+
+    Recorded depth is used; where a pair has none, it is computed with the settings of the take.
+    """
+    from livestereo.cli._playback import TakePipeline
+    from livestereo.cli._setup import open_pictures
+    from livestereo.render.film import FilmMaker
+    from livestereo.sinks.cloud import save_cloud
+    from livestereo.takes.export import ExportContext, ExportItem, exporting
+    from livestereo.takes.reader import require_pairs
+
+    if out is None:
+        raise SettingsError("No output is named.", "Add -o OUT.")
+    if view not in ("both", "depth", "left"):
+        raise SettingsError(f"{view!r} is no view.", "Give --view both, depth or left.")
+    if every < 1 or start < 0 or (to is not None and to < start):
+        raise SettingsError("That part of the take does not exist.", "--from and --to are seconds, --every at least 1.")
+
+    with open_pictures([str(take)], SourceOptions(), rig, output) as opened:
+        source: Any = opened.source
+        reader: TakeReader = source.reader
+        require_pairs(reader)
+        chosen = _chosen(reader, start, to, every)
+        if not chosen:
+            last = reader.pairs[-1].left_us / 1e6
+            raise SettingsError("No pair lies in that part of the take.", f"It ends at {last:.2f} s.")
+        playing = TakePipeline(opened, match, use_recorded=not recompute)
+        film = FilmMaker(view)  # type: ignore[arg-type]  # checked above
+        context = ExportContext(reader.manifest.fps / every, film, save_cloud)
+        unreadable: list[int] = []
+        written = 0
+        with exporting(form, out, context, overwrite=overwrite) as exporter:
+            for number in output.track(chosen, f"export {form}", len(chosen)):
+                result = playing.result(number)
+                if result is None:
+                    unreadable.append(number)
+                    continue
+                entry = reader.pairs[number]
+                exporter.add(ExportItem(number, entry.left_us / 1e6, entry.skew_us / 1e6, entry.seq, entry.gap, result))
+                written += 1
+            if written == 0:
+                raise SettingsError("None of these pairs can be read.", "`livestereo verify` tells what is damaged.")
+        for note in playing.notes():
+            output.say(note)
+        if unreadable:
+            output.warn(f"{len(unreadable)} pairs could not be read and are left out (the first is {unreadable[0]}).")
+        output.result({"out": out, "as": form, "pairs": written, "unreadable": unreadable})
+        output.show(f"{out}: {written} pairs as {form}.")
+
+
+def _chosen(reader: TakeReader, start: float, to: float | None, every: int) -> list[int]:
+    end = float("inf") if to is None else to
+    inside = [entry.pair for entry in reader.pairs if start <= entry.left_us / 1e6 <= end]
+    return inside[::every]

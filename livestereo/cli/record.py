@@ -1,0 +1,104 @@
+"""`livestereo record`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from livestereo.cli._options import MatchOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
+from livestereo.cli._output import Output
+from livestereo.errors import SettingsError
+
+if TYPE_CHECKING:
+    from livestereo.sinks.recorder import Recorder
+
+PREVIEW_WIDTH = 480
+
+
+@command
+def record(
+    pictures: Pictures,
+    source: SourceOptions,
+    rig: RigOptions,
+    match: MatchOptions,
+    run: RunOptions,
+    output: Output,
+    take: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="TAKE", help="The folder to record into.")
+    ] = None,
+    raw: Annotated[
+        str,
+        typer.Option("--raw", metavar="auto|ffv1|h264", help="auto: the camera's own JPEG bytes, else lossless FFV1."),
+    ] = "auto",
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="raw|depth", help="Leave out depth, or the raw pictures.")
+    ] = None,
+    no_preview: Annotated[bool, typer.Option("--no-preview", help="Do not make preview.mp4.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a take that is there.")] = False,
+) -> None:
+    """Record a take: raw pairs, exact stamps, the rig, settings and depth.
+
+    Example: `livestereo record 0 2 --rig rig.json -o takes/kitchen`
+
+    Raw pairs come first: when this computer cannot keep up, depth is left out of the take (it can be computed later
+    with `replay`), and every loss is counted by its cause. q or Ctrl-C ends it; it stops by itself before the disk is
+    full.
+    """
+    from livestereo.cli._build import settings_from
+    from livestereo.cli._live import LiveParts, run_live, wants_window
+    from livestereo.cli._recording import take_request
+    from livestereo.cli._setup import open_pictures
+    from livestereo.render.film import FilmMaker
+    from livestereo.sinks.recorder import Recorder
+
+    if take is None:
+        raise SettingsError("No take is named.", "Add -o NAME: the folder to record into.")
+    if raw not in ("auto", "ffv1", "h264"):
+        raise SettingsError(f"{raw!r} is no way to record.", "Give --raw auto, ffv1 or h264.")
+    if only not in (None, "raw", "depth"):
+        raise SettingsError(f"{only!r} is no part of a take.", "Give --only raw or --only depth.")
+    if raw == "h264":
+        output.say("h264 is lossy: depth computed again from this take will differ a little.")
+    settings = settings_from(match)
+    window = wants_window(run, output)
+    with open_pictures(pictures, source, rig, output) as opened:
+        request = take_request(
+            opened, settings, take, raw=raw, content=only or "all",  # type: ignore[arg-type]  # checked above
+            preview=not no_preview, overwrite=overwrite,
+        )  # fmt: skip
+        recorder = Recorder(request, preview=FilmMaker(width=PREVIEW_WIDTH), ends_run=True)
+        parts = LiveParts(
+            pair_sinks=[recorder], sinks=[recorder], record=False, title=f"livestereo: recording {take.name}",
+            handlers={"record": lambda _: "This take is being recorded; q ends it."},
+        )  # fmt: skip
+        try:
+            summary = run_live(opened, settings, match, run, output, parts, window=window)
+        finally:
+            _tell(recorder, take, output)
+        output.result({**summary.as_json(), "take": take, **recorded(recorder)})
+
+
+def recorded(recorder: Recorder) -> dict[str, object]:
+    """Figures of a finished recording for JSON."""
+    manifest = recorder.manifest
+    if manifest is None:
+        return {}
+    return {
+        "captured": manifest.captured, "written": manifest.pairs, "depth_written": manifest.depth_pairs,
+        "lost": manifest.lost, "thinned": manifest.thinned, "gaps": manifest.gaps,
+    }  # fmt: skip
+
+
+def _tell(recorder: Recorder, take: Path, output: Output) -> None:
+    manifest = recorder.manifest
+    if manifest is None:
+        return
+    size = sum(path.stat().st_size for path in take.iterdir() if path.is_file())
+    lost = sum(manifest.lost.values())
+    output.say(
+        f"{take}: {manifest.pairs} pairs, {manifest.depth_pairs} with depth, {size / 2**20:.0f} MiB"
+        + (f"; {lost} pairs lost ({', '.join(f'{n} {cause}' for cause, n in manifest.lost.items())})" if lost else "")
+        + (f"; depth of {manifest.thinned} pairs left out, to be computed with `replay`" if manifest.thinned else "")
+    )
