@@ -19,7 +19,7 @@ from livestereo.cli._setup import Opened
 from livestereo.engine import Handler, Observer, run
 from livestereo.engine_stats import RunSummary
 from livestereo.engine_stop import stopping_signals
-from livestereo.settings import Settings, resolve_settings
+from livestereo.settings import Settings, preset_names, resolve_settings
 from livestereo.sinks.base import PairSink, ResultSink, RunState, View
 from livestereo.types import Action, SourceInfo, StereoFrame, StereoResult
 
@@ -51,12 +51,12 @@ class LiveParts:
     wrap: Callable[[Pipeline, Settings], Pipeline] | None = None
 
 
-def wants_window(options: RunOptions, output: Output) -> bool:
-    """Whether a window is wanted and possible; says why not."""
+def wants_window(options: RunOptions, output: Output, *, quietly: bool = False) -> bool:
+    """Whether a window is wanted and possible; says why not, unless `quietly` (there is another way to look)."""
     if options.headless:
         return False
     found = display.probe()
-    if not found.ok:
+    if not found.ok and not quietly:
         output.say(f"{found.why} Running without a window; Ctrl-C ends.")
     return found.ok
 
@@ -157,6 +157,8 @@ def _add_views(
         parts.handlers.setdefault("lock_exposure", lambda _: str(lock() or "Exposure is locked."))
         can.add("lock_exposure")
     closing: list[Callable[[], None]] = [snapshots.close]
+    if parts.web is not None:
+        parts.views.append(_web(settings, match, parts.web, can, snapshots, output))
     if window:
         view = _window(settings, match, parts, can, snapshots)
         parts.views.append(_Held(view))
@@ -170,6 +172,22 @@ def _window(settings: Settings, match: MatchOptions, parts: LiveParts, can: set[
 
     state = WindowState(settings, can=can, config_file=match.config)
     return WindowView(state, title=parts.title, snapshots=snapshots)
+
+
+def _web(
+    settings: Settings, match: MatchOptions, where: str, can: set[str], snapshots: Any, output: Output
+) -> View:  # fmt: skip
+    """Make the page and print its link, which is a result: it goes out even with --quiet."""
+    from livestereo.sinks.web import WebView
+    from livestereo.sinks.web_guard import parse_address
+
+    address = parse_address(where)
+    web = WebView(address, settings, can=can, snapshots=snapshots, presets=preset_names(match.config))
+    for link in web.links:
+        output.notice(f"Open {link}")
+    if not address.loopback:
+        output.say("The token in the link lets anybody in this network see and steer this program while it runs.")
+    return web
 
 
 def _record_switch(opened: Opened, settings: Settings, folder: Path) -> Any:

@@ -68,6 +68,10 @@ class Output:
         if not self.quiet:
             self._err.print(Text(text))
 
+    def notice(self, text: str) -> None:
+        """Tell something the user cannot do without (a link to open), on stderr, also with `quiet`."""
+        self._err.print(Text(text), soft_wrap=True)
+
     def warn(self, text: str) -> None:
         """Tell something the user should know, on stderr, also with `quiet`."""
         self._err.print(Text("warning: ", style="yellow") + Text(text))

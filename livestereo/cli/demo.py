@@ -47,7 +47,7 @@ def demo(
     from livestereo.cli._setup import open_pictures
 
     settings = settings_from(match)
-    window = wants_window(run, output)
+    window = wants_window(run, output, quietly=web is not None)
     word = scene if scene == "demo" or scene.startswith("demo:") else f"demo:{scene}"
     with open_pictures([word], source, RigOptions(), output) as opened:
         if window or web is not None:

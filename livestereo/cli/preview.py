@@ -23,10 +23,14 @@ def preview(
     match: MatchOptions,
     run: RunOptions,
     output: Output,
-    view: Annotated[
-        str, typer.Option("--view", metavar="NAME", rich_help_panel="Run", help="What to show first: split, depth, …")
-    ] = "split",
-) -> None:
+    web: Annotated[
+        str | None,
+        typer.Option(
+            "--web", metavar="[HOST:]PORT", rich_help_panel="Run",
+            help="Show it in a browser: on this computer, or with 0.0.0.0:PORT on any, with a token.",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
     """Show live depth from two cameras, files or a take.
 
     Example: `livestereo preview 0 2 --rig rig.json`
@@ -38,12 +42,12 @@ def preview(
     from livestereo.cli._setup import open_pictures
 
     settings = settings_from(match)
-    window = wants_window(run, output)
+    window = wants_window(run, output, quietly=web is not None)
     with open_pictures(pictures, source, rig, output) as opened:
         if window and opened.source.info.live and opened.rig_file is None and not rig.rectified:
             _aim(opened, run, output)
             return
-        summary = run_live(opened, settings, match, run, output, LiveParts(), window=window)
+        summary = run_live(opened, settings, match, run, output, LiveParts(web=web), window=window)
         output.result(summary.as_json())
 
 

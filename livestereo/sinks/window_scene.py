@@ -87,7 +87,7 @@ class SceneMaker:
             layout=layout,
             pictures=pictures,
             labels=labels,
-            figures=self._figures_now(result, run),
+            figures=self.figures(result, run),
             look=look if shows_depth_colours(state.view) and not state.effect else None,
             metric=result.pair.rectification.metric,
             automatic_range=state.automatic,
@@ -100,8 +100,11 @@ class SceneMaker:
             cards=tuple(cards),
         )
 
-    def _figures_now(self, result: StereoResult, run: RunState) -> Figures:
-        """Figures change a few times a second, not with every picture: a number that flickers cannot be read."""
+    def figures(self, result: StereoResult, run: RunState) -> Figures:
+        """Give the figures of the status bar.
+
+        They change a few times a second, not with every picture: a number that flickers cannot be read.
+        """
         now = self._clock()
         known = self._figures
         if now - self._figures_s >= FIGURES_EVERY_S or known.recording_s != _whole(run.recording_s):
@@ -116,7 +119,7 @@ class SceneMaker:
                 capture_fps_left=run.stats.fps_left,
                 capture_fps_right=run.stats.fps_right,
                 depth_fps=run.depth_fps if run.depth_fps is not None else self._depth_rate.rate(),
-                display_fps=self._shown_rate.rate(),
+                display_fps=self._shown_rate.rate() or None,
                 latency_ms=latency,
                 skew_ms=result.frame.skew_s * 1000,
                 fill_percent=fill / max(1, result.depth_m[::2, ::2].size),

@@ -1,0 +1,419 @@
+"""The HTTP side of the browser preview, on the standard library: routes, limits, timeouts. It makes no pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import socket
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.resources import files
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from livestereo.errors import LiveStereoError
+from livestereo.sinks.web_guard import Guard, Refusal, WebAddress, new_token, own_names
+from livestereo.timing import monotonic
+from livestereo.types import Action
+
+MOST_BODY = 4096
+MOST_CONNECTIONS = 48
+REQUEST_S = 20.0  # for the wait for a request, its header and its body together
+SEND_S = 8.0  # for one picture to a client
+JOIN_S = 2.0
+BOUNDARY = "livestereo-frame"
+_ASSETS = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/app.css": ("app.css", "text/css; charset=utf-8"),
+}
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_SECURITY = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
+    "frame-ancestors 'none'; form-action 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Backend(Protocol):
+    """What the page shows and does; every method may be called from any thread."""
+
+    def views(self) -> tuple[str, ...]:
+        """Names of the pictures there are."""
+        ...
+
+    def wait_picture(self, view: str, after: int, timeout_s: float) -> tuple[int, bytes] | None:
+        """Wait for a JPEG newer than serial `after`."""
+        ...
+
+    def state(self, since: int) -> dict[str, Any]:
+        """Figures, settings and the messages after number `since`."""
+        ...
+
+    def parameters(self) -> list[dict[str, Any]]:
+        """Describe the sliders."""
+        ...
+
+    def probe(self, u: float, v: float) -> dict[str, Any]:
+        """What is known at a place of the picture, both 0..1 from its upper left corner."""
+        ...
+
+    def screenshot(self) -> bytes:
+        """A PNG of left view and depth with the legend."""
+        ...
+
+    def act(self, action: Action) -> None:
+        """Do what the person asks for.
+
+        Raises:
+            LiveStereoError: it is not possible.
+        """
+        ...
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has ended."""
+        ...
+
+
+class _Server(HTTPServer):
+    """One daemon thread for each connection, a bounded number of them, all of them ended by `close_all`."""
+
+    allow_reuse_address = True
+    request_queue_size = 32
+
+    def __init__(self, address: WebAddress, backend: Backend, make_guard: Callable[[int], Guard]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        self.backend = backend
+        self._open: dict[socket.socket, threading.Thread] = {}
+        self._lock = threading.Lock()
+        super().__init__((address.host, address.port), _Handler)
+        self.guard = make_guard(int(self.server_address[1]))
+
+    def server_bind(self) -> None:
+        """Bind without asking a name server who we are (HTTPServer would)."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread of its own, or refuse it when there are too many."""
+        with self._lock:
+            if len(self._open) >= MOST_CONNECTIONS:
+                with contextlib.suppress(OSError):
+                    request.settimeout(0.2)
+                    request.sendall(_BUSY)
+                self.shutdown_request(request)
+                return
+            thread = threading.Thread(
+                target=self._serve, args=(request, client_address), name="livestereo-web-client", daemon=True
+            )
+            self._open[request] = thread
+        thread.start()
+
+    def _serve(self, request: Any, client_address: Any) -> None:
+        try:
+            self.finish_request(request, client_address)
+        except OSError:
+            pass  # the client went away, or was too slow
+        finally:
+            self.shutdown_request(request)
+            with self._lock:
+                self._open.pop(request, None)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: whatever a client does must not fill the terminal."""
+
+    def close_all(self) -> None:
+        """End every connection and wait for its thread, for a while."""
+        with self._lock:
+            still = list(self._open.items())
+        for connection, _ in still:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for _, thread in still:
+            thread.join(JOIN_S)
+
+
+class WebServer:
+    """Listens from construction on; `start` begins to answer.
+
+    Raises:
+        LiveStereoError: the port is in use, or the address is not this computer's.
+    """
+
+    def __init__(self, address: WebAddress, backend: Backend, *, token: str | None = None) -> None:
+        def make_guard(port: int) -> Guard:
+            given = token or (None if address.loopback else new_token())
+            return Guard(address, port, given, own_names() if not address.loopback else frozenset())
+
+        try:
+            self._server = _Server(address, backend, make_guard)
+        except PermissionError:
+            raise LiveStereoError(
+                f"Port {address.port} may not be used.", "Choose a port above 1023: --web 8080."
+            ) from None
+        except OSError as error:
+            where = f"{address.host}:{address.port}"
+            raise LiveStereoError(
+                f"The browser preview cannot listen on {where}: {error.strerror or error}.",
+                "Another program uses that port? Choose another one, or 0 for any free one.",
+            ) from None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def guard(self) -> Guard:
+        """The rules in force, with the token and the port."""
+        return self._server.guard
+
+    def start(self) -> None:
+        """Answer requests from now on."""
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, name="livestereo-web", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop and end every connection; idempotent."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join(JOIN_S)
+            self._thread = None
+        self._server.close_all()
+        self._server.server_close()
+
+
+class _DeadlineReader(io.RawIOBase):
+    """Reads from a socket until a moment in time, however the bytes trickle in."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.deadline_s = monotonic() + REQUEST_S
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what is there, waiting until the deadline at most."""
+        left = self.deadline_s - monotonic()
+        if left <= 0:
+            raise TimeoutError("the request took too long")
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    server_version = "livestereo"
+    sys_version = ""
+
+    def setup(self) -> None:
+        """Read through a reader with a deadline: a client that sends a byte now and then cannot stay for ever."""
+        super().setup()
+        self._reader = _DeadlineReader(self.connection)
+        self.rfile = io.BufferedReader(self._reader)
+
+    def handle_one_request(self) -> None:
+        """Serve one request, which must be here in time."""
+        self._reader.deadline_s = monotonic() + REQUEST_S
+        super().handle_one_request()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep the terminal for the program's own words."""
+
+    def do_GET(self) -> None:
+        """Answer a GET."""
+        parts = urlsplit(self.path)
+        query = dict(parse_qsl(parts.query, max_num_fields=20))
+        if self._refused("GET", query):
+            return
+        path = parts.path
+        if path in _ASSETS:
+            self._asset(path, query)
+        elif path == "/state":
+            self._json(self.server.backend.state(_whole(query.get("since", "0"))))
+        elif path == "/parameters":
+            self._json(self.server.backend.parameters())
+        elif path == "/probe":
+            self._probe(query)
+        elif path == "/screenshot.png":
+            self._screenshot()
+        elif path.startswith("/view/") and path.endswith((".mjpg", ".jpg")):
+            self._picture(path.removeprefix("/view/"))
+        elif path == "/favicon.ico":
+            self._send(b"", "image/x-icon", status=204)
+        else:
+            self._refuse(Refusal(404, "There is nothing here."))
+
+    def do_POST(self) -> None:
+        """Take a command: `POST /action` with a JSON object of `name` and `value`."""
+        parts = urlsplit(self.path)
+        if self._refused("POST", dict(parse_qsl(parts.query, max_num_fields=20))):
+            return
+        if parts.path != "/action":
+            self._refuse(Refusal(404, "There is nothing here."))
+            return
+        action = self._read_action()
+        if isinstance(action, Refusal):
+            self._refuse(action)
+            return
+        try:
+            self.server.backend.act(action)
+        except LiveStereoError as error:
+            self._json({"error": str(error)}, status=409)
+            return
+        self._json({"done": True})
+
+    def _read_action(self) -> Action | Refusal:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return Refusal(411, "Send the length of the command.")
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()):
+            return Refusal(411, "Send the length of the command.")
+        if int(length) > MOST_BODY:
+            return Refusal(413, "The command is too long.")
+        if not self.headers.get("Content-Type", "").lower().startswith("application/json"):
+            return Refusal(415, "Commands are JSON.")
+        try:
+            given = json.loads(self.rfile.read(int(length)))
+        except (ValueError, UnicodeDecodeError, RecursionError):
+            return Refusal(400, "The command is not JSON.")
+        if not isinstance(given, dict) or not isinstance(given.get("name"), str) or not given["name"]:
+            return Refusal(400, "A command is an object with a name.")
+        return Action(given["name"][:64], given.get("value"))
+
+    def _refused(self, method: str, query: dict[str, str]) -> bool:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        refusal = self.server.guard.check(method, query, headers)
+        if refusal is None and self.server.backend.over:
+            refusal = Refusal(503, "The run has ended.")
+        if refusal is not None:
+            self._refuse(refusal)
+        return refusal is not None
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.close_connection = True
+        self._send(f"{refusal.why}\n".encode(), "text/plain; charset=utf-8", status=refusal.status)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what the base class finds malformed, in a line instead of a page."""
+        self.close_connection = True
+        if self.request_version == "HTTP/0.9":
+            self.request_version = "HTTP/1.0"
+        self._send(f"{message or 'Refused'}\n".encode(), "text/plain; charset=utf-8", status=code)
+
+    def _asset(self, path: str, query: dict[str, str]) -> None:
+        token = self.server.guard.token
+        if path == "/" and token is not None and "token" in query:
+            # The token leaves the address bar (and the history) and stays in a cookie.
+            self._send(b"", "text/plain", {"Set-Cookie": self.server.guard.cookie(), "Location": "/"}, status=303)
+            return
+        name, kind = _ASSETS[path]
+        self._send((files("livestereo.sinks") / "web_page" / name).read_bytes(), kind)
+
+    def _screenshot(self) -> None:
+        try:
+            png = self.server.backend.screenshot()
+        except LiveStereoError as error:
+            self._refuse(Refusal(503, error.what))
+            return
+        self._send(png, "image/png", {"Content-Disposition": 'attachment; filename="livestereo.png"'})
+
+    def _probe(self, query: dict[str, str]) -> None:
+        try:
+            u, v = float(query["u"]), float(query["v"])
+        except (KeyError, ValueError):
+            self._refuse(Refusal(400, "Send u and v, from 0 to 1."))
+            return
+        if not (0 <= u <= 1 and 0 <= v <= 1):
+            self._refuse(Refusal(400, "Send u and v, from 0 to 1."))
+            return
+        self._json(self.server.backend.probe(u, v))
+
+    def _picture(self, name: str) -> None:
+        view, _, kind = name.rpartition(".")
+        if view not in self.server.backend.views():
+            self._refuse(Refusal(404, f"There is no view {quote(view)[:40]}."))
+            return
+        self.connection.settimeout(SEND_S)
+        if kind == "jpg":
+            found = self.server.backend.wait_picture(view, 0, SEND_S)
+            if found is None:
+                self._refuse(Refusal(503, "There is no picture yet."))
+            else:
+                self._send(found[1], "image/jpeg")
+            return
+        self._stream(view)
+
+    def _stream(self, view: str) -> None:
+        """Send pictures for as long as the client takes them; a send that takes too long ends it."""
+        self.close_connection = True
+        # A small buffer in the system: a client that stops reading is noticed, and gets no old pictures later.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
+        self.send_response(200)
+        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        self._security_headers()
+        self.end_headers()
+        self.wfile.write(f"--{BOUNDARY}\r\n".encode())
+        serial = 0
+        while not self.server.backend.over:
+            found = self.server.backend.wait_picture(view, serial, 1.0)
+            if found is None:
+                if _gone(self.connection):
+                    return
+                continue
+            serial, jpeg = found
+            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
+            # The boundary follows at once: browsers show a picture when they see its end.
+            self.wfile.write(head + jpeg + f"\r\n--{BOUNDARY}\r\n".encode())
+
+    def _json(self, value: Any, status: int = 200) -> None:
+        body = json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+        self._send(body, "application/json", status=status)
+
+    def _security_headers(self) -> None:
+        for name, value in _SECURITY.items():
+            self.send_header(name, value)
+
+    def _send(self, body: bytes, kind: str, extra: dict[str, str] | None = None, *, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        for name, value in (extra or {}).items():
+            self.send_header(name, value)
+        self._security_headers()
+        self.end_headers()
+        if status not in (204, 304):
+            self.connection.settimeout(SEND_S)
+            self.wfile.write(body)
+
+
+def _gone(connection: socket.socket) -> bool:
+    """Whether the client has closed its side."""
+    try:
+        connection.setblocking(False)
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        with contextlib.suppress(OSError):
+            connection.settimeout(SEND_S)
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
