@@ -225,9 +225,8 @@ def key_name(code: int) -> str:
         return chr(code)
     if 0xFFB0 <= code <= 0xFFB9:  # digits of the number block, X11
         return chr(ord("0") + code - 0xFFB0)
-    low = code & 0xFF
-    if code < 0xFF00 and code > 0xFF and 33 <= low < 127 and not code & 0xFF00:  # modifier bits above a character
-        return chr(low)
+    if code > 0xFFFF and code & 0xFFFF:  # GTK adds bits for Shift, Num Lock and the like
+        return key_name(code & 0xFFFF)
     return ""
 
 

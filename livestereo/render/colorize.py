@@ -114,7 +114,7 @@ def _depth_table(near_m: float, far_m: float, colormap: str, scale: Scale) -> ND
     bits = (np.arange(65536, dtype=np.uint32) << 16) | 0x8000  # the middle of each bucket
     with np.errstate(invalid="ignore"):
         depth = bits.view(np.float32).astype(np.float64)
-    known = np.isfinite(depth) & (depth > 0)
+    known = np.isfinite(depth) & (depth > 1e-30)  # zero shares its bucket with the smallest numbers
     t = position(np.where(known, depth, near_m), near_m, far_m, scale)
     bgra = np.zeros((65536, 4), np.uint8)
     bgra[:, :3] = colormap_lut(colormap)[np.rint(t * 255).astype(np.intp)]

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from render_scenes import make_result
+
+from livestereo.render import theme
+from livestereo.render.cards import draw_help, draw_waiting
+from livestereo.render.colorize import DepthRange
+from livestereo.render.compose import Composer, Message, Pointer, Ruler, Scene, default_range
+from livestereo.render.layout import Rect, arrange
+from livestereo.render.overlay import Figures, draw_legend, draw_status, metres, status_cells, ticks
+from livestereo.render.theme import metrics_for
+from livestereo.render.views import Look, picture
+
+FIGURES = Figures(
+    capture_fps_left=29.97, capture_fps_right=30.0, depth_fps=12.8, display_fps=30.1, latency_ms=112, skew_ms=-1.24,
+    fill_percent=84.2, dropped={"busy": 12, "pairing": 3, "disk": 0}, pairs=231, note="balanced · sgbm 3way",
+)  # fmt: skip
+CANVASES = [(320, 240), (640, 480), (1280, 720), (1920, 1080)]
+
+
+def cells(figures: Figures) -> dict[str, str]:
+    return {cell.label: cell.value for cell in status_cells(figures)}
+
+
+def test_the_bar_tells_every_figure() -> None:
+    shown = cells(FIGURES)
+    assert shown["CAPTURE L | R"] == "30.0 | 30.0 fps"
+    assert shown["DEPTH"] == "12.8 fps"
+    assert shown["LATENCY"] == "112 ms"
+    assert shown["SKEW"] == "−1.2 ms"
+    assert shown["FILL"] == "84 %"
+    assert shown["DROPPED"] == "busy 12 · pairing 3"
+
+
+def test_what_is_not_known_is_not_shown() -> None:
+    shown = cells(Figures(live=False, depth_fps=float("nan"), pairs=7, count=51))
+    assert "LATENCY" not in shown and "CAPTURE L | R" not in shown and "DROPPED" not in shown
+    assert shown["DEPTH"] == "– fps"
+    assert shown["PAIR"] == "7 / 51"
+
+
+def test_trouble_is_coloured() -> None:
+    tones = {c.label: c.tone for c in status_cells(dataclasses.replace(FIGURES, skew_ms=16.7, fill_percent=20))}
+    assert tones["SKEW"] == "bad" and tones["FILL"] == "bad"
+    tones = {c.label: c.tone for c in status_cells(dataclasses.replace(FIGURES, state_right="stalled"))}
+    assert tones["CAPTURE L | R"] == "bad"
+
+
+@pytest.mark.parametrize("canvas_wh", CANVASES)
+def test_the_bar_keeps_inside_and_loses_the_least_important_first(canvas_wh: tuple[int, int]) -> None:
+    w, h = canvas_wh
+    canvas = np.zeros((h, w, 3), np.uint8)
+    bar = Rect(0, h - metrics_for(canvas_wh).bar_height, w, metrics_for(canvas_wh).bar_height)
+    draw_status(canvas, bar, FIGURES)
+    assert not canvas[: bar.y].any()
+    # Nothing is cut at the right edge: the last columns are plain panel.
+    assert (canvas[bar.y + 1 :, -4:] == theme.PANEL).all()
+    ink = (canvas[bar.y :] == theme.TEXT).all(axis=2)
+    assert ink.any()
+
+
+@pytest.mark.parametrize("canvas_wh", CANVASES)
+def test_type_is_readable_on_every_canvas(canvas_wh: tuple[int, int]) -> None:
+    m = metrics_for(canvas_wh)
+    # 10 px is the smallest size at which the letters are told apart; beyond 1/24 of the height they cover too much.
+    assert m.small >= 10
+    assert m.body <= max(11, canvas_wh[1] / 24)
+
+
+def test_lengths_are_written_for_people() -> None:
+    assert [metres(v) for v in (0.05, 0.3, 1.0, 2.5, 12.0, 150.0)] == ["0.05", "0.3", "1", "2.5", "12", "150"]
+
+
+@pytest.mark.parametrize(("near", "far"), [(0.25, 7.5), (1.5, 80), (0.1, 0.4), (3, 3.5), (0.3, 30)])
+@pytest.mark.parametrize("most", [3, 5, 9])
+@pytest.mark.parametrize("scale", ["log", "linear"])
+def test_ticks_are_few_and_inside(near: float, far: float, most: int, scale: str) -> None:
+    found = ticks(near, far, scale, most)  # type: ignore[arg-type]
+    assert 1 <= len(found) <= max(most, 2)
+    assert all(near * 0.99 <= tick <= far * 1.01 for tick in found)
+    assert found == sorted(found)
+
+
+def test_the_legend_runs_from_far_at_the_top_to_near_at_the_bottom() -> None:
+    canvas = np.zeros((480, 60, 3), np.uint8)
+    draw_legend(canvas, Rect(0, 0, 60, 480), DepthRange(0.5, 5), "gray")
+    column = canvas[:, metrics_for((60, 480)).pad + 2].astype(int).sum(axis=1)
+    ramp = column[column > 0]
+    assert ramp[-5] > ramp[5] + 300
+
+
+def test_default_range_reaches_from_the_nearest_searched_to_a_tenth_of_error() -> None:
+    found = default_range(600, 0.06, 36 / 128)
+    assert found.near_m == pytest.approx(0.28, rel=0.15)
+    assert found.far_m == pytest.approx(7.2, rel=0.15)
+    far_only = default_range(600, 0.06, float("inf"))
+    assert far_only.near_m < far_only.far_m
+
+
+@pytest.mark.parametrize("canvas_wh", [*CANVASES, (40, 30), (200, 1000)])
+def test_a_whole_scene_with_everything_on_it(canvas_wh: tuple[int, int]) -> None:
+    result = make_result(160, 120, explained=True)
+    look = Look(DepthRange(0.5, 5))
+    layout = arrange(canvas_wh, (160, 120), ("left", "depth"))
+    groups = [("Look", [(("1", "…", "7"), "views"), (("c",), "colour map")]), ("Run", [(("q", "Esc"), "quit")])]
+    scene = Scene(
+        layout, tuple(picture(p.view, result, look) for p in layout.panes), ("Left", "Depth"), FIGURES, look,
+        automatic_range=True, pointer=Pointer(100, 60, ("2.00 m ± 3 mm", "x 1 y 2"), "depth"),
+        rulers=(Ruler((20, 20), (120, 90), ("1.23 m",)), Ruler((5, 5), (5, 5), ("0.5 m",))),
+        messages=(Message("Saved"), Message("Half gone", 0.4, "warn")), banner="Something is wrong and long " * 4,
+        paused=True, cards=(lambda canvas: draw_help(canvas, "Keys", groups, footer="?"),),
+    )  # fmt: skip
+    canvas = Composer().compose(scene)
+    assert canvas.shape == (canvas_wh[1], canvas_wh[0], 3) and canvas.dtype == np.uint8
+
+
+def test_composing_changes_neither_pictures_nor_the_next_canvas() -> None:
+    result = make_result(160, 120)
+    look = Look(DepthRange(0.5, 5))
+    layout = arrange((640, 300), (160, 120), ("left", "depth"))
+    pictures = tuple(picture(p.view, result, look) for p in layout.panes)
+    before = [p.copy() for p in pictures]
+    composer = Composer()
+    plain = Scene(layout, pictures, ("Left", "Depth"), FIGURES, look)
+    first = composer.compose(plain)
+    composer.compose(dataclasses.replace(plain, messages=(Message("over it all"),), banner="!", paused=True))
+    assert np.array_equal(composer.compose(plain), first)
+    assert all(np.array_equal(a, b) for a, b in zip(pictures, before))
+
+
+def test_figures_are_drawn_again_when_they_change() -> None:
+    result = make_result(160, 120)
+    layout = arrange((640, 300), (160, 120), ("left",))
+    composer = Composer()
+    scene = Scene(layout, (picture("left", result, Look(DepthRange(1, 2))),), ("Left",), FIGURES)
+    slower = dataclasses.replace(scene, figures=dataclasses.replace(FIGURES, depth_fps=3.0))
+    assert not np.array_equal(composer.compose(scene), composer.compose(slower))
+
+
+def test_the_wait_is_shown() -> None:
+    assert draw_waiting((640, 300), "Getting ready...", "demo").any()

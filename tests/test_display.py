@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from livestereo import display
+from livestereo.errors import LiveStereoError
+
+LINUX = sys.platform.startswith("linux")
+
+
+@pytest.fixture(autouse=True)
+def asked_afresh():  # type: ignore[no-untyped-def]
+    display.probe.cache_clear()
+    yield
+    display.probe.cache_clear()
+
+
+@pytest.mark.skipif(not LINUX, reason="X11 is asked on Linux only")
+def test_no_display_is_said_and_nothing_aborts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    found = display.probe()
+    assert not found.ok and "no display" in found.why
+    with pytest.raises(LiveStereoError, match="--headless"):
+        display.Window("x", (100, 100))
+
+
+@pytest.mark.skipif(not LINUX, reason="X11 is asked on Linux only")
+def test_a_display_that_does_not_answer_is_said() -> None:
+    # In a process of its own: X11 keeps what it once read from the environment.
+    code = "from livestereo import display; d = display.probe(); print(d.ok, d.why)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "DISPLAY": ":4711"}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("False") and ":4711" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (ord("q"), "q"), (ord("?"), "?"), (27, "esc"), (0xFF1B, "esc"), (9, "tab"), (0xFF09, "tab"), (32, "space"),
+        (0xFF51, "left"), (0x250000, "left"), (0xFFB3, "3"), (0xFFE1, ""), (0x100000 | ord("x"), "x"), (ord("["), "["),
+        (ord("{"), "{"), (8, "backspace"), (0xFFFF, "delete"),
+    ],
+)  # fmt: skip
+def test_key_codes_have_names(code: int, name: str) -> None:
+    assert display.key_name(code) == name
