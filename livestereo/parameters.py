@@ -196,6 +196,10 @@ _ALL = (
         "temporal_hold", "Temporal hold", "int", "Keep a lost pixel for so many pairs while it is still.", "filters",
         minimum=0, maximum=60, unit="pairs",
     ),
+    Parameter(
+        "temporal_confirm", "Temporal confirm", "int", "Show a still pixel once so many pairs agree.", "filters",
+        minimum=1, maximum=20, unit="pairs",
+    ),
     Parameter("holes", "Fill holes", "bool", "Occlusions from the far side, small holes from their edges.", "filters"),
     Parameter(
         "holes_size", "Hole size", "int", "Fill holes up to so many pixels wide.", "filters",

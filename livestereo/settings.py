@@ -61,11 +61,12 @@ class Settings(BaseModel):
     speckle_size: int = 100
     speckle_range: float = 1.0
     wls: bool = False
-    wls_lambda: float = 8000.0
-    wls_sigma: float = 1.5
+    wls_lambda: float = 500.0
+    wls_sigma: float = 0.8
     temporal: bool = False
     temporal_strength: float = 0.6
     temporal_hold: int = 4
+    temporal_confirm: int = 2
     holes: bool = False
     holes_size: int = 64
     colormap: str = "viridis"

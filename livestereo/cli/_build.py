@@ -6,6 +6,7 @@ from calibration.rectify import Rectification
 from livestereo.cli._options import MatchOptions
 from livestereo.filters import make_filters
 from livestereo.matchers import MATCHERS
+from livestereo.matchers.wls import WlsMatcher
 from livestereo.pipeline import Pipeline
 from livestereo.ranges import find_range
 from livestereo.settings import Settings, resolve_settings
@@ -37,5 +38,9 @@ def build_pipeline(settings: Settings, rectification: Rectification) -> Pipeline
     found = find_range(settings, rectification)
     scaled = found.at_scale(settings.scale)
     matcher = MATCHERS[settings.matcher](settings, scaled.minimum, scaled.count)
+    if settings.wls:
+        matcher = WlsMatcher(
+            matcher, scaled.minimum, scaled.count, strength=settings.wls_lambda, edge=settings.wls_sigma
+        )
     resolved = settings.changed(min_disparity=found.minimum, num_disparities=found.count)
     return Pipeline(matcher, make_filters(settings), rectification, scale=settings.scale, settings=resolved)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from livestereo.filters.base import Filter
+from livestereo.filters.holes import HoleFilter
 from livestereo.filters.median import MedianFilter
 from livestereo.filters.speckle import SpeckleFilter
+from livestereo.filters.temporal import TemporalFilter
 from livestereo.settings import Settings
 
 # Settings -> a filter, or None where the settings switch it off.
@@ -22,8 +24,20 @@ def _speckle(settings: Settings) -> Filter | None:
     return SpeckleFilter(settings.speckle_size, settings.speckle_range) if settings.speckle_size else None
 
 
-# Median first: the other order makes noise worse.
-FILTERS: Mapping[str, FilterFactory] = MappingProxyType({"median": _median, "speckle": _speckle})
+def _temporal(settings: Settings) -> Filter | None:
+    if not settings.temporal:
+        return None
+    return TemporalFilter(settings.temporal_strength, settings.temporal_hold, settings.temporal_confirm)
+
+
+def _holes(settings: Settings) -> Filter | None:
+    return HoleFilter(settings.holes_size) if settings.holes else None
+
+
+# Median before speckle: the other order makes noise worse. Holes last: nothing is learnt from what was filled.
+FILTERS: Mapping[str, FilterFactory] = MappingProxyType(
+    {"median": _median, "speckle": _speckle, "temporal": _temporal, "holes": _holes}
+)
 
 
 def make_filters(settings: Settings) -> list[Filter]:
