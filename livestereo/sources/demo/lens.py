@@ -15,7 +15,7 @@ from livestereo.types import F32, SizeWH
 
 # Focal length over the diagonal of the picture: 69° across the corners, as ordinary webcams have.
 FOCAL_PER_DIAGONAL = 0.69
-BASELINE_M = 0.060
+BASELINE_M = 0.100
 
 
 def make_rig(seed: int, size_wh: SizeWH, bump_deg: float = 0.0) -> StereoRig:

@@ -36,20 +36,20 @@ def done(picture: F32) -> U8:
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)  # type: ignore[no-any-return]
 
 
-def plaster(h: int, w: int, colour: Colour, rng: Generator, relief: float = 0.0) -> U8:
+def plaster(h: int, w: int, colour: Colour, rng: Generator, relief: float = 0.0, grain_px: float = 9) -> U8:
     """A painted wall; `relief` is the contrast of its grain, 0 for a blank one."""
     soft = clouds(h, w, rng, max(h, w) / 2, 2)[..., None] * 0.8
-    grain = clouds(h, w, rng, 9, 3, 0.8)[..., None] * relief
+    grain = clouds(h, w, rng, grain_px, 4, 0.8)[..., None] * relief
     return done(flat(h, w, colour) + soft + grain)
 
 
 def wood(h: int, w: int, colour: Colour, rng: Generator, strength: float = 1.0) -> U8:
-    """Wood with its grain along the rows."""
-    stretched = cv2.resize(clouds(h, max(8, w // 14), rng, h / 3, 5, 0.75), (w, h), interpolation=cv2.INTER_CUBIC)
+    """Wood with its grain along the rows: rings, pores, flecks and now and then a knot."""
+    stretched = cv2.resize(clouds(h, max(8, w // 10), rng, h / 3, 5, 0.75), (w, h), interpolation=cv2.INTER_CUBIC)
     rings = np.sin(stretched * 5 + np.linspace(0, 9, h, dtype=np.float32)[:, None])
-    pores = clouds(h, max(8, w // 6), rng, 3, 2, 0.8)
-    pores = cv2.resize(pores, (w, h), interpolation=cv2.INTER_LINEAR)
-    tone = 9 * rings + 6 * stretched + 5 * pores
+    pores = cv2.resize(clouds(h, max(8, w // 4), rng, 3, 2, 0.8), (w, h), interpolation=cv2.INTER_LINEAR)
+    flecks = clouds(h, w, rng, 5, 3, 0.9)
+    tone = 8 * rings + 5 * stretched + 6 * pores + 4.5 * flecks - 9 * np.maximum(flecks - 1.3, 0)
     return done(flat(h, w, colour) + strength * tone[..., None] * np.float32([0.75, 0.9, 1.0]))
 
 
@@ -152,29 +152,33 @@ def shapes_print(h: int, w: int, rng: Generator) -> U8:
 
 
 def view_outside(h: int, w: int, rng: Generator) -> U8:
-    """What the window shows: bright sky, hills, trees, a few houses."""
+    """What the window shows: a bright sky with clouds, hills, houses among trees."""
     ramp = np.linspace(0, 1, h, dtype=np.float32)[:, None, None]
-    picture = np.broadcast_to(np.float32((252, 226, 196)) * (1 - ramp) + np.float32((252, 246, 238)) * ramp, (h, w, 3))
-    puffs = np.clip(clouds(h, w, rng, w / 4, 6, 0.6), 0, 2)[..., None]
-    picture = picture + puffs * np.float32((8, 14, 24))
-    for part, colour in ((0.60, (188, 178, 160)), (0.68, (150, 156, 128)), (0.77, (96, 132, 98))):
-        line = part * h + clouds(1, w, rng, w / 3, 5, 0.55)[0] * h * 0.03
+    picture = np.float32((238, 196, 150)) * (1 - ramp) + np.float32((250, 238, 222)) * ramp
+    puffs = np.clip(clouds(h, w, rng, w / 5, 7, 0.65) + 0.3, 0, 1.6)[..., None]
+    picture = picture * (1 - puffs * 0.6) + np.float32((250, 249, 247)) * (puffs * 0.6)
+    for part, colour in ((0.44, (186, 168, 140)), (0.54, (142, 146, 112)), (0.66, (84, 122, 88))):
+        line = part * h + clouds(1, w, rng, w / 3, 5, 0.55)[0] * h * 0.04
         outline = np.concatenate([np.stack([np.arange(w), line], -1), [[w, h], [0, h]]]).astype(np.int32)
         cv2.fillPoly(picture, [outline], colour, cv2.LINE_AA)
-    for _ in range(5):
-        x, y, size = int(rng.uniform(0.05, 0.9) * w), int(rng.uniform(0.74, 0.80) * h), int(0.05 * w)
+    for _ in range(8):
+        x, y, size = int(rng.uniform(0.02, 0.92) * w), int(rng.uniform(0.60, 0.70) * h), int(0.055 * w)
         wall = tuple(float(c) for c in rng.uniform((150, 170, 190), (210, 225, 235)))
         cv2.rectangle(picture, (x, y), (x + size, y + size), wall, -1)
         roof = np.array([[x - 3, y], [x + size + 3, y], [x + size // 2, y - size // 2]], np.int32)
-        cv2.fillConvexPoly(picture, roof, (70, 80, 150), cv2.LINE_AA)
-    for _ in range(26):
-        x, y, size = int(rng.uniform(0, w)), int(rng.uniform(0.80, 0.97) * h), int(rng.uniform(0.025, 0.055) * w)
-        green = np.float32((52, 104, 70)) * np.float32(rng.uniform(0.7, 1.25))
-        for _ in range(9):
-            spot = x + int(rng.normal(0, size * 0.5)), y + int(rng.normal(0, size * 0.5))
-            shade = tuple(float(c) for c in green * np.float32(rng.uniform(0.8, 1.2)))
-            cv2.circle(picture, spot, max(2, size // 2), shade, -1, cv2.LINE_AA)
-    return done(picture + (clouds(h, w, rng, 6, 3, 0.8) * 5 * np.clip(ramp[..., 0] * 4 - 2, 0, 1))[..., None])
+        cv2.fillConvexPoly(picture, roof, (60, 70, 140), cv2.LINE_AA)
+        for dx in (0.2, 0.62):
+            cv2.rectangle(picture, (x + int(dx * size), y + size // 4), (x + int((dx + 0.2) * size), y + size // 2), (90, 80, 70), -1)
+    for _ in range(60):
+        depth = float(rng.uniform(0, 1))
+        x, y = int(rng.uniform(0, w)), int((0.62 + 0.36 * depth) * h)
+        size = int((0.02 + 0.05 * depth) * w)
+        green = np.float32((44, 98, 62)) * np.float32(rng.uniform(0.6, 1.3))
+        for _ in range(14):
+            spot = x + int(rng.normal(0, size * 0.5)), y + int(rng.normal(0, size * 0.7))
+            shade = tuple(float(c) for c in green * np.float32(rng.uniform(0.65, 1.35)))
+            cv2.circle(picture, spot, max(2, size // 3), shade, -1, cv2.LINE_AA)
+    return done(picture + clouds(h, w, rng, 6, 3, 0.8)[..., None] * 3)
 
 
 def spine(h: int, w: int, rng: Generator) -> U8:

@@ -19,8 +19,10 @@ CORRIDOR_END = 8.0
 WINDOW = (-1.72, -0.72, -0.98, 0.20)  # x0, x1, y0, y1
 DOOR = (0.98, 1.72, -0.90)  # x0, x1, top
 TABLE = 0.42
+DADO = 0.02
 BEHIND_M = 2.5  # a window behind the cameras, seen only in what mirrors it
 PERIOD_S = 12.0
+MOBILE = (0.34, -0.66, 2.5)
 
 WALL: paint.Colour = (186, 200, 206)
 TRIM: paint.Colour = (208, 214, 216)
@@ -52,6 +54,9 @@ class Room:
         self._lamp()
         self._plant()
         self._pictures()
+        self._mobile_thread()
+        if not self.clean:
+            self._near_leaves()
         lighting = self._lighting()
         still = lit(b.shapes, lighting)
         movers = self._movers(lighting)
@@ -65,37 +70,40 @@ class Room:
         x0, x1, y0, y1 = WINDOW
         window = Emitter(
             np.array([x0, y0, BACK - 0.02]), np.array([x1 - x0, 0, 0]), np.array([0, y1 - y0, 0]),
-            np.array([2.5, 2.25, 2.0]), (4, 4), np.array([0, 0, -1.0]),
+            np.array([3.4, 3.1, 2.8]), (3, 3), np.array([0, 0, -1.0]),
         )  # fmt: skip
         lamp_power = np.array([0.07, 0.13, 0.19]) * (0.0 if self.clean else 1.0)
-        lamp = Emitter(np.array([-0.47, -0.52, 4.42]), np.array([0.12, 0, 0]), np.array([0, 0.14, 0]), lamp_power, (2, 2))
+        lamp = Emitter(np.array([-0.47, -0.52, 4.42]), np.array([0.12, 0, 0]), np.array([0, 0.14, 0]), lamp_power, (1, 2))
         # A second window behind the cameras, so that what faces them is not in the dark.
         behind = Emitter(
-            np.array([0.2, -1.2, -1.6]), np.array([1.5, 0, 0]), np.array([0, 1.2, 0]), np.array([4.3, 4.4, 4.5]), (3, 3),
+            np.array([0.2, -1.2, -1.6]), np.array([1.5, 0, 0]), np.array([0, 1.2, 0]), np.array([5.2, 5.3, 5.4]), (3, 3),
             np.array([0, 0.1, 1.0]),
         )  # fmt: skip
         hall = Emitter(
-            np.array([1.15, CEILING + 0.05, 6.6]), np.array([0.5, 0, 0]), np.array([0, 0, 0.5]), np.array([0.5, 0.62, 0.7]), (2, 2)
+            np.array([1.15, CEILING + 0.05, 6.6]), np.array([0.5, 0, 0]), np.array([0, 0, 0.5]), np.array([0.26, 0.34, 0.40]), (1, 1)
         )
-        clear = ("outside", "lamp shade", "glass", "picture", "book", "shelf back", "near leaf")
+        clear = ("outside", "wall", "wallpaper", "skirting", "floor", "rug", "corridor floor", "lamp shade", "glass", "picture",
+                 "picture frame", "window frame", "door frame", "book", "shelf back", "near leaf", "leaf", "table edge")
         blockers = Blockers([s for s in self.build.shapes if s.name not in clear])
-        return Lighting((window, lamp, behind, hall), np.array([0.42, 0.42, 0.42]), np.array([0.22, 0.25, 0.28]), blockers)
+        return Lighting((window, lamp, behind, hall), np.array([0.50, 0.50, 0.50]), np.array([0.28, 0.31, 0.34]), blockers)
 
-    def _plain(self, wide: float, tall: float, z: float, colour: paint.Colour, relief: float = 0.0) -> U8:
+    def _plain(self, wide: float, tall: float, z: float, colour: paint.Colour, relief: float = 0.0, grain_px: float = 9) -> U8:
         """A painted surface: blank, but in the clean room papered all over with irregular figures."""
         rows, columns = self.build.texels(tall, z, 1500), self.build.texels(wide, z, 1500)
         if not self.clean:
-            return paint.plaster(rows, columns, colour, self.rng, relief)
+            return paint.plaster(rows, columns, colour, self.rng, relief, grain_px)
         unit = self.build.focal_px / max(z, 0.5)
         big = paint.clouds(rows, columns, self.rng, 0.16 * unit, 5, 0.75)
         tint = paint.clouds(rows, columns, self.rng, 0.3 * unit, 4, 0.7)
         tone = big[..., None] * 15 + tint[..., None] * np.float32([9, 2, -8])
         return paint.done(paint.flat(rows, columns, tuple(c * 0.92 for c in colour)) + tone)
 
-    def _wall(self, corner: tuple[float, float, float], u: tuple[float, float, float], v: tuple[float, float, float]) -> None:
+    def _wall(
+        self, corner: tuple[float, float, float], u: tuple[float, float, float], v: tuple[float, float, float], relief: float = 0.0
+    ) -> None:  # fmt: skip
         wide, tall = float(np.linalg.norm(u)), float(np.linalg.norm(v))
         z = max(2.8, min(corner[2], corner[2] + u[2] + v[2]))
-        self.build.quad("wall", corner, u, v, self._plain(wide, tall, z, WALL), self._kind(Surface.BLANK))
+        self.build.quad("wall", corner, u, v, self._plain(wide, tall, z, WALL, relief), Surface.TEXTURED if relief else self._kind(Surface.BLANK))
 
     def _kind(self, surface: Surface) -> Surface:
         return Surface.TEXTURED if self.clean else surface
@@ -105,21 +113,23 @@ class Room:
         x0, x1, y0, y1 = WINDOW
         d0, d1, dtop = DOOR
         tall = FLOOR - CEILING
-        self._wall((LEFT, CEILING, BACK), (x0 - LEFT, 0, 0), (0, tall, 0))
-        self._wall((x0, CEILING, BACK), (x1 - x0, 0, 0), (0, y0 - CEILING, 0))
+        self._wall((LEFT, CEILING, BACK), (x0 - LEFT, 0, 0), (0, tall, 0), 2.5)
+        self._wall((x0, CEILING, BACK), (x1 - x0, 0, 0), (0, y0 - CEILING, 0), 2.5)
         self._wall((x0, y1, BACK), (x1 - x0, 0, 0), (0, FLOOR - y1, 0))
         self._wall((x1, CEILING, BACK), (d0 - x1, 0, 0), (0, tall, 0))
-        self._wall((d0, CEILING, BACK), (d1 - d0, 0, 0), (0, dtop - CEILING, 0))
-        self._wall((d1, CEILING, BACK), (RIGHT - d1, 0, 0), (0, tall, 0))
-        self._wall((LEFT, CEILING, FRONT), (0, 0, BACK - FRONT), (0, tall, 0))
-        ceiling = self._plain(RIGHT - LEFT, BACK - FRONT, 3.0, (214, 218, 220))
-        b.quad("ceiling", (LEFT, CEILING, BACK), (RIGHT - LEFT, 0, 0), (0, 0, FRONT - BACK), ceiling, self._kind(Surface.BLANK))
+        self._wall((d0, CEILING, BACK), (d1 - d0, 0, 0), (0, dtop - CEILING, 0), 2.5)
+        self._wall((d1, CEILING, BACK), (RIGHT - d1, 0, 0), (0, tall, 0), 2.5)
         deep = BACK - FRONT
+        rough = self._plain(deep, tall, 2.8, (180, 194, 198), 4.0)
+        b.quad("rough wall", (LEFT, CEILING, FRONT), (0, 0, deep), (0, tall, 0), rough)
+        ceiling = self._plain(RIGHT - LEFT, deep, 3.0, (208, 212, 214), 5.0, 30)
+        b.quad("ceiling", (LEFT, CEILING, BACK), (RIGHT - LEFT, 0, 0), (0, 0, -deep), ceiling)
         if self.clean:
             self._wall((RIGHT, CEILING, BACK), (0, 0, -deep), (0, tall, 0))
         else:
-            paper = paint.stripes(64, b.texels(deep, 2.4), (182, 200, 204), (120, 146, 128), round(deep / 0.15))
-            b.quad("wallpaper", (RIGHT, CEILING, BACK), (0, 0, -deep), (0, tall, 0), paper, Surface.REPEATED)
+            paper = paint.stripes(64, b.texels(deep, 2.4), (182, 200, 204), (120, 146, 128), round(deep / 0.16))
+            b.quad("wallpaper", (RIGHT, CEILING, BACK), (0, 0, -deep), (0, DADO - CEILING, 0), paper, Surface.REPEATED)
+            self._panelling(deep)
         for name, corner, u in (
             ("skirting", (LEFT, FLOOR - 0.1, BACK - 0.015), (d0 - LEFT, 0.0, 0.0)),
             ("skirting", (LEFT + 0.015, FLOOR - 0.1, FRONT), (0.0, 0.0, deep)),
@@ -130,11 +140,20 @@ class Room:
             b.box("door frame", (x + 0.035, FLOOR, BACK - 0.01), (0.07, FLOOR - dtop + 0.07, 0.05), TRIM)
         b.box("door frame", ((d0 + d1) / 2, dtop, BACK - 0.01), (d1 - d0, 0.07, 0.05), TRIM)
 
+    def _panelling(self, deep: float) -> None:
+        """Boards along the lower part of the right wall, under a rail."""
+        b = self.build
+        rows, columns = b.texels(FLOOR - DADO, 2.8), b.texels(deep, 2.8)
+        boards = paint.planks(rows, columns, (112, 150, 168), self.rng, b.texels(0.13, 2.8), 4 * rows)
+        b.quad("panelling", (RIGHT - 0.012, DADO, BACK), (0, 0, -deep), (0, FLOOR - DADO, 0), boards)
+        rail = paint.wood(b.texels(0.05, 2.8), columns, PINE, self.rng)
+        b.quad("dado rail", (RIGHT - 0.025, DADO - 0.03, BACK), (0, 0, -deep), (0, 0.05, 0), rail)
+
     def _window(self) -> None:
         b = self.build
         x0, x1, y0, y1 = WINDOW
-        view = paint.view_outside(b.texels(20, 30.0), b.texels(34, 30.0), self.rng)
-        b.quad("outside", (-30, -9.5, 40), (34, 0, 0), (0, 16, 0), view, shine=0.15 if self.clean else 0.75)
+        view = paint.view_outside(b.texels(17, 30.0), b.texels(22, 30.0), self.rng)
+        b.quad("outside", (-18.5, -9.5, 40), (15, 0, 0), (0, 13, 0), view, shine=0.0 if self.clean else 0.25)
         wide, tall = x1 - x0, y1 - y0
         bars = [(x0 - 0.02, y0 - 0.04, wide + 0.04, 0.05), (x0 - 0.02, y1 - 0.01, wide + 0.04, 0.05)]
         bars += [(x0 - 0.02, y0, 0.045, tall), (x1 - 0.025, y0, 0.045, tall), ((x0 + x1) / 2 - 0.02, y0, 0.04, tall)]
@@ -165,8 +184,8 @@ class Room:
         b = self.build
         left, right, end = 0.72, 1.95, CORRIDOR_END
         deep, tall = end - BACK, FLOOR - CEILING
-        b.quad("corridor", (left, CEILING, BACK), (0, 0, deep), (0, tall, 0), self._plain(deep, tall, 5.0, (170, 192, 204)), self._kind(Surface.BLANK))
-        b.quad("corridor", (right, CEILING, end), (0, 0, -deep), (0, tall, 0), self._plain(deep, tall, 5.0, (170, 192, 204)), self._kind(Surface.BLANK))
+        b.quad("corridor", (left, CEILING, BACK), (0, 0, deep), (0, tall, 0), self._plain(deep, tall, 5.0, (164, 184, 196), 3.5))
+        b.quad("corridor", (right, CEILING, end), (0, 0, -deep), (0, tall, 0), self._plain(deep, tall, 5.0, (164, 184, 196), 3.5))
         b.quad("corridor end", (left, CEILING, end), (right - left, 0, 0), (0, tall, 0), self._plain(1.2, tall, 8.0, (150, 176, 186)), self._kind(Surface.BLANK))
         b.quad("corridor", (left, CEILING, end), (right - left, 0, 0), (0, 0, -deep), self._plain(1.2, deep, 5.0, TRIM), self._kind(Surface.BLANK))
         floor = paint.planks(b.texels(deep, 4.2), b.texels(1.2, 4.2), OAK, self.rng, b.texels(0.11, 4.2), b.texels(0.9, 4.2))
@@ -235,7 +254,7 @@ class Room:
         b = self.build
         x, z = -0.56 + self.shift[2], 1.48
         wide, deep = 1.0, 0.72
-        top = paint.wood(b.texels(deep, 1.1), b.texels(wide, 1.1), PINE, self.rng, 1.15)
+        top = paint.wood(b.texels(deep, 1.1), b.texels(wide, 1.1), PINE, self.rng, 1.3)
         b.quad("table top", (x - wide / 2, TABLE, z + deep / 2), (wide, 0, 0), (0, 0, -deep), top)
         edge = paint.wood(b.texels(0.035, 1.1), b.texels(wide, 1.1), PINE, self.rng)
         b.quad("table edge", (x - wide / 2, TABLE, z - deep / 2), (wide, 0, 0), (0, 0.035, 0), edge)
@@ -267,7 +286,7 @@ class Room:
     def _twigs(self, x: float, z: float) -> None:
         """Thin things: bare twigs with a few buds."""
         b = self.build
-        for _ in range(7):
+        for _ in range(5):
             lean = self.rng.uniform(-0.20, 0.20, 2)
             tip = (x + lean[0], TABLE - 0.2 - float(self.rng.uniform(0.28, 0.46)), z + lean[1])
             root = (x + lean[0] * 0.05, TABLE - 0.16, z + lean[1] * 0.05)
@@ -275,6 +294,10 @@ class Room:
             for part in self.rng.uniform(0.4, 1.0, 3):
                 place = np.array(root) * (1 - part) + np.array(tip) * part
                 b.ball("bud", place, 0.009, paint.cloth(12, 24, (120, 140, 226), self.rng, 12, 6))
+
+    def _mobile_thread(self) -> None:
+        x, y, z = MOBILE
+        self.build.rod("thread", (x, y, z), (x, CEILING, z), 0.0014, (90, 90, 90))
 
     def _chair(self) -> None:
         b = self.build
@@ -300,7 +323,7 @@ class Room:
     def _lamp(self) -> None:
         b = self.build
         x, z = -0.41, 4.48
-        b.rod("lamp pole", (x, FLOOR, z), (x, -0.36, z), 0.012, (60, 60, 62))
+        b.rod("lamp pole", (x, FLOOR, z), (x, -0.36, z), 0.0125, (60, 60, 62))
         b.cone("lamp foot", (x, FLOOR, z), 0.15, 0.02, 0.03, paint.plaster(20, 40, (58, 58, 60), self.rng))
         if self.clean:
             shade, shine = paint.cloth(60, 240, (140, 170, 190), self.rng, 16, 14), 0.0
@@ -357,15 +380,12 @@ class Room:
             behind = Quad(np.array([-0.35, -1.9, -BEHIND_M]), np.array([0.9, 0, 0]), np.array([0, 1.2, 0]), look)
             return replace(shape, mirror=reflect(behind, shape), gloss=0.42)
         x0, x1, y0, y1 = WINDOW
-        glow = Look(np.full((8, 8, 3), (250, 244, 236), np.uint8), shine=0.8)
+        glow = Look(_soft_pane(), shine=0.8)
         pane_quad = Quad(np.array([x0, y0, BACK]), np.array([x1 - x0, 0, 0]), np.array([0, y1 - y0, 0]), glow)
         return replace(shape, mirror=reflect(pane_quad, shape), gloss=0.07)
 
     def _movers(self, lighting: Lighting) -> list[Mover]:
-        movers = [*self._ball(lighting), self._mobile(lighting)]
-        if not self.clean:
-            movers.append(self._near_leaves(lighting))
-        return movers
+        return [*self._ball(lighting), self._mobile(lighting)]
 
     def _ball(self, lighting: Lighting) -> list[Mover]:
         radius = 0.12
@@ -400,10 +420,10 @@ class Room:
     def _mobile(self, lighting: Lighting) -> Mover:
         """Cards on threads under two crossed bars, turning slowly below the ceiling."""
         b = Builder(self.build.focal_px, self.rng)
-        height = -0.62
-        light = harmonics(np.array([0.35, -0.4, 2.2]), lighting)
+        height = MOBILE[1]
+        light = harmonics(np.array(MOBILE) + [0, 0.2, 0], lighting)
         for turn in (0.0, 90.0):
-            reach = turn_xyz(0, turn, 0) @ np.array([0.26, 0, 0])
+            reach = turn_xyz(0, turn, 0) @ np.array([0.21, 0, 0])
             b.rod("mobile", (-reach[0], height, -reach[2]), (reach[0], height, reach[2]), 0.004, (60, 80, 100))
             for side in (-1, 1):
                 tip = side * reach
@@ -413,24 +433,23 @@ class Room:
                 face = turn_xyz(0, float(self.rng.uniform(0, 180)), 0)[:, 0] * 0.12
                 corner = tip + np.array([0, height + long, 0]) - face / 2
                 b.quad("card", corner, face, (0, 0.15, 0), art)
-        b.rod("thread", (0, height, 0), (0, CEILING, 0), 0.0014, (90, 90, 90))
         even = np.broadcast_to(light[0], (4, 4, 3)).astype(np.float32).copy()
         made = tuple(_with_light(s, light, even) for s in b.shapes)
 
         def motion(t: F64) -> tuple[F64, F64]:
             phase = 2 * np.pi * t / PERIOD_S
-            place = np.stack([0.30 + 0.02 * np.sin(2 * phase), np.zeros_like(t), 2.15 + 0.02 * np.cos(3 * phase)], -1)
-            return turn_many(np.zeros_like(t), phase), place
+            place = np.broadcast_to(np.array([MOBILE[0], 0, MOBILE[2]]), (len(t), 3)).copy()
+            return turn_many(0.02 * np.sin(5 * phase), phase), place
 
         return Mover("mobile", made, motion)
 
-    def _near_leaves(self, lighting: Lighting) -> Mover:
-        """Leaves of a plant beside the cameras, nearer than any disparity range, swaying."""
-        b = Builder(self.build.focal_px, self.rng)
+    def _near_leaves(self) -> None:
+        """Leaves of a plant beside the cameras, nearer than any ordinary disparity range."""
+        b = self.build
         for root, tip, half in (
-            ((0.20, 0.30, 0.36), (0.105, 0.095, 0.345), 0.030),
-            ((0.24, 0.27, 0.40), (0.185, 0.045, 0.375), 0.034),
-            ((0.15, 0.30, 0.33), (0.062, 0.150, 0.325), 0.024),
+            ((0.245, 0.36, 0.40), (0.178, 0.165, 0.375), 0.026),
+            ((0.26, 0.33, 0.43), (0.243, 0.135, 0.41), 0.027),
+            ((0.20, 0.36, 0.37), (0.128, 0.222, 0.36), 0.019),
         ):
             along = np.array(tip) - np.array(root)
             side = np.cross(along, [0.25, 0.1, 1.0])
@@ -438,17 +457,13 @@ class Room:
             green = tuple(float(c) for c in np.array([46, 112, 66]) * self.rng.uniform(0.85, 1.2))
             rows = b.texels(0.24, 0.36, 700)
             b.quad("near leaf", np.array(root) - side, 2 * side, along, paint.leaf(rows, rows // 3, self.rng, green))  # type: ignore[arg-type]
-        light = harmonics(np.array([0.15, 0.15, 0.35]), lighting)
-        even = np.broadcast_to(light[0] - 0.55 * light[3], (4, 4, 3)).astype(np.float32).copy()
-        pivot = np.array([0.22, 0.5, 0.38])
-        made = tuple(_with_light(replace(s, corner=s.corner - pivot), light, even) for s in b.shapes if isinstance(s, Quad))
 
-        def motion(t: F64) -> tuple[F64, F64]:
-            phase = 2 * np.pi * t / PERIOD_S
-            sway = 0.035 * np.sin(3 * phase) + 0.012 * np.sin(7 * phase + 1)
-            return roll_many(sway), np.broadcast_to(pivot, (len(t), 3)).copy()
 
-        return Mover("near leaves", made, motion)
+def _soft_pane() -> U8:
+    """A bright window with blurred edges, as a dull floor mirrors it."""
+    y, x = np.mgrid[-1:1:48j, -1:1:48j]
+    edge = np.clip((1 - np.abs(x)) * 2.2, 0, 1) * np.clip((1 - np.abs(y)) * 2.2, 0, 1)
+    return paint.done(edge[..., None].astype(np.float32) ** 0.5 * np.float32([250, 246, 240]))
 
 
 def _with_light(shape: Shape, light: F32, even: F32) -> Shape:

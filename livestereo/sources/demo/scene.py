@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from livestereo.sources.demo import paint
-from livestereo.sources.demo.shapes import F64, Cone, Look, Quad, Shape, Sphere, Surface, turn_xyz
+from livestereo.sources.demo.shapes import F64, Cone, Look, Quad, Ribbon, Shape, Sphere, Surface, turn_xyz
 from livestereo.types import U8
+
+# A bar thinner than this is drawn as a strip.
+THIN_M = 0.013
 
 # n times (s) -> rotations (n,3,3) and positions (n,3) in the world.
 Motion = Callable[[F64], tuple[F64, F64]]
@@ -117,6 +120,14 @@ class Builder:
         """Add a thin round bar (or a cone, with `top` as the radius at its end)."""
         a, b = np.array(start, float), np.array(end, float)
         height = float(np.linalg.norm(b - a))
+        if radius < THIN_M:
+            rows = self.texels(height, float(min(a[2], b[2])), 400)
+            tone = paint.clouds(rows, 1, self.rng, 12, 3)[:, :, None] * 7
+            profile = np.float32([0.62, 0.95, 1.0, 0.95, 0.62])[None, :, None]
+            texture = paint.done((paint.flat(rows, 5, colour) + tone) * profile)
+            mean = radius if top is None else (radius + top) / 2
+            self.shapes.append(Ribbon(a, b, mean, Look(texture), name))
+            return
         down = (a - b) / height
         helper = np.array([0.0, 0, 1]) if abs(down[2]) < 0.8 else np.array([1.0, 0, 0])
         x = np.cross(down, helper)

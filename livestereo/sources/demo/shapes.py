@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -82,6 +83,7 @@ class Shape(Protocol):
         """Give the placement for rows first..last of the grid; itself where every row sees the same."""
         ...
 
+    @property
     def box(self) -> Box | None:
         """Bounds in normalised coordinates; None where nothing is in front of the camera."""
         ...
@@ -128,6 +130,7 @@ class Quad:
         """Corners (4,n,3), in turn."""
         return np.stack([np.atleast_2d(self.corner + a * self.u + b * self.v) for a, b in ((0, 0), (1, 0), (1, 1), (0, 1))])
 
+    @cached_property
     def box(self) -> Box | None:
         """Bounds in normalised coordinates."""
         corners = self.corners()
@@ -151,6 +154,42 @@ class Quad:
 
 
 @dataclass(frozen=True)
+class Ribbon:
+    """A thin round bar from `start` to `end`, drawn as a strip that faces the camera: true to its radius.
+
+    Texture: a across, b along.
+    """
+
+    start: F64
+    end: F64
+    radius: float
+    look: Look
+    name: str = ""
+
+    @property
+    def box(self) -> Box | None:
+        """Known once it is placed."""
+        return None
+
+    def at(self, R: F64, p: F64) -> Quad:
+        """Place it; what comes back is the strip."""
+        start, end = _turn(R, self.start) + p, _turn(R, self.end) + p
+        along = end - start
+        across = np.cross(along, start + end)
+        across *= 2 * self.radius / np.linalg.norm(across, axis=-1, keepdims=True)
+        corner = start - across / 2
+        return Quad(corner, across, along, self.look, self.name, inverse=np.linalg.inv(np.stack([across, along, corner], -1)))
+
+    def rows(self, first: int, last: int) -> Ribbon:
+        """Nothing to choose before it is placed."""
+        return self
+
+    def hit(self, x: F32, y: F32) -> Hit:
+        """Not before it is placed."""
+        raise NotImplementedError("place a ribbon before rays meet it")
+
+
+@dataclass(frozen=True)
 class Sphere:
     """A ball. Texture: a around its axis (y), b from top to bottom."""
 
@@ -170,6 +209,7 @@ class Sphere:
             return self
         return replace(self, centre=self.centre[first:last], axes=self.axes[first:last])
 
+    @cached_property
     def box(self) -> Box | None:
         """Bounds in normalised coordinates."""
         centres = np.atleast_2d(self.centre)
@@ -219,6 +259,7 @@ class Cone:
             return self
         return replace(self, base=self.base[first:last], axes=self.axes[first:last])
 
+    @cached_property
     def box(self) -> Box | None:
         """Bounds in normalised coordinates: those of two balls around the rims."""
         bases = np.atleast_2d(self.base)
@@ -300,18 +341,19 @@ def _twist(axes: F64, own: F32) -> F32:
 
 def _box_of_polygon(corners: F64) -> Box | None:
     """Bounds of a convex polygon (k,3), cut off at the near plane."""
-    points: list[F64] = []
-    for here, after in zip(corners, np.roll(corners, -1, axis=0)):
+    points: list[list[float]] = []
+    listed = corners.tolist()
+    for here, after in zip(listed, listed[1:] + listed[:1]):
         if here[2] >= NEAR_M:
             points.append(here)
         if (here[2] >= NEAR_M) != (after[2] >= NEAR_M):
             part = (NEAR_M - here[2]) / (after[2] - here[2])
-            points.append(here + part * (after - here))
+            points.append([a + part * (b - a) for a, b in zip(here, after)])
     if not points:
         return None
-    flat = np.array(points)
-    xy = flat[:, :2] / flat[:, 2:]
-    return float(xy[:, 0].min()), float(xy[:, 1].min()), float(xy[:, 0].max()), float(xy[:, 1].max())
+    x = [p[0] / p[2] for p in points]
+    y = [p[1] / p[2] for p in points]
+    return min(x), min(y), max(x), max(y)
 
 
 def _box_of_ball(centre: F64, radius: float) -> Box | None:
@@ -329,8 +371,6 @@ def _box_of_ball(centre: F64, radius: float) -> Box | None:
 
 def _join(boxes: Sequence[Box | None]) -> Box | None:
     real = [box for box in boxes if box is not None]
-    if not real:
-        return None
-    low = np.array(real).min(axis=0)
-    high = np.array(real).max(axis=0)
-    return float(low[0]), float(low[1]), float(high[2]), float(high[3])
+    if len(real) < 2:
+        return real[0] if real else None
+    return min(b[0] for b in real), min(b[1] for b in real), max(b[2] for b in real), max(b[3] for b in real)

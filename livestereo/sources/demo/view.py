@@ -95,11 +95,12 @@ class View:
     def picture(self, moment: Moment) -> U8:
         """Give the picture (H,W,3) uint8 of a moment, before noise and JPEG."""
         picture = self.still.copy()
-        for part, movers in self._parts(moment):
-            self._redraw(picture, part, movers, moment)
+        placed: dict[str, list[Shape]] = {}
+        for part, movers in self._parts(moment, placed):
+            self._redraw(picture, part, movers, moment, placed)
         return picture
 
-    def _parts(self, moment: Moment) -> list[tuple[tuple[int, int, int, int], list[Mover]]]:
+    def _parts(self, moment: Moment, placed: dict[str, list[Shape]]) -> list[tuple[tuple[int, int, int, int], list[Mover]]]:
         """Find where movers are: parts of the picture (row0, row1, column0, column1), those that overlap joined."""
         w, h = self._size
         reach = self.camera.reach + 1
@@ -108,7 +109,10 @@ class View:
         coarse = Grid(self._x[1:-1, 1:-1], self._y[1:-1, 1:-1])
         parts: list[tuple[tuple[int, int, int, int], list[Mover]]] = []
         for mover in self.scene.movers:
-            boxes = [shape.box() for shape in place_mover(mover, times, self.R, self.t)]
+            shapes = place_mover(mover, times, self.R, self.t)
+            if len(times) == 1:
+                placed[mover.name] = shapes
+            boxes = [shape.box for shape in shapes]
             found = [coarse.window(_wider(box)) for box in boxes if box is not None]
             windows = [window for window in found if window is not None]
             if not windows:
@@ -125,7 +129,10 @@ class View:
             parts.append((part, [m for m in self.scene.movers if m in group]))
         return parts
 
-    def _redraw(self, picture: U8, part: tuple[int, int, int, int], movers: Sequence[Mover], moment: Moment) -> None:
+    def _redraw(
+        self, picture: U8, part: tuple[int, int, int, int], movers: Sequence[Mover], moment: Moment,
+        placed: dict[str, list[Shape]],
+    ) -> None:  # fmt: skip
         row0, row1, column0, column1 = part
         fine = tuple(slice(a * SAMPLES, b * SAMPLES) for a, b in ((row0, row1), (column0, column1)))
         grid = self._grid(*part)
@@ -134,16 +141,17 @@ class View:
         standing = self._q[fine]
         for mover in movers:
             if mover.shadow:
-                shapes = place_mover(mover, times, self.R, self.t)
+                shapes = self._placed(mover, times, placed)
                 seen = cast(shapes, grid, self._painter, near=standing / SHADOW_SLACK)
                 assert seen.colour is not None
-                seen.colour[seen.index < 0] = 1
-                behind = behind * average(seen.colour, SAMPLES)
-        solid = [shape for mover in movers if not mover.shadow for shape in place_mover(mover, times, self.R, self.t)]
+                darker = np.where(seen.index >= 0, seen.colour[..., 0], np.float32(1))
+                behind = behind * average(darker, SAMPLES)[..., None]
+        solid = [shape for mover in movers if not mover.shadow for shape in self._placed(mover, times, placed)]
         seen = cast(solid, grid, self._painter, near=standing)
         assert seen.colour is not None
-        covered = average((seen.index >= 0).astype(np.float32), SAMPLES)
-        light = behind * (1 - covered)[..., None] + average(seen.colour, SAMPLES)
+        free = average((seen.index < 0).astype(np.float32), SAMPLES)
+        light = behind * free[..., None]
+        light += average(seen.colour, SAMPLES)
         margin = self.camera.reach
         developed = self.camera.develop(light, (slice(row0, row1), slice(column0, column1)))
         w, h = self._size
@@ -151,6 +159,9 @@ class View:
         bottom = developed.shape[0] - (0 if row1 == h else margin)
         right = developed.shape[1] - (0 if column1 == w else margin)
         picture[row0 + top : row0 + bottom, column0 + left : column0 + right] = developed[top:bottom, left:right]
+
+    def _placed(self, mover: Mover, times: F64, placed: dict[str, list[Shape]]) -> list[Shape]:
+        return placed[mover.name] if mover.name in placed else place_mover(mover, times, self.R, self.t)
 
     def _times(self, row0: int, row1: int, moment: Moment) -> F64:
         """When each row of sub-samples is seen; one time for all where nothing makes them differ.
@@ -167,7 +178,7 @@ class View:
 
 def _distance(shape: Shape) -> float:
     """Nearest first, roughly: what is hidden then need not be painted."""
-    box = shape.box()
+    box = shape.box
     if box is None:
         return np.inf
     corners: NDArray[np.float64]
