@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 
 APT_LINE = "sudo apt-get install -y libgl1 libglib2.0-0 libsm6"
 
@@ -16,7 +18,23 @@ def main() -> None:
         raise SystemExit(1) from None
     from livestereo.cli.app import run
 
-    run()
+    code = 0
+    try:
+        run()
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        if not _still_busy():
+            raise
+    if _still_busy():
+        # A matcher that is deep in OpenCV when the interpreter ends would abort the process with a message of
+        # glibc's. Everything has been written and closed: leave without waiting for it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _still_busy() -> bool:
+    return any(one.daemon and one.name.startswith("livestereo") for one in threading.enumerate())
 
 
 if __name__ == "__main__":
