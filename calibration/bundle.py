@@ -95,7 +95,7 @@ class State:
             cameras=(self.cameras[0] + step[:nl], self.cameras[1] + step[nl:n]),
             R_right_left=rotation(step[n : n + 3]) @ self.R_right_left,
             t_right_left=self.t_right_left + step[n + 3 : n + 6],
-            shape=self.shape + step[n + 6 : n + 10],
+            shape=self.shape + step[n + 6 :],
         )
 
     def with_poses(self, R: Array, t: Array) -> State:
@@ -273,7 +273,7 @@ def _linearize(
     turned = np.einsum("mij,mj->mi", R, body)
     in_left = turned + t
     nl, nr = len(state.cameras[0]), len(state.cameras[1])
-    total = nl + nr + 10
+    total = nl + nr + 6 + len(state.shape)
     count = len(seen.ids)
     predicted = np.empty((count, 2))
     by_common = np.zeros((count, 2, total)) if derivatives else np.empty(0)

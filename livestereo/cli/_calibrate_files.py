@@ -1,0 +1,276 @@
+"""Views for a calibration from files: find the board in every picture, choose the frames of a video worth solving."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from calibration.boards import Board
+from calibration.detection import BoardDetector, Detection, sharpness
+from calibration.errors import CalibrationError
+from calibration.solution import Flip
+from calibration.views import View, choose_diverse, look_vector
+from livestereo.errors import IncompleteSource, NoFrameYet
+from livestereo.sources.base import Source
+from livestereo.types import U8, StereoFrame
+
+# A video is looked at in about so many places, and the best so many of them are solved.
+VIDEO_LOOKS = 400
+VIDEO_VIEWS = 50
+MAX_VIEWS = 150
+# Two looks of a video nearer than this are one pose; 1 is a large difference.
+_SAME_POSE = 0.12
+_KEPT_QUALITY = 92
+_FRAMES_OF_DEMO = 900
+
+
+@dataclass
+class Collected:
+    """What was found. looked: pairs in which the board was searched; found: in left, right and both pictures.
+
+    pictures: the pairs of the views as JPEG, by name, left and right as given to the solve. blind: some gray pictures
+    in which nothing was found. incomplete: what was missing at the end of the source.
+    """
+
+    views: list[View] = field(default_factory=list)
+    pictures: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
+    looked: int = 0
+    found: tuple[int, int, int] = (0, 0, 0)
+    notes: tuple[str, ...] = ()
+    blind: list[U8] = field(default_factory=list)
+    incomplete: IncompleteSource | None = None
+
+    def load_pair(self, name: str) -> tuple[U8, U8] | None:
+        """Give the two pictures of a view, BGR, or None."""
+        kept = self.pictures.get(name)
+        if kept is None:
+            return None
+        left, right = (cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in kept)
+        return np.asarray(left, dtype=np.uint8), np.asarray(right, dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One pair that was searched. speed: how far the board moved since the look before, px per frame."""
+
+    view: View
+    pair: tuple[bytes, bytes]
+    sharp: float
+    index: int
+    blind: U8 | None
+
+
+def collect(
+    source: Source, board: Board, *, frames: int | None, advance: Callable[[int], object] = lambda n: None
+) -> Collected:
+    """Read a source to its end and find the board in its pairs.
+
+    frames: stop after so many pairs. advance: called with the number of pairs read since the last call.
+    """
+    info = source.info
+    video = info.fps is not None
+    limit = frames if frames is not None else (_FRAMES_OF_DEMO if info.truth is not None else None)
+    total = min((n for n in (info.count, limit) if n is not None), default=None)
+    stride = max(1, (total or 0) // VIDEO_LOOKS) if video else 1
+    collected = Collected()
+    looks: list[_Look] = []
+    finders = _Finders(board)
+    count = max(1, min(4, os.cpu_count() or 1))
+    with ThreadPoolExecutor(count, thread_name_prefix="livestereo-detect") as pool:
+        waiting: deque[Future[_Look]] = deque()
+        for index, frame in enumerate(_frames(source, limit, collected)):
+            advance(1)
+            if index % stride:
+                continue
+            collected.looked += 1
+            waiting.append(pool.submit(finders.look, frame, index, video))
+            # Few pairs wait at any time: a long set of large pictures must not fill the memory.
+            if len(waiting) > 2 * count:
+                _keep(waiting.popleft().result(), looks, collected)
+            if video and total is None and len(looks) > VIDEO_LOOKS:
+                looks, stride = looks[::2], stride * 2
+        while waiting:
+            _keep(waiting.popleft().result(), looks, collected)
+    collected.notes = finders.notes()
+    chosen = _choose(looks, board, video)
+    collected.views = [look.view for look in chosen]
+    collected.pictures = {look.view.name: look.pair for look in chosen}
+    return collected
+
+
+def not_found(collected: Collected, board: Board, least: int) -> CalibrationError | None:
+    """Give the error for a board that was found in too few pairs, with the likely causes; None if there are enough."""
+    left, right, both = collected.found
+    if both >= least:
+        return None
+    looked = collected.looked
+    counts = f"in {left} left and {right} right pictures of {looked} pairs, in both at once in {both}"
+    details: dict[str, object] = {"views_used": 0, "pairs": looked, "found_left": left, "found_right": right, "rig": None}
+    other = _other_board(collected.blind, board)
+    if other is not None:
+        return CalibrationError(
+            f"The board was found {counts}. The pictures seem to show {other.words}.",
+            f"Give --board {other.text}. A chessboard is counted by its inner corners, not by its squares.",
+            details,
+        )
+    if min(left, right) >= least:
+        return CalibrationError(
+            f"The board was found {counts}; at least {least} such pairs are needed.",
+            "Hold the board where both cameras see it whole, and check that left and right belong to one moment.",
+            details,
+        )
+    if left or right:
+        what = f"The board was found {counts}; at least {least} pairs are needed."
+    else:
+        what = f"The board was never found: it is in none of {looked} pairs of pictures ({board.words})."
+    return CalibrationError(
+        what,
+        "Likely causes: the spec is not that of the board (a chessboard is counted by its inner corners); the board is "
+        "cut off by the picture's edge, too small, blurred, bent back or in glare; it has no white margin.",
+        details,
+    )
+
+
+def turned_pictures(pair: tuple[U8, U8], *, swapped: bool, flip: tuple[Flip, Flip]) -> tuple[U8, U8]:
+    """Turn and exchange pictures as the solve turned and exchanged the detections (first turned, then exchanged)."""
+    from livestereo.sources.split import turn
+
+    left, right = (turn(image, how) for image, how in zip(pair, flip))
+    return (right, left) if swapped else (left, right)
+
+
+class _Finders:
+    """Detectors, one for each thread."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._own = threading.local()
+        self._all: list[BoardDetector] = []
+        self._lock = threading.Lock()
+
+    def look(self, frame: StereoFrame, index: int, video: bool) -> _Look:
+        """Find the board in both pictures."""
+        detector = self._detector()
+        found: list[Detection | None] = []
+        sharp = []
+        for image in (frame.left.image, frame.right.image):
+            gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+            one = detector.detect(gray, quick=video)
+            found.append(one)
+            if one is not None:
+                sharp.append(sharpness(gray, one))
+        name = frame.name or str(frame.seq)
+        pair = _jpeg(frame.left.image), _jpeg(frame.right.image)
+        blind = gray if found[0] is None and found[1] is None else None
+        return _Look(View(name, found[0], found[1]), pair, min(sharp, default=0.0), index, blind)
+
+    def notes(self) -> tuple[str, ...]:
+        """What kinds of board were seen."""
+        return tuple(dict.fromkeys(note for detector in self._all for note in detector.notes()))
+
+    def _detector(self) -> BoardDetector:
+        if not hasattr(self._own, "detector"):
+            self._own.detector = BoardDetector(self._board)
+            with self._lock:
+                self._all.append(self._own.detector)
+        detector: BoardDetector = self._own.detector
+        return detector
+
+
+def _frames(source: Source, limit: int | None, collected: Collected) -> Iterator[StereoFrame]:
+    given = 0
+    while limit is None or given < limit:
+        try:
+            frame = source.read(1.0)
+        except NoFrameYet:
+            continue
+        except IncompleteSource as error:
+            collected.incomplete = error
+            return
+        if frame is None:
+            return
+        given += 1
+        yield frame
+
+
+def _keep(look: _Look, looks: list[_Look], collected: Collected) -> None:
+    left, right, both = collected.found
+    view = look.view
+    collected.found = left + (view.left is not None), right + (view.right is not None), both + view.both
+    if look.blind is not None and len(collected.blind) < 8:
+        collected.blind.append(look.blind)
+    if view.left is not None or view.right is not None:
+        looks.append(look)
+
+
+def _choose(looks: list[_Look], board: Board, video: bool) -> list[_Look]:
+    """All pictures of a set; of a video, still, sharp and different ones."""
+    pairs = [look for look in looks if look.view.both]
+    if not video:
+        if len(looks) <= MAX_VIEWS:
+            return looks
+        return _pick(pairs, board, np.array([look.sharp for look in pairs]), MAX_VIEWS, 0.0)
+    if not pairs:
+        return looks[:VIDEO_VIEWS]
+    return _pick(pairs, board, _stillness(pairs), VIDEO_VIEWS, _SAME_POSE)
+
+
+def _pick(pairs: list[_Look], board: Board, worth: np.ndarray, most: int, least: float) -> list[_Look]:  # type: ignore[type-arg]
+    vectors = np.array([look_vector(look.view, board) for look in pairs])
+    return [pairs[i] for i in choose_diverse(vectors, worth, most, least=least)]
+
+
+def _stillness(pairs: list[_Look]) -> np.ndarray:  # type: ignore[type-arg]
+    """Sharpness, less where the board moves: two cameras that do not fire together see it at two places then."""
+    speed = np.full(len(pairs), np.nan)
+    for i, look in enumerate(pairs):
+        moves = [_moved(look, pairs[j]) for j in (i - 1, i + 1) if 0 <= j < len(pairs)]
+        known = [m for m in moves if m is not None]
+        if known:
+            speed[i] = max(known)
+    speed = np.where(np.isnan(speed), np.nanmedian(speed) if np.isfinite(speed).any() else 0.0, speed)
+    return np.asarray(np.array([look.sharp for look in pairs]) / (1 + speed / 2.0))
+
+
+def _moved(a: _Look, b: _Look) -> float | None:
+    """Largest mean movement of the corners between two looks, px per frame; None where they share too few."""
+    steps = []
+    for one, other in ((a.view.left, b.view.left), (a.view.right, b.view.right)):
+        if one is None or other is None:
+            return None
+        shared, i, j = np.intersect1d(one.ids, other.ids, return_indices=True)
+        if len(shared) < 4:
+            return None
+        steps.append(float(np.linalg.norm(one.points_px[i] - other.points_px[j], axis=1).mean()))
+    return max(steps) / max(abs(a.index - b.index), 1)
+
+
+def _other_board(blind: list[U8], board: Board) -> Board | None:
+    """Look for a chessboard of nearly the given size in pictures where the given one is not."""
+    import dataclasses
+
+    if board.kind != "chessboard" or not blind:
+        return None
+    c, r = board.columns, board.rows
+    for dc, dr in ((-1, -1), (1, 1), (-1, 0), (0, -1), (1, 0), (0, 1), (-2, -2)):
+        if c + dc < 3 or r + dr < 3:
+            continue
+        other = dataclasses.replace(board, columns=c + dc, rows=r + dr)
+        detector = BoardDetector(other)
+        if sum(detector.detect(gray, quick=True) is not None for gray in blind) * 2 > len(blind):
+            return other
+    return None
+
+
+def _jpeg(image: U8) -> bytes:
+    ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _KEPT_QUALITY])
+    return data.tobytes() if ok else b""
+
+

@@ -1,0 +1,347 @@
+"""The command `calibrate`: views of a board in, a rig file and the proof of it out."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from livestereo import __version__
+from livestereo.cli._options import Pictures, RunOptions, SourceOptions, command
+from livestereo.cli._output import Output
+from livestereo.errors import IncompleteSource, SettingsError
+
+if TYPE_CHECKING:
+    from calibration.boards import Board
+    from calibration.rigfile import RigFile
+    from calibration.solution import Solution, SolveReport
+    from calibration.solve import SolveOptions
+    from livestereo.cli._calibrate_files import Collected
+    from livestereo.sources.request import Flip, SourceRequest
+    from livestereo.types import SourceInfo
+
+_panel = "Calibration"
+
+
+@command
+def calibrate(
+    pictures: Pictures,
+    source: SourceOptions,
+    run: RunOptions,
+    output: Output,
+    board: Annotated[
+        str,
+        typer.Option(
+            "--board",
+            metavar="SPEC",
+            rich_help_panel=_panel,
+            help="chessboard:9x6:25mm, charuco:5x7:30mm:22mm:DICT_5X5_100, circles:4x11:20mm.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", rich_help_panel=_panel, help="Rig file to write.")
+    ] = Path("rig.json"),
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE.html", rich_help_panel=_panel, help="Report page to write."),
+    ] = None,
+    measured: Annotated[
+        str | None,
+        typer.Option(
+            "--measured",
+            metavar="AxBmm",
+            rich_help_panel=_panel,
+            help="Measured lengths of the printed 100 mm rulers, across x down.",
+        ),
+    ] = None,
+    lens_model: Annotated[
+        str,
+        typer.Option(
+            "--lens-model",
+            metavar="NAME",
+            rich_help_panel=_panel,
+            help="pinhole, rational, fisheye, or auto: chosen by views that were held out.",
+        ),
+    ] = "auto",
+    goal: Annotated[
+        str | None,
+        typer.Option(
+            "--goal", metavar="1%@2m", rich_help_panel=_panel, help="Depth error to reach; live capture ends there."
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="M[,M…]", rich_help_panel=_panel, help="More distances to predict the error at."),
+    ] = None,
+    auto: Annotated[
+        bool, typer.Option("--auto", rich_help_panel=_panel, help="Take views without a window, by the guide's rules.")
+    ] = False,
+    session: Annotated[
+        Path | None,
+        typer.Option("--session", metavar="DIR", rich_help_panel=_panel, help="Keep the raw pairs here, and go on."),
+    ] = None,
+) -> None:
+    """Calibrate two cameras from views of a printed board.
+
+    Example: livestereo calibrate 0 2 --board chessboard:9x6:25mm -o rig.json --report report.html
+
+    From cameras with guidance, or from pictures and videos: 'left*.png' 'right*.png'. Bad views are left out and named;
+    cameras that are exchanged, turned or do not fire together are found. The verdict and the predicted depth error say
+    what the calibration is worth.
+    """
+    from calibration.boards import parse_board, parse_measured
+    from calibration.solve import SolveOptions
+
+    spec = parse_board(board)
+    if measured is not None:
+        spec = spec.with_measured(parse_measured(measured))
+    if lens_model not in ("auto", "pinhole", "rational", "fisheye"):
+        raise SettingsError(f"Unknown lens model {lens_model!r}.", "Give auto, pinhole, rational or fisheye.")
+    wanted = _parse_goal(goal)
+    distances = (1.0, 2.0, 4.0, *_parse_distances(at))
+    options = SolveOptions(
+        lens=None if lens_model == "auto" else lens_model,  # type: ignore[arg-type]
+        depths_m=tuple(dict.fromkeys(distances if wanted is None else (*distances, wanted[1]))),
+    )
+    _check_writable(out, report)
+    plan = Plan(spec, options, out, report, wanted, auto, session, run)
+    from livestereo.cli._setup import make_request
+    from livestereo.sources import open_source
+
+    request = make_request(source)
+    with open_source(pictures, request) as opened:
+        for note in opened.info.notes:
+            output.say(note)
+        if _guided(opened.info, plan):
+            from livestereo.cli._calibrate_live import collect_live
+
+            collected = collect_live(opened, plan, output)
+        else:
+            collected = _collect(opened, plan, output)
+        info = opened.info
+    finish(collected, plan, info, request, output)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What was asked for. goal: (percent, distance in metres) or None."""
+
+    board: Board
+    options: SolveOptions
+    out: Path
+    report: Path | None
+    goal: tuple[float, float] | None
+    auto: bool
+    session: Path | None
+    run: RunOptions
+
+
+def finish(collected: Collected, plan: Plan, info: SourceInfo, request: SourceRequest, output: Output) -> None:
+    """Solve what was collected, write the rig and the report, say how good it is.
+
+    Raises:
+        CalibrationError: too few views, or no rig can be built on them.
+        IncompleteSource: everything is written, but pictures were missing.
+    """
+    from calibration.rigfile import save_rig
+    from calibration.solve import MIN_PAIRS, solve
+    from livestereo.cli._calibrate_files import not_found
+
+    for note in collected.notes:
+        output.say(note)
+    error = not_found(collected, plan.board, MIN_PAIRS)
+    if error is not None:
+        raise error
+    with output.progress("solving", None) as _:
+        solution = solve(collected.views, plan.board, plan.options)
+    rig_file = make_rig_file(solution, info, request)
+    save_rig(plan.out, rig_file)
+    if plan.report is not None:
+        _write_report(plan, solution, collected)
+    result = _figures(solution, collected, plan)
+    output.show(*_tables(solution.report, result, plan))
+    for warning in result["warnings"]:
+        output.warn(warning)
+    if collected.incomplete is not None:
+        raise IncompleteSource(collected.incomplete.what, collected.incomplete.fix, result)
+    output.result(result)
+
+
+def make_rig_file(solution: Solution, info: SourceInfo, request: SourceRequest) -> RigFile:
+    """Put the rig, its covariance and how its pictures are taken into a rig file."""
+    from calibration.rigfile import Camera, Cameras, Capture, Covariance, MadeBy, RigFile
+
+    report = solution.report
+    swap = request.swap != report.swapped
+    flips = list(request.flip)
+    # The solve saw left and right after the request's own swap; the rig stores turns by how pictures come.
+    for side, found in enumerate(report.flip):
+        index = 1 - side if request.swap else side
+        flips[index] = _then(flips[index], found)
+    names = [info.left_id, info.right_id]
+    controls = [dict(info.capture.get(key, {}) or {}) for key in ("left", "right")]
+    if report.swapped:
+        names, controls = names[::-1], controls[::-1]
+    sizes = [camera.size_wh for camera in (solution.rig.left, solution.rig.right)]
+    raw = sizes[::-1] if swap else sizes
+    raw = [(s[1], s[0]) if s and flip in ("90", "270") else s for s, flip in zip(raw, flips)]
+    summary = {key: value for key, value in report.figures().items() if key not in ("views", "views_rejected")}
+    return RigFile(
+        rig=solution.rig,
+        metric=report.metric,
+        covariance=Covariance.of(report.covariance.names, report.covariance.matrix),
+        cameras=Cameras(left=Camera(id=names[0], controls=controls[0]), right=Camera(id=names[1], controls=controls[1])),
+        capture=Capture(
+            swap=swap, flip=(flips[0], flips[1]), size_wh=(raw[0], raw[1]) if raw[0] and raw[1] else None,
+            autofocus=info.capture.get("autofocus"), zoom=info.capture.get("zoom"),
+        ),
+        made_by=MadeBy(
+            program="livestereo", version=__version__, command="calibrate",
+            time=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        ),
+        summary=_plain(summary),
+    )  # fmt: skip
+
+
+def _guided(info: SourceInfo, plan: Plan) -> bool:
+    """Whether views are taken by the guide: from cameras, always; from the demo and files, with --auto."""
+    return info.live or plan.auto or plan.session is not None
+
+
+def _collect(opened: Any, plan: Plan, output: Output) -> Collected:
+    from livestereo.cli._calibrate_files import collect
+
+    frames = plan.run.frames
+    total = frames if frames is not None else opened.info.count
+    with output.progress("looking for the board", total) as advance:
+        return collect(opened, plan.board, frames=frames, advance=advance)
+
+
+def _write_report(plan: Plan, solution: Solution, collected: Collected) -> None:
+    from calibration.report import Goal, write_report
+    from livestereo.cli._calibrate_files import turned_pictures
+
+    def pair(name: str) -> Any:
+        found = collected.load_pair(name)
+        if found is None:
+            return None
+        return turned_pictures(found, swapped=solution.report.swapped, flip=solution.report.flip)
+
+    assert plan.report is not None
+    goal = None if plan.goal is None else Goal(*plan.goal)
+    write_report(
+        plan.report, solution.rig, solution.report, pictures=pair, goal=goal, made_by=f"livestereo {__version__}",
+        rig_path=str(plan.out),
+    )  # fmt: skip
+
+
+def _figures(solution: Solution, collected: Collected, plan: Plan) -> dict[str, Any]:
+    result = solution.report.figures()
+    result["pairs"] = collected.looked
+    result["rig"] = str(plan.out)
+    result["report"] = None if plan.report is None else str(plan.report)
+    if plan.goal is not None:
+        percent = result["depth_error_percent"].get(f"{plan.goal[1]:g}m")
+        met = percent is not None and percent <= plan.goal[0]
+        result["goal_met"] = met
+        if not met:
+            told = "unknown" if percent is None or percent != percent else f"{percent:.2f} %"
+            result["warnings"] = [
+                *result["warnings"],
+                f"The goal of {plan.goal[0]:g} % at {plan.goal[1]:g} m is not met: the predicted error is {told}.",
+            ]
+    return result
+
+
+def _tables(report: SolveReport, result: dict[str, Any], plan: Plan) -> list[Any]:
+    style = {"good": "bold green", "usable": "bold yellow", "bad": "bold red"}[report.verdict]
+    head = Text.assemble("The calibration is ", (report.verdict, style), ".")
+    unit = "mm" if report.metric else "squares"
+    scale = 1000 if report.metric else 1
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    table.add_row("pairs", f"{report.views_used} used, {len(report.views_rejected)} left out")
+    table.add_row("corners off by (RMS)", f"{report.rms_px:.3f} px")
+    table.add_row("row error on held-out pairs", f"{report.heldout_vertical_rms_px:.3f} px")
+    table.add_row("baseline", f"{report.baseline_m * scale:.2f} {unit}")
+    table.add_row("focal length", f"{report.focal_left_px:.1f} px left, {report.focal_right_px:.1f} px right")
+    table.add_row("cameras turned", f"{report.rotation_deg:.2f}°, toe-in {report.toe_in_deg:.2f}°")
+    table.add_row("lens model", report.lens_model)
+    if report.metric:
+        table.add_row("board bent by", f"{report.board_bend_mm:.2f} mm")
+    table.add_row("pairs against single cameras", f"{report.sync_ratio:.2f} (1 is synchronous)")
+    errors = ", ".join(f"{v:.2f} % at {k}" for k, v in report.depth_error_percent.items() if v == v)
+    if errors:
+        table.add_row("depth error (1 σ)", errors)
+    rejected = [Text(f"left out: {view['name']}: {view['why']}") for view in result["views_rejected"][:8]]
+    if len(result["views_rejected"]) > 8:
+        rejected.append(Text(f"… and {len(result['views_rejected']) - 8} more"))
+    reasons = [Text(f"  {reason}") for reason in report.reasons]
+    written = f"Rig: {plan.out}" + (f", report: {plan.report}" if plan.report else "")
+    return [head, *reasons, table, *rejected, Text(written)]
+
+
+def _parse_goal(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*%?\s*@\s*(\d+(?:\.\d*)?|\.\d+)\s*m?\s*", text)
+    if match is None or not float(match[1]) > 0 or not float(match[2]) > 0:
+        raise SettingsError(f"{text!r} is not a goal.", "Write the depth error and the distance: --goal 1%@2m.")
+    return float(match[1]), float(match[2])
+
+
+def _parse_distances(text: str | None) -> tuple[float, ...]:
+    if text is None:
+        return ()
+    try:
+        values = tuple(float(part.strip().removesuffix("m")) for part in text.split(","))
+    except ValueError:
+        values = (-1.0,)
+    if not all(0 < value < 1000 for value in values):
+        raise SettingsError(f"{text!r} is no list of distances.", "Write metres, such as --at 0.5,3.")
+    return values
+
+
+def _check_writable(*paths: Path | None) -> None:
+    """Say at once what would otherwise fail after minutes of work."""
+    for path in paths:
+        if path is None:
+            continue
+        if path.is_dir():
+            raise SettingsError(f"{path} is a folder.", "Name a file in it.")
+        if not path.parent.is_dir():
+            raise SettingsError(f"There is no folder {path.parent}.", "Make it, or choose another place.")
+
+
+_DEGREES = {"none": 0, "90": 90, "180": 180, "270": 270}
+
+
+def _then(first: Flip, second: Flip) -> Flip:
+    """One flip after another, where together they are one again."""
+    if second == "none" or first == "none":
+        return second if first == "none" else first
+    if first == second and first in ("h", "v"):
+        return "none"
+    if first in _DEGREES and second in _DEGREES:
+        total = (_DEGREES[first] + _DEGREES[second]) % 360
+        return {0: "none", 90: "90", 180: "180", 270: "270"}[total]  # type: ignore[return-value]
+    if {first, second} == {"h", "v"}:
+        return "180"
+    if {first, second} in ({"h", "180"}, {"v", "180"}):
+        return "v" if "h" in (first, second) else "h"
+    raise SettingsError(
+        f"The right picture, turned by --flip {first}, is still turned ({second}).",
+        "Find the flip that shows both pictures upright with `livestereo preview`, and give it.",
+    )
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    from livestereo.cli._output import plain
+
+    result: dict[str, Any] = plain(value)
+    return result
