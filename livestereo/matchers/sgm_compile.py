@@ -1,0 +1,166 @@
+"""Where the compiled code of `sgm` comes from: made once, kept in the user's cache folder, found again in seconds.
+
+if sgm_available():
+    kernels = get_kernels(num_disparities=128, tolerant=False)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import pickle
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from livestereo.errors import MissingExtra
+
+SOURCES = ("sgm_vectors.py", "sgm_kernel.py")
+# What numba raises where a file of its cache is damaged, from elsewhere, or cannot be written.
+CACHE_TROUBLE = (OSError, EOFError, pickle.PickleError, ValueError, TypeError, KeyError, AttributeError, ImportError)
+
+Compiled = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Compiled functions for up to `lanes` disparities, as `sgm_kernel` describes them. key: names them on disk."""
+
+    lanes: int
+    census: Compiled
+    rows: Compiled
+    match: Compiled
+    key: str
+    folder: Path | None
+
+    @property
+    def known(self) -> bool:
+        """Whether they have been compiled on this computer before."""
+        return self.folder is not None and (self.folder / self.key).exists()
+
+    def remember(self) -> None:
+        """Note that they have been compiled, once they have run."""
+        if self.folder is not None:
+            try:
+                (self.folder / self.key).touch()
+            except OSError:
+                return  # a full or read-only disk costs a message next time, nothing else
+
+
+_lock = threading.RLock()
+_made: dict[tuple[int, int, bool, bool], Kernels] = {}
+
+
+@lru_cache(maxsize=1)
+def sgm_available() -> bool:
+    """Tell whether `sgm` can run here: numba is installed, imports, and may compile."""
+    if importlib.util.find_spec("numba") is None:
+        return False
+    try:
+        import numba
+    except (ImportError, OSError, RuntimeError):  # numba that does not fit this numpy, say
+        return False
+    config: Any = numba.config
+    return not config.DISABLE_JIT
+
+
+def cache_folder() -> Path | None:
+    """Give the folder of the user for compiled code, made if need be; None where nothing can be written.
+
+    Its name holds a digest of the sources, so that code of another version is never taken for ours.
+    """
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    here = Path(__file__).parent
+    try:
+        digest = hashlib.sha256(b"".join((here / name).read_bytes() for name in SOURCES)).hexdigest()[:12]
+        folder = base / "livestereo" / f"sgm-{digest}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        return None
+
+
+def chunk_width() -> int:
+    """Give the bytes of one vector: 64 where the processor has byte operations on 512 bits, else 32.
+
+    Narrower processors get a vector in two halves, which costs nothing.
+    """
+    import llvmlite.binding as llvm
+    import numba
+
+    config: Any = numba.config
+    forced = config.CPU_FEATURES
+    has = forced.split(",") if forced is not None else llvm.get_host_cpu_features().flatten().split(",")
+    return 64 if "+avx512bw" in has else 32
+
+
+def get_kernels(num_disparities: int, tolerant: bool, *, cache: bool = True) -> Kernels:
+    """Give the kernels for a number of disparities; they compile, or are read from the cache, when first called.
+
+    One set serves all numbers of disparities that need the same number of vectors.
+
+    Raises:
+        MissingExtra: numba cannot be used here.
+    """
+    if not sgm_available():
+        raise MissingExtra("The matcher sgm is not installed.", "Install it: pip install 'livestereo[fast]'.")
+    chunk = chunk_width()
+    count = -(-num_disparities // chunk)
+    with _lock:
+        if (chunk, count, tolerant, cache) not in _made:
+            _made[chunk, count, tolerant, cache] = _make(chunk, count, tolerant, cache)
+        return _made[chunk, count, tolerant, cache]
+
+
+def _make(chunk: int, count: int, tolerant: bool, cache: bool) -> Kernels:
+    import llvmlite.binding as llvm
+    import numba
+
+    folder = cache_folder() if cache else None
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    if folder is not None and not before:
+        config.CACHE_DIR = str(folder)  # read by numba when a function is decorated, so for ours only
+    try:
+        from livestereo.matchers import sgm_kernel
+
+        keep = folder is not None
+        made = (
+            sgm_kernel.make_census(chunk, keep),
+            sgm_kernel.make_rows(chunk, count, keep),
+            sgm_kernel.make_matcher(chunk, count, tolerant, keep),
+        )
+    finally:
+        config.CACHE_DIR = before
+    machine = f"{numba.__version__} {llvm.get_host_cpu_name()} {config.CPU_NAME} {config.CPU_FEATURES}"
+    digest = hashlib.sha256(machine.encode()).hexdigest()[:8]
+    return Kernels(chunk * count, *made, f"{chunk}x{count}{'t' if tolerant else ''}-{digest}.compiled", folder)
+
+
+def run_first(kernels: Kernels, num_disparities: int, tolerant: bool, run: Callable[[Kernels], Any]) -> Kernels:
+    """Run kernels for the first time; give those to use: the same, or uncached ones where the cache is damaged.
+
+    Only one thread compiles at a time.
+    """
+    with _lock:
+        try:
+            run(kernels)
+            kernels.remember()
+        except CACHE_TROUBLE:
+            if kernels.folder is None:
+                raise
+            kernels = get_kernels(num_disparities, tolerant, cache=False)
+            run(kernels)
+        return kernels

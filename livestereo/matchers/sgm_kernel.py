@@ -1,0 +1,312 @@
+"""The compiled part of the matcher `sgm`: census codes, one pass of semi-global matching, row offsets of points.
+
+H. Hirschmüller, "Stereo processing by semi-global matching and mutual information", PAMI 30(2), 2008, with the census
+cost of Zabih and Woodfill (ECCV 1994). `sgm_reference` computes the same, readably and slowly.
+
+How it is made fast. All costs of one pixel are one value of bytes (`sgm_vectors`). The right picture's codes lie
+mirrored in memory, so that the codes for disparities 0, 1, 2, … are one contiguous load. A row is walked to the right
+(costs, the path from the left and the one from above) and back again (the path from the right, then the winner); only
+three rows of bytes are kept between the two, which stay in the level-2 cache, and nothing of size W·H·D exists.
+A path is kept less its own minimum, which keeps the recurrence in eight bits:
+
+    L(x, d) = C(x, d) + min(L'(d), L'(d ± 1) + P1, P2)      L' = L − min(L) one step back on the path
+
+Nothing in here allocates, so several threads can be in it at once, each with its own memory. The functions close over
+integers only: then numba finds the compiled code again in later processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+from livestereo.matchers.sgm_vectors import (
+    add,
+    add_saturated,
+    bit_or,
+    bit_where_not_below,
+    byte_at,
+    count_below,
+    count_bits,
+    exclusive_or,
+    first_equal,
+    load,
+    lowest,
+    minimum,
+    reverse,
+    shift_down,
+    shift_up,
+    splat,
+    store,
+    subtract,
+)
+
+Compiled = Callable[..., None]
+Jit = Callable[[Callable[..., Any]], Compiled]
+
+REACH = 3  # px that the census looks to each side
+BLOCK = 64  # pixels that are coded at a time; also the bytes of slack around working memory
+GUARD = 32  # bytes of 255 between the pixels of the row above, where a disparity has no neighbour
+ROW_REACH = 2  # rows that a point is sought up and down
+INVALID = -(2**31)
+NO_VOTE = 0xFF00  # above every vote: its sum would be 255, which is none
+
+_inline: Jit = numba.njit(inline="always")
+
+
+def _jit(cache: bool) -> Jit:
+    made: Jit = numba.njit(nogil=True, boundscheck=False, cache=cache, error_model="numpy")
+    return made
+
+
+@_inline
+def _bits_apart(address: Any, plane: Any, a: Any, b: Any, c: Any, chunk: Any, count: Any) -> Any:
+    """Bits in which a left code (three bytes, splatted) differs from those of all disparities."""
+    bits_a = count_bits(exclusive_or(load(address, chunk, count), a))
+    bits_b = count_bits(exclusive_or(load(address + plane, chunk, count), b))
+    bits_c = count_bits(exclusive_or(load(address + 2 * plane, chunk, count), c))
+    return add(add(bits_a, bits_b), bits_c)
+
+
+@_inline
+def _step(here: Any, near: Any, cost: Any, p1: Any, p2: Any) -> Any:
+    """One step of a path. `here`: one step back; `near`: the smaller of its two neighbours in disparity."""
+    return add_saturated(cost, minimum(minimum(here, add_saturated(near, p1)), p2))
+
+
+@_inline
+def _less_minimum(path: Any, chunk: Any, count: Any) -> Any:
+    return subtract(path, splat(lowest(path), chunk, count))
+
+
+def make_census(chunk: int, cache: bool) -> Compiled:
+    """Compile the census; see `encode` for the arguments."""
+    count = BLOCK // chunk
+
+    def encode(picture: Any, offsets: Any, codes: Any, first: int, step: int) -> None:
+        """Code a picture that is padded by REACH on every side and to whole blocks on the right.
+
+        picture: (H + 2 REACH, ≥ W + 2 REACH) uint8. offsets: (24,2) int64 of (dy, dx); a bit is set where that
+        neighbour is not darker. codes: (H, 3, …) uint8; the code of column x goes to `first + step * x`, with step 1
+        or −1 (mirrored).
+        """
+        height = picture.shape[0] - 2 * REACH
+        blocks = (picture.shape[1] - 2 * REACH) // BLOCK
+        stride = picture.strides[0]
+        for y in range(height):
+            row = picture[y + REACH].ctypes.data + REACH
+            for plane in range(3):
+                out = codes[y, plane].ctypes.data
+                for block in range(blocks):
+                    x = block * BLOCK
+                    centre = load(row + x, chunk, count)
+                    code = splat(np.uint8(0), chunk, count)
+                    for bit in range(8):
+                        dy = offsets[plane * 8 + bit, 0]
+                        dx = offsets[plane * 8 + bit, 1]
+                        other = load(row + dy * stride + dx + x, chunk, count)
+                        code = bit_or(code, bit_where_not_below(other, centre, np.uint8(1 << bit)))
+                    if step > 0:
+                        store(out + first + x, code)
+                    else:
+                        store(out + first - x - (BLOCK - 1), reverse(code))
+
+    return _jit(cache)(encode)
+
+
+def make_rows(chunk: int, count: int, cache: bool) -> Compiled:
+    """Compile the search for row offsets; see `seek` for the arguments."""
+    lanes = chunk * count
+
+    def seek(
+        left: Any,
+        right: Any,
+        base: int,
+        used: int,
+        offset: int,
+        spare: Any,
+        points: Any,
+        patch: Any,
+        costs: Any,
+        out: Any,
+    ) -> None:
+        """Find on which row of the right picture each point lies.
+
+        left, right, base, used, offset, spare: as for `match`. points: (n,2) int64 of (y, x), far enough inside.
+        patch: (m,2) int64 of (dy, dx), the pixels compared. costs: working memory, (2 ROW_REACH + 1, lanes) uint8.
+        out: (n,) float32, right row − left row, NaN where there is no clear answer.
+        """
+        left_plane = left.shape[2]
+        plane = right.shape[2]
+        at_spare = spare.ctypes.data
+        at_costs = costs.ctypes.data
+        for n in range(points.shape[0]):
+            best: Any = 255
+            best_row = 0
+            best_d = 0
+            for row in range(2 * ROW_REACH + 1):
+                cost = load(at_spare, chunk, count)
+                for i in range(patch.shape[0]):
+                    y = points[n, 0] + patch[i, 0]
+                    x = points[n, 1] + patch[i, 1]
+                    code = left[y].ctypes.data + x
+                    a = splat(byte_at(code), chunk, count)
+                    b = splat(byte_at(code + left_plane), chunk, count)
+                    c = splat(byte_at(code + 2 * left_plane), chunk, count)
+                    codes = right[y + row - ROW_REACH].ctypes.data + base + offset - x
+                    cost = add_saturated(cost, _bits_apart(codes, plane, a, b, c, chunk, count))
+                store(at_costs + row * lanes, cost)
+                low = lowest(cost)
+                if low < best:
+                    best = np.int64(low)
+                    best_row = row
+                    best_d = first_equal(cost, low)
+            out[n] = np.nan
+            # A doubtful point: bad even at its best, at the end of the search, or with a rival elsewhere.
+            if best < 140 and 0 < best_row < 2 * ROW_REACH:
+                limit = np.uint8(min(255, best + best // 4 + 12))
+                rivals = count_below(load(at_costs + best_row * lanes, chunk, count), limit)
+                for d in range(max(0, best_d - 2), min(used, best_d + 3)):
+                    rivals -= costs[best_row, d] < limit
+                if rivals == 0:
+                    up: Any = 255
+                    down: Any = 255
+                    for d in range(max(0, best_d - 1), min(used, best_d + 2)):
+                        up = min(up, np.int64(costs[best_row - 1, d]))
+                        down = min(down, np.int64(costs[best_row + 1, d]))
+                    steep = max(1, max(up, down) - best)
+                    out[n] = best_row - ROW_REACH + np.float32(up - down) / np.float32(2 * steep)
+
+    return _jit(cache)(seek)
+
+
+def make_matcher(chunk: int, count: int, tolerant: bool, cache: bool) -> Compiled:
+    """Compile the matcher for up to `chunk * count` disparities; see `match` for the arguments."""
+    lanes = chunk * count
+
+    def match(
+        left: Any,
+        right: Any,
+        width: int,
+        base: int,
+        used: int,
+        offset: int,
+        penalty_1: int,
+        penalty_2: int,
+        row_penalty: int,
+        tolerance: int,
+        spare: Any,
+        rivals: Any,
+        costs: Any,
+        sums: Any,
+        above: Any,
+        total: Any,
+        found: Any,
+        votes: Any,
+        fine: Any,
+        out: Any,
+    ) -> None:
+        """Match all rows.
+
+        left, right: codes, (H, 3, …) uint8; the right ones mirrored, column x at `base − x`. used: disparities.
+        offset: the smallest disparity. row_penalty: bits that a match one row higher or lower costs, if `tolerant`.
+        tolerance: of the left-right check, px; a large one switches it off. spare: 255 in the lanes beyond `used`.
+        rivals: (256,) uint8, for each winning sum the sum under which another one makes it doubtful. costs, sums,
+        above, total, found, votes, fine: working memory, see `sgm.Memory`. out: (H,W) float32, NaN where there is none.
+        """
+        height = left.shape[0]
+        p1 = splat(np.uint8(penalty_1), chunk, count)
+        p2 = splat(np.uint8(penalty_2), chunk, count)
+        off_row = splat(np.uint8(row_penalty), chunk, count)
+        zero = splat(np.uint8(0), chunk, count)
+        left_plane = left.shape[2]
+        plane = right.shape[2]
+        at_spare = spare.ctypes.data
+        at_costs = costs.ctypes.data
+        at_sums = sums.ctypes.data
+        at_above = above.ctypes.data + GUARD
+        at_total = total.ctypes.data + BLOCK
+        last = used - 1
+        for x in range(width):
+            store(at_above + x * (lanes + GUARD), zero)
+        for y in range(height):
+            codes = left[y].ctypes.data
+            mirrored = right[y].ctypes.data + base + offset
+            row_up = 0 if y == 0 else 3 * plane
+            row_down = 0 if y == height - 1 else 3 * plane
+            path = zero
+            for x in range(width):
+                a = splat(byte_at(codes + x), chunk, count)
+                b = splat(byte_at(codes + left_plane + x), chunk, count)
+                c = splat(byte_at(codes + 2 * left_plane + x), chunk, count)
+                here = mirrored - x
+                cost = _bits_apart(here, plane, a, b, c, chunk, count)
+                if tolerant:
+                    up = _bits_apart(here - row_up, plane, a, b, c, chunk, count)
+                    down = _bits_apart(here + row_down, plane, a, b, c, chunk, count)
+                    cost = minimum(cost, add(minimum(up, down), off_row))
+                cost = bit_or(cost, load(at_spare, chunk, count))
+                store(at_costs + x * lanes, cost)
+                across = _step(path, minimum(shift_up(path), shift_down(path)), cost, p1, p2)
+                path = _less_minimum(across, chunk, count)
+                # From above: its neighbours in disparity are read from memory, one byte to either side.
+                pixel = at_above + x * (lanes + GUARD)
+                near = minimum(load(pixel - 1, chunk, count), load(pixel + 1, chunk, count))
+                step = _step(load(pixel, chunk, count), near, cost, p1, p2)
+                store(pixel, _less_minimum(step, chunk, count))
+                store(at_sums + x * lanes, add_saturated(across, step))
+            path = zero
+            for x in range(width - 1, -1, -1):
+                near = minimum(shift_up(path), shift_down(path))
+                across = _step(path, near, load(at_costs + x * lanes, chunk, count), p1, p2)
+                path = _less_minimum(across, chunk, count)
+                sum_ = add_saturated(load(at_sums + x * lanes, chunk, count), across)
+                low = lowest(sum_)
+                d = first_equal(sum_, low)
+                store(at_total, sum_)
+                before = byte_at(at_total + d - 1)
+                after = byte_at(at_total + d + 1)
+                limit = rivals[low]
+                others = count_below(sum_, limit) - (before < limit) - (after < limit)
+                low = np.uint8(255) if others > 1 else low  # 1: the winner itself
+                flanks = (np.uint32(before) << np.uint32(16)) | (np.uint32(after) << np.uint32(24))
+                found[x] = np.uint32(low) | (np.uint32(d) << np.uint32(8)) | flanks
+            # The right view's winners: for each of its pixels the lowest sum among the left pixels that chose it;
+            # the larger disparity where two are equal.
+            votes[: width + last] = NO_VOTE
+            for x in range(width):
+                chosen = (found[x] >> np.uint32(8)) & np.uint32(255)
+                slot = np.uintp(x + last) - np.uintp(chosen)
+                key = ((found[x] & np.uint32(255)) << np.uint32(8)) | (np.uint32(255) - chosen)
+                votes[slot] = min(votes[slot], np.uint16(key))
+            for k in range(width + last):
+                winner = np.uint32(16) * (np.uint32(255) - (np.uint32(votes[k]) & np.uint32(255)))
+                votes[k] = np.uint16(winner) if votes[k] < NO_VOTE else np.uint16(NO_VOTE)
+            # Sixteenths of a pixel: the flanks of the sum are taken as equally steep (equiangular fit).
+            for x in range(width):
+                low_sum = np.int32(found[x] & np.uint32(255))
+                d_ = np.int32((found[x] >> np.uint32(8)) & np.uint32(255))
+                before_ = np.int32((found[x] >> np.uint32(16)) & np.uint32(255))
+                after_ = np.int32(found[x] >> np.uint32(24))
+                steep = max(max(before_, after_) - low_sum, np.int32(1))
+                part = np.float32(np.int32(8) * (before_ - after_)) / np.float32(steep) + np.float32(64.5)
+                part_ = np.int32(part) - np.int32(64) if (d_ > 0) & (d_ < np.int32(last)) else np.int32(0)
+                column = np.int32(x) - np.int32(offset) - d_
+                unseen = (low_sum == 255) | (column < 0) | (column >= np.int32(width))
+                fine[x] = np.int32(INVALID) if unseen else d_ * np.int32(16) + part_
+            for x in range(width):
+                sixteenths = np.int64(fine[x])
+                known = sixteenths != INVALID
+                floor = x + last - (sixteenths >> 4) if known else 0
+                ceiling = x + last - ((sixteenths + 15) >> 4) if known else 0
+                vote = np.int64(votes[np.uintp(floor)])
+                other = np.int64(votes[np.uintp(ceiling)])
+                apart = (vote != NO_VOTE) & (abs(vote - sixteenths) > 16 * tolerance)
+                apart &= (other != NO_VOTE) & (abs(other - sixteenths) > 16 * tolerance)
+                value = np.float32(sixteenths + 16 * offset) * np.float32(0.0625)
+                out[y, x] = value if known and not apart else np.float32(np.nan)
+
+    return _jit(cache)(match)
