@@ -46,10 +46,10 @@ class Sensor:
 
 
 LEFT = Sensor(
-    blur_px=0.50, gain=1.0, vignette=0.22, noise=1.3, grain_px=0.45, sharpen=0.5, jpeg=91
+    blur_px=0.50, gain=1.0, vignette=0.22, noise=1.15, grain_px=0.45, sharpen=0.5, jpeg=91
 )  # fmt: skip
 RIGHT = Sensor(
-    blur_px=0.62, gain=0.90, white_balance=(1.07, 1.0, 0.93), vignette=0.34, noise=1.7, grain_px=0.6, sharpen=0.7, jpeg=88
+    blur_px=0.62, gain=0.90, white_balance=(1.07, 1.0, 0.93), vignette=0.34, noise=1.5, grain_px=0.6, sharpen=0.7, jpeg=88
 )  # fmt: skip
 
 

@@ -148,7 +148,7 @@ def shapes_print(h: int, w: int, rng: Generator) -> U8:
         else:
             box = cv2.boxPoints(((x, y), (size * 2.4, size * 0.7), float(rng.uniform(0, 180))))
             cv2.fillConvexPoly(out, box.astype(np.int32), colour, cv2.LINE_AA)
-    return done(out.astype(np.float32) + clouds(h, w, rng, 3, 2)[..., None] * 3)
+    return done(out.astype(np.float32) + clouds(h, w, rng, 7, 3, 0.9)[..., None] * 5)
 
 
 def view_outside(h: int, w: int, rng: Generator) -> U8:

@@ -19,7 +19,8 @@ CORRIDOR_END = 8.0
 WINDOW = (-1.72, -0.72, -0.98, 0.20)  # x0, x1, y0, y1
 DOOR = (0.98, 1.72, -0.90)  # x0, x1, top
 TABLE = 0.42
-DADO = 0.02
+CLEAN_UNIT_M = 0.36
+DADO = -0.05
 BEHIND_M = 2.5  # a window behind the cameras, seen only in what mirrors it
 PERIOD_S = 12.0
 MOBILE = (0.34, -0.66, 2.5)
@@ -50,12 +51,12 @@ class Room:
         self._sofa()
         self._bookshelf()
         self._table()
-        self._chair()
         self._lamp()
-        self._plant()
         self._pictures()
-        self._mobile_thread()
         if not self.clean:
+            self._chair()
+            self._plant()
+            self._mobile_thread()
             self._near_leaves()
         lighting = self._lighting()
         still = lit(b.shapes, lighting)
@@ -63,7 +64,7 @@ class Room:
         still = [self._glossy(s) for s in still]
         return Scene(
             "clean" if self.clean else "room", tuple(still), tuple(movers),
-            turn_xyz(float(6.5 + self.shift[6] * 8), float(-1.5 + self.shift[7] * 20), 0.4), PERIOD_S,
+            turn_xyz(float(6.5 + self.shift[6] * 8), float(-1.5 + self.shift[7] * 20), 0.4), CLEAN_UNIT_M if self.clean else 1.0, PERIOD_S,
         )  # fmt: skip
 
     def _lighting(self) -> Lighting:
@@ -120,9 +121,9 @@ class Room:
         self._wall((d0, CEILING, BACK), (d1 - d0, 0, 0), (0, dtop - CEILING, 0), 2.5)
         self._wall((d1, CEILING, BACK), (RIGHT - d1, 0, 0), (0, tall, 0), 2.5)
         deep = BACK - FRONT
-        rough = self._plain(deep, tall, 2.8, (180, 194, 198), 4.0)
+        rough = self._plain(deep, tall, 2.8, (180, 194, 198), 6.5)
         b.quad("rough wall", (LEFT, CEILING, FRONT), (0, 0, deep), (0, tall, 0), rough)
-        ceiling = self._plain(RIGHT - LEFT, deep, 3.0, (208, 212, 214), 5.0, 30)
+        ceiling = self._plain(RIGHT - LEFT, deep, 3.0, (208, 212, 214), 7.0, 30)
         b.quad("ceiling", (LEFT, CEILING, BACK), (RIGHT - LEFT, 0, 0), (0, 0, -deep), ceiling)
         if self.clean:
             self._wall((RIGHT, CEILING, BACK), (0, 0, -deep), (0, tall, 0))
@@ -144,7 +145,7 @@ class Room:
         """Boards along the lower part of the right wall, under a rail."""
         b = self.build
         rows, columns = b.texels(FLOOR - DADO, 2.8), b.texels(deep, 2.8)
-        boards = paint.planks(rows, columns, (112, 150, 168), self.rng, b.texels(0.13, 2.8), 4 * rows)
+        boards = paint.planks(rows, columns, (112, 150, 168), self.rng, b.texels(0.31, 2.8), 4 * rows)
         b.quad("panelling", (RIGHT - 0.012, DADO, BACK), (0, 0, -deep), (0, FLOOR - DADO, 0), boards)
         rail = paint.wood(b.texels(0.05, 2.8), columns, PINE, self.rng)
         b.quad("dado rail", (RIGHT - 0.025, DADO - 0.03, BACK), (0, 0, -deep), (0, 0.05, 0), rail)
@@ -153,6 +154,11 @@ class Room:
         b = self.build
         x0, x1, y0, y1 = WINDOW
         view = paint.view_outside(b.texels(17, 30.0), b.texels(22, 30.0), self.rng)
+        if self.clean:
+            self._wall((x0, y0, BACK), (x1 - x0, 0, 0), (0, y1 - y0, 0))
+            art = paint.painting(b.texels(0.9, 3.2), b.texels(0.8, 3.2), self.rng)
+            b.quad("picture", (x0 + 0.1, y0 + 0.12, BACK - 0.03), (0.8, 0, 0), (0, 0.9, 0), art)
+            return
         b.quad("outside", (-18.5, -9.5, 40), (15, 0, 0), (0, 13, 0), view, shine=0.0 if self.clean else 0.25)
         wide, tall = x1 - x0, y1 - y0
         bars = [(x0 - 0.02, y0 - 0.04, wide + 0.04, 0.05), (x0 - 0.02, y1 - 0.01, wide + 0.04, 0.05)]
@@ -252,7 +258,7 @@ class Room:
 
     def _table(self) -> None:
         b = self.build
-        x, z = -0.56 + self.shift[2], 1.48
+        x, z = -0.56 + self.shift[2], 1.80 if self.clean else 1.48
         wide, deep = 1.0, 0.72
         top = paint.wood(b.texels(deep, 1.1), b.texels(wide, 1.1), PINE, self.rng, 1.3)
         b.quad("table top", (x - wide / 2, TABLE, z + deep / 2), (wide, 0, 0), (0, 0, -deep), top)
@@ -338,7 +344,7 @@ class Room:
         b.cone("pot", (x, FLOOR, z), 0.12, 0.16, 0.28, pot)
         soil = paint.cloth(60, 60, (40, 52, 66), self.rng, 14, 8)
         b.quad("soil", (x - 0.11, FLOOR - 0.25, z + 0.11), (0.22, 0, 0), (0, 0, -0.22), soil)
-        count = 16
+        count = 12
         for number in range(count):
             turn = 2 * np.pi * (number / count + float(self.rng.uniform(-0.02, 0.02)))
             out = float(self.rng.uniform(0.12, 0.30))
@@ -385,7 +391,8 @@ class Room:
         return replace(shape, mirror=reflect(pane_quad, shape), gloss=0.07)
 
     def _movers(self, lighting: Lighting) -> list[Mover]:
-        return [*self._ball(lighting), self._mobile(lighting)]
+        movers = self._ball(lighting)
+        return movers if self.clean else [*movers, self._mobile(lighting)]
 
     def _ball(self, lighting: Lighting) -> list[Mover]:
         radius = 0.12

@@ -35,13 +35,15 @@ class Mover:
 class Scene:
     """A whole scene, lit. R_left_world turns world directions into the left camera's frame.
 
-    period_s: after this the motion repeats. count: number of pairs it is meant to last, None for ever.
+    unit_m: how many metres a unit of the world is; a room at 0.4 is a model of a room, seen from as much nearer.
+    period_s: after this the motion repeats. duration_s: how long it is meant to last, None for ever.
     """
 
     name: str
     shapes: tuple[Shape, ...]
     movers: tuple[Mover, ...] = ()
     R_left_world: F64 = field(default_factory=lambda: np.eye(3))
+    unit_m: float = 1.0
     period_s: float = 12.0
     duration_s: float | None = None
 

@@ -50,7 +50,7 @@ def make_views(name: str, seed: int, size_wh: SizeWH) -> tuple[View, View]:
         made = [
             pool.submit(View, scene, rig.left, R, np.zeros(3), Camera(left, size_wh, (seed, 1))),
             pool.submit(
-                View, scene, rig.right, rig.R_right_left @ R, rig.t_right_left_m, Camera(right, size_wh, (seed, 2))
+                View, scene, rig.right, rig.R_right_left @ R, rig.t_right_left_m / scene.unit_m, Camera(right, size_wh, (seed, 2))
             ),
         ]
         return made[0].result(), made[1].result()

@@ -66,8 +66,9 @@ class _Still:
         self.grid = grid
         self._R = scene.R_left_world
         self._rig = rig
+        self._t = rig.t_right_left_m / scene.unit_m
         self._left = place(scene.shapes, scene.R_left_world, np.zeros(3))
-        self._right = place(scene.shapes, rig.R_right_left @ scene.R_left_world, rig.t_right_left_m)
+        self._right = place(scene.shapes, rig.R_right_left @ scene.R_left_world, self._t)
         self._seen = cast(self._left, grid)
         self._rays, self._there = self._towards(self._seen.q)
         self._other = cast(self._right, self._rays).q
@@ -76,7 +77,7 @@ class _Still:
     def _towards(self, q: F32) -> tuple[Grid, F32]:
         """Rays from the right camera to the points met, and their q there."""
         # x_right = R x_left + t, divided by z_left: R (x, y, 1) + q t.
-        R, t = self._rig.R_right_left.astype(np.float32), self._rig.t_right_left_m.astype(np.float32)
+        R, t = self._rig.R_right_left.astype(np.float32), self._t.astype(np.float32)
         x, y = self.grid.x, self.grid.y
         parts = [R[i, 0] * x + R[i, 1] * y + R[i, 2] + t[i] * q for i in range(3)]
         return Grid(parts[0] / parts[2], parts[1] / parts[2]), q / parts[2]
@@ -90,7 +91,7 @@ class _Still:
         R_right = self._rig.R_right_left @ self._R
         for mover in solid:
             left += place_mover(mover, times, self._R, np.zeros(3))
-            right += place_mover(mover, times, R_right, self._rig.t_right_left_m)
+            right += place_mover(mover, times, R_right, self._t)
         seen = cast(left, self.grid, near=self._seen.q)
         moving = seen.index >= 0
         kinds = np.array([s.look.surface for s in left] + [Surface.NOTHING], np.uint8)
@@ -132,7 +133,7 @@ class TruthMaker:
         still, inside = self._for(made)
         q, surface, moving, hidden, rays = still.at(self.scene, t_left_s)
         with np.errstate(divide="ignore", invalid="ignore"):
-            z = np.where(inside & (q > 0), 1 / q, np.nan).astype(np.float32)
+            z = np.where(inside & (q > 0), self.scene.unit_m / q, np.nan).astype(np.float32)
         axis = made.R_rect_left[2].astype(np.float32)
         depth = (axis[0] * still.grid.x + axis[1] * still.grid.y + axis[2]) * z
         u, v = project(self.rig.right, rays.x, rays.y)
@@ -153,7 +154,7 @@ class TruthMaker:
             self._raw = _Still(self.scene, self.rig, pixel_grid(self.rig.left))
         raw_q, raw_surface, *_ = self._raw.at(self.scene, t_left_s)
         with np.errstate(divide="ignore"):
-            raw_depth = np.where(raw_q > 0, 1 / raw_q, np.nan).astype(np.float32)
+            raw_depth = np.where(raw_q > 0, self.scene.unit_m / raw_q, np.nan).astype(np.float32)
         known = np.isfinite(depth)
         return DemoTruth(
             seq, t_left_s, disparity.astype(np.float32), depth.astype(np.float32), hidden & known, beyond & known,
