@@ -1,0 +1,290 @@
+"""Guided calibration over a source: finds the board in both pictures, asks the guide, keeps the pairs, solves beside.
+
+The window is handed in, so that the same loop runs with one, without one, and in tests.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from calibration.boards import Board
+from calibration.detection import BoardDetector, Detection, sharpness
+from calibration.errors import CalibrationError
+from calibration.guide import Goal, Guide, Sighting, Step
+from calibration.session import Session
+from calibration.solution import Solution
+from calibration.solve import SolveOptions, solve
+from calibration.views import View
+from livestereo.errors import NoFrameYet
+from livestereo.sources.base import Source
+from livestereo.timing import Clock, monotonic
+from livestereo.types import U8, StereoFrame
+
+READ_S = 0.1
+# Fast and good enough to steer by; the final solve does everything.
+STEERING = SolveOptions(lens="pinhole", bend=False, stretch=False, heldout=False)
+FLASH_S = 0.5
+
+
+class GuideWindow(Protocol):
+    """What shows the guide: draws, and gives the names of keys that were pressed."""
+
+    def show(self, frame: StereoFrame, moment: Moment) -> None:
+        """Draw one moment."""
+        ...
+
+    def pressed(self) -> list[str]:
+        """Names of keys pressed since the last call; `closed` when the window was closed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One moment of guided capture, for the window and for what is told."""
+
+    found_left: Detection | None
+    found_right: Detection | None
+    step: Step
+    goal: Goal | None
+    flash: float = 0.0
+    busy: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What guided capture gives. ended: goal, person, source or stopped."""
+
+    views: tuple[View, ...]
+    notes: tuple[str, ...]
+    ended: str
+    decisions: int
+    seconds: float
+
+
+@dataclass
+class Capture:
+    """The running loop. Every pair that is taken is in `session` before it counts.
+
+    until_goal: stop by itself when the goal is met; otherwise the person says when. stop: asked between pairs.
+    """
+
+    board: Board
+    session: Session
+    goal: Goal | None = None
+    until_goal: bool = True
+    clock: Clock = monotonic
+    solver: Callable[[tuple[View, ...], Board], Solution] = field(
+        default=lambda views, board: solve(views, board, STEERING)
+    )
+
+    def __post_init__(self) -> None:
+        self.guide = Guide(self.board, self.goal)
+        self._detectors = BoardDetector(self.board), BoardDetector(self.board)
+        self._names: list[str] = []
+        self._solver = _Solver(self.solver)
+        self._taken_s = float("-inf")
+        self._message = ""
+
+    def resume(self, progress: Callable[[int, int], None] = lambda _i, _n: None) -> int:
+        """Take the pairs that the session holds already; give how many."""
+        names = self.session.names()
+        for i, name in enumerate(names):
+            pair = self.session.load(name)
+            if pair is not None:
+                left, right = (d.detect(_gray(p)) for d, p in zip(self._detectors, pair))
+                if left is not None and right is not None and View(name, left, right).both:
+                    self._names.append(name)
+                    self.guide.take(View(name, left, right))
+            progress(i + 1, len(names))
+        return len(self._names)
+
+    def run(
+        self, source: Source, *, window: GuideWindow | None = None, stop: Callable[[], bool] = lambda: False,
+        tell: Callable[[str], None] = lambda _text: None, frames: int | None = None, duration_s: float | None = None,
+    ) -> Captured:  # fmt: skip
+        """Capture until the goal is met, the person or the source ends, or `stop` says so."""
+        begin = self.clock()
+        decisions, told, ended = 0, "", "source"
+        self._solver.start()
+        try:
+            with ThreadPoolExecutor(2, thread_name_prefix="livestereo-detect") as pool:
+                while not stop():
+                    if frames is not None and decisions >= frames:
+                        break
+                    if duration_s is not None and self.clock() - begin >= duration_s:
+                        break
+                    try:
+                        frame = source.read(READ_S)
+                    except NoFrameYet:
+                        if window is not None and _leaves(window.pressed()):
+                            ended = "person"
+                            break
+                        continue
+                    if frame is None:
+                        break
+                    decisions += 1
+                    step = self._decide(frame, pool, source.info.live)
+                    text = step.why if step.accept else step.next
+                    if text != told and (step.accept or window is None):
+                        told = text
+                        tell(f"{step.views} views. {text}")
+                    answer = self._serve(window, frame, step)
+                    if answer:
+                        ended = answer
+                        break
+                    if step.done and self.until_goal and not self._solver.busy:
+                        ended = "goal"
+                        break
+                else:
+                    ended = "stopped"
+        finally:
+            self._solver.close()
+        notes = tuple(dict.fromkeys(note for detector in self._detectors for note in detector.notes()))
+        return Captured(self.guide.views, notes, ended, decisions, self.clock() - begin)
+
+    def _decide(self, frame: StereoFrame, pool: ThreadPoolExecutor, live: bool) -> Step:
+        grays = [_gray(side.image) for side in (frame.left, frame.right)]
+        left, right = pool.map(lambda d, g: d.detect(g, quick=True), self._detectors, grays)
+        self._last = left, right
+        now_s = frame.t_s
+        sharp = [sharpness(g, d) if d is not None else 0.0 for g, d in zip(grays, (left, right))]
+        step = self.guide.observe(Sighting(left, right, now_s, sharp[0], sharp[1]))
+        if step.accept and left is not None and right is not None:
+            self._take(frame, left, right)
+        self._learn(wait=not live)
+        return step
+
+    def _take(self, frame: StereoFrame, left: Detection, right: Detection) -> None:
+        name = self.session.add(frame.left.image, frame.right.image)
+        self._names.append(name)
+        self.guide.take(View(name, left, right), frame.t_s)
+        self._taken_s = self.clock()
+        self._message = ""
+
+    def _learn(self, *, wait: bool) -> None:
+        """Hand the solver its next work and take what it has found; files wait for it, cameras do not."""
+        if self.guide.wants_solution and not self._solver.busy:
+            self._solver.ask(self.guide.views, self.board)
+        answer = self._solver.answer(wait=wait)
+        if answer is None:
+            return
+        views, solution = answer
+        if isinstance(solution, CalibrationError):
+            self._message = f"Not solved yet: {solution.what}"
+        elif len(views) <= len(self.guide.views):
+            try:
+                self.guide.learn(solution, len(views))
+            except CalibrationError as error:
+                self._message = error.what
+
+    def _serve(self, window: GuideWindow | None, frame: StereoFrame, step: Step) -> str:
+        if window is None:
+            return ""
+        flash = max(0.0, 1 - (self.clock() - self._taken_s) / FLASH_S)
+        left, right = self._last
+        window.show(frame, Moment(left, right, step, self.goal, flash, self._solver.busy, self._message))
+        for key in window.pressed():
+            if key in ("q", "esc", "closed", "enter"):
+                return "person"
+            if key == "u":
+                self._undo()
+            elif key == "space":
+                self._take_by_hand(frame)
+        return ""
+
+    def _undo(self) -> None:
+        view = self.guide.undo()
+        if view is not None and self._names:
+            self.session.undo(self._names.pop())
+            self._message = "The last view was taken back."
+
+    def _take_by_hand(self, frame: StereoFrame) -> None:
+        left, right = self._last
+        if left is not None and right is not None and View("", left, right).both:
+            self._take(frame, left, right)
+        else:
+            self._message = "Both cameras must see the board."
+
+
+class _Solver:
+    """One thread that solves the newest set of views it is given."""
+
+    def __init__(self, work: Callable[[tuple[View, ...], Board], Solution]) -> None:
+        self._work = work
+        self._lock = threading.Condition()
+        self._asked: tuple[tuple[View, ...], Board] | None = None
+        self._answer: tuple[tuple[View, ...], Solution | CalibrationError] | None = None
+        self._failure: BaseException | None = None
+        self._working = False
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="livestereo-solver", daemon=True)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a solution is being computed."""
+        with self._lock:
+            return self._working or self._asked is not None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def ask(self, views: tuple[View, ...], board: Board) -> None:
+        with self._lock:
+            self._asked = views, board
+            self._lock.notify_all()
+
+    def answer(self, *, wait: bool) -> tuple[tuple[View, ...], Solution | CalibrationError] | None:
+        """Give what was found since the last call; with `wait`, what is being computed too."""
+        with self._lock:
+            if wait:
+                self._lock.wait_for(lambda: not (self._working or self._asked) or self._failure is not None)
+            if self._failure is not None:
+                raise self._failure
+            answer, self._answer = self._answer, None
+            return answer
+
+    def close(self) -> None:
+        with self._lock:
+            self._closing = True
+            self._asked = None
+            self._lock.notify_all()
+        # A solve cannot be cut short; it takes a second or two.
+        self._thread.join(20)
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                self._lock.wait_for(lambda: self._asked is not None or self._closing)
+                if self._closing or self._asked is None:
+                    return
+                (views, board), self._asked = self._asked, None
+                self._working = True
+            found: Solution | CalibrationError | None = None
+            try:
+                found = self._work(views, board)
+            except CalibrationError as error:
+                found = error
+            except BaseException as error:  # the edge of the thread: raised by answer()
+                with self._lock:
+                    self._failure = error
+            with self._lock:
+                self._working = False
+                if found is not None:
+                    self._answer = views, found
+                self._lock.notify_all()
+
+
+def _leaves(keys: list[str]) -> bool:
+    return any(key in ("q", "esc", "closed", "enter") for key in keys)
+
+
+def _gray(image: U8) -> U8:
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
