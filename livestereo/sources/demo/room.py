@@ -373,6 +373,10 @@ class Room:
             b.quad(name, (x, y, z), (w, 0, 0), (0, h, 0), art, Surface.GLOSSY if name == "glass" and not self.clean else Surface.TEXTURED)
         art = paint.shapes_print(b.texels(0.62, 3.0), b.texels(0.8, 3.0), self.rng)
         b.quad("picture", (LEFT + 0.03, -0.86, 3.35), (0, 0, 0.80), (0, 0.62, 0), art)
+        frame = paint.wood(b.texels(0.76, 3.2), b.texels(0.8, 3.2), WALNUT, self.rng)
+        b.quad("picture frame", (RIGHT - 0.025, -1.0, 4.35), (0, 0, -0.80), (0, 0.76, 0), frame)
+        art = paint.painting(b.texels(0.68, 3.0), b.texels(0.72, 3.0), self.rng)
+        b.quad("picture", (RIGHT - 0.03, -0.96, 4.31), (0, 0, -0.72), (0, 0.68, 0), art)
 
     def _glossy(self, shape: Shape) -> Shape:
         """Let the glazed picture and the floor mirror the windows."""
