@@ -218,8 +218,7 @@ class WindowState:
 
     def _toggle_automatic(self, _: str) -> None:
         self.automatic = not self.automatic
-        if not self.automatic:
-            self.depth_range = None
+        self.depth_range = None  # found anew with the next picture
         self.say("Range follows the scene" if self.automatic else "Range fixed", seconds=1.5)
 
     def _move_far(self, key: str) -> None:
