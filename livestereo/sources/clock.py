@@ -33,7 +33,7 @@ LATE_TAIL = 2e-4  # share of frames that are late beyond the usual jitter
 
 @dataclass(frozen=True)
 class Tick:
-    """A frame on the camera's clock: `t_s` when it was due, `index` its number on the camera's grid (gaps are drops)."""
+    """A frame on the camera's clock: `t_s` when it was due, `index` its number on the grid (gaps are drops)."""
 
     t_s: float
     index: int
@@ -202,7 +202,8 @@ class CameraClock:
             return False
         offset = median(residual for _, residual in self._recent)
         sigma = self.jitter_s
-        return abs(offset) > 5.5 * 1.2533 * sigma / math.sqrt(RECENT) + 0.01 * self._period_s
+        limit: float = 5.5 * 1.2533 * sigma / math.sqrt(RECENT) + 0.01 * self._period_s
+        return abs(offset) > limit
 
 
 class _Delays:

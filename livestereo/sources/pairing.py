@@ -104,7 +104,7 @@ class Pairer(Generic[Token]):
         return self.decide(stamp_s)
 
     def decide(self, now_s: float) -> list[Paired[Token] | Dropped[Token]]:
-        """Give what can be decided at `now_s` (the cameras' clock): a partner that is overdue is waited for no longer."""
+        """Give what can be decided at `now_s` (the clock of the stamps); what is overdue is waited for no longer."""
         events: list[Paired[Token] | Dropped[Token]] = []
         while True:
             event = self._step(now_s)
@@ -124,6 +124,12 @@ class Pairer(Generic[Token]):
             self._waiting[each].clear()
             self._next[each] = None
         return events
+
+    def set_rate(self, side: int, fps: float | None) -> None:
+        """Tell the rate a camera says it has; counts from its next restart."""
+        rates = list(self._fps)
+        rates[side] = fps
+        self._fps = (rates[0], rates[1])
 
     def restart(self, side: int) -> list[Dropped[Token]]:
         """Forget a camera's clock: it was opened again, so its phase is new."""

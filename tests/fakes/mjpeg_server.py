@@ -1,4 +1,4 @@
-"""A camera on the network: MJPEG over HTTP on loopback, paced by the clock, with faults that can be switched while it runs.
+"""A camera on the network: MJPEG over HTTP on loopback, paced by the clock, with faults to switch while it runs.
 
     with MjpegServer(lambda k: jpegs[k % len(jpegs)], fps=30) as camera:
         cv2.VideoCapture(camera.url, cv2.CAP_FFMPEG)
@@ -9,6 +9,7 @@ segment, so a reader can tell which one it got: `frame_number(data)`.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -155,8 +156,6 @@ class MjpegServer:
 
 
 def _shut(sock: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     sock.close()

@@ -1,0 +1,403 @@
+"""Pairs from live cameras and network streams: a reader thread each, paired by their clocks, the newest wins."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from livestereo.errors import LiveStereoError, NoFrameYet, SourceError
+from livestereo.sources.capture import Camera, Grabbed, OpenCamera, OpenCapture, Wanted, open_with_opencv
+from livestereo.sources.frames import camera_frame, split_frames
+from livestereo.sources.grammar import Word
+from livestereo.sources.pairing import Dropped, Paired, Pairer
+from livestereo.sources.reader import CameraReader
+from livestereo.sources.request import SourceRequest
+from livestereo.sources.split import half_size, in_order, turned_size
+from livestereo.sources.stamps import StampChoice
+from livestereo.sources.watchdog import Health, Watchdog, fingerprint
+from livestereo.timing import Clock, monotonic
+from livestereo.types import CaptureStats, Frame, SizeWH, SourceInfo, StereoFrame
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+OPEN_S = 12.0  # until both cameras must have given a first picture
+STOP_S = 1.8
+MOST_PAIRS_WAITING = 8
+BEHIND_READS = 2  # slow reads in a row after which only the newest pair counts
+GAP_S = 0.25
+GAP_PERIODS = 3.5
+FROZEN_REOPEN_S = 3.0
+WRONG_SIZE_REOPEN_S = 1.0
+LONGEST_REOPEN_S = 60.0
+
+
+def open_cameras(
+    words: Sequence[Word],
+    request: SourceRequest,
+    open_capture: OpenCapture = open_with_opencv,
+    clock: Clock = monotonic,
+) -> LiveSource:
+    """Make a source of one camera that carries both views, or of two.
+
+    Raises:
+        SourceError: no such camera, or the same one twice.
+    """
+    from livestereo.sources.devices import find_camera
+
+    cameras = [find_camera(word) for word in words]
+    if len(cameras) == 2 and cameras[0].id == cameras[1].id:
+        same = cameras[0].word if words[0].text == words[1].text else f"{cameras[0].word} and {cameras[1].word}"
+        raise SourceError(
+            f"Left and right are the same camera ({same}).", "Name two; `livestereo devices` lists what is attached."
+        )
+    return LiveSource(cameras, request, find_again=find_camera, open_capture=open_capture, clock=clock)
+
+
+class LiveSource:
+    """A live source; see `Source`. Its reader threads end in `__exit__`, within two seconds."""
+
+    def __init__(
+        self,
+        cameras: Sequence[Camera],
+        request: SourceRequest,
+        *,
+        find_again: Callable[[Word], Camera] | None = None,
+        open_capture: OpenCapture = open_with_opencv,
+        clock: Clock = monotonic,
+    ) -> None:
+        self._request = request
+        self._cameras = list(cameras)
+        self._find_again = find_again
+        self._open_capture = open_capture
+        self._clock = clock
+        self._changed = threading.Condition()
+        now = clock()
+        self._dogs = [Watchdog(now, request.fps[i]) for i in range(len(cameras))]
+        self._pairer: Pairer[int] = self._new_pairer()
+        self._stamps = StampChoice(len(cameras))
+        self._held: dict[int, tuple[int, Frame]] = {}
+        self._tokens = 0
+        self._pairs: deque[StereoFrame] = deque()
+        self._offered = self._paired = self._given = self._reconnects = 0
+        self._numbers = [0] * len(cameras)
+        self._dropped: Counter[str] = Counter({"camera": 0, "pairing": 0, "busy": 0})
+        self._opened_times = [0] * len(cameras)
+        self._notes: list[str] = []
+        self._trouble: list[str] = []
+        self._reopen_s = [[0.0, FROZEN_REOPEN_S] for _ in cameras]
+        self._last_pair_s: float | None = None
+        self._last_read_s: float | None = None
+        self._behind = 0
+        self._error: BaseException | None = None
+        self._closed = False
+        self._readers = [
+            CameraReader(side, camera, self._opener(side), self, clock) for side, camera in enumerate(self._cameras)
+        ]
+        self._info = SourceInfo(name=" ".join(camera.word for camera in cameras), live=True)
+
+    def _new_pairer(self) -> Pairer[int]:
+        # The cameras are paired as named first and second; the bias belongs to left and right after swapping.
+        bias = -self._request.stamp_bias_s if self._request.swap else self._request.stamp_bias_s
+        return Pairer(self._request.max_skew_s, bias, self._request.fps)
+
+    def _opener(self, side: int) -> Callable[[], OpenCamera]:
+        request = self._request
+
+        def open_camera() -> OpenCamera:
+            camera = self._cameras[side]
+            if self._opened_times[side] and self._find_again is not None and not camera.is_url:
+                # Indexes change when a camera comes back; its stable id does not.
+                camera = replace(self._find_again(Word("camera", camera.id)), word=camera.word)
+            opened = OpenCamera(
+                camera, Wanted(request.size[side], request.fps[side], request.fourcc[side]), self._open_capture
+            )
+            if not opened.is_open:
+                opened.release()
+                from livestereo.sources.devices import why_not_open
+
+                raise why_not_open(camera)
+            return opened
+
+        return open_camera
+
+    # --- the source
+
+    @property
+    def info(self) -> SourceInfo:
+        """Sizes are known once it is open; notes grow when a camera differs from what was asked for."""
+        return self._info
+
+    def __enter__(self) -> Self:
+        try:
+            for reader in self._readers:
+                reader.start()
+            deadline = self._clock() + OPEN_S
+            with self._changed:
+                while self._error is None and any(dog.size_wh is None for dog in self._dogs):
+                    left_s = deadline - self._clock()
+                    if left_s <= 0:
+                        silent = [c.word for c, dog in zip(self._cameras, self._dogs) if dog.size_wh is None]
+                        raise SourceError(
+                            f"No picture came from {' and '.join(silent)} within {OPEN_S:.0f} s.",
+                            "Check that it is plugged in and switched on.",
+                        )
+                    self._changed.wait(min(left_s, 0.5))
+                self._raise_error()
+                self._info = self._make_info()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        for reader in self._readers:
+            reader.ask_to_stop()
+        deadline = self._clock() + STOP_S
+        for reader in self._readers:
+            reader.join(deadline - self._clock())
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def read(self, timeout_s: float) -> StereoFrame | None:
+        """Give the next pair; the newest, once the caller is plainly slower than the cameras.
+
+        Raises:
+            NoFrameYet: no pair within `timeout_s`.
+            SourceError: a reader thread died.
+        """
+        with self._changed:
+            deadline = self._clock() + timeout_s
+            while not self._pairs:
+                self._raise_error()
+                if self._closed or all(dog.ended for dog in self._dogs):
+                    return None
+                left_s = deadline - self._clock()
+                if left_s <= 0 or not self._changed.wait(left_s):
+                    self._settle(self._pairer.decide(self._clock()))
+                    if not self._pairs:
+                        raise NoFrameYet(self._waiting_for())
+            self._skip_if_behind()
+            pair = replace(self._pairs.popleft(), seq=self._given, name=str(self._given))
+            self._given += 1
+            self._paired += 1
+            return pair
+
+    def stats(self) -> CaptureStats:
+        """Counts and health as they are now."""
+        with self._changed:
+            now = self._clock()
+            health = [dog.health(now) for dog in self._dogs]
+            rates = [dog.rate(now) for dog in self._dogs]
+            left, right = in_order(health[0], health[-1], self._request)
+            fps_left, fps_right = in_order(rates[0], rates[-1], self._request)
+            missing = [now - h.since_s for h in health if h.state not in ("ok", "slow", "ended")]
+            return CaptureStats(
+                self._offered,
+                self._paired,
+                dict(self._dropped),
+                fps_left,
+                fps_right,
+                left.state,
+                right.state,
+                max(missing, default=0.0),
+                self._reconnects,
+                self._pairer.waiting + 2 * len(self._pairs),
+            )
+
+    # --- called by the readers
+
+    def opened(self, side: int, camera: OpenCamera) -> None:
+        """Note a camera that was opened; its clock starts anew."""
+        with self._changed:
+            self._dogs[side].opened(self._clock(), camera.fps)
+            self._pairer.set_rate(side, camera.fps or self._request.fps[side])
+            self._stamps.restart(side)
+            self._notes += [note for note in camera.notes if note not in self._notes]
+            if self._opened_times[side]:
+                self._reconnects += 1
+                self._info = replace(self._info, notes=tuple(self._notes))
+            self._opened_times[side] += 1
+            if len(self._cameras) == 2:
+                self._settle(list(self._pairer.restart(side)))
+
+    def frame(self, side: int, grabbed: Grabbed, t_s: float, driver_s: float | None) -> bool:
+        """Take a frame: count it, judge it, pair it."""
+        mark = fingerprint(grabbed)
+        with self._changed:
+            single = len(self._cameras) == 1
+            self._offered += 2 if single else 1
+            number = self._numbers[side]
+            self._numbers[side] += 1
+            dog = self._dogs[side]
+            good = grabbed.size_wh is not None and dog.saw(t_s, mark, grabbed.size_wh)
+            if not good or self._frozen_alone(side, t_s):
+                self._dropped["camera"] += 2 if single else 1
+            elif single:
+                first, second = split_frames(grabbed, t_s, number, self._request)
+                self._put(first, second, 0.0)
+            else:
+                stamp, restart = self._stamps.choose(side, t_s, driver_s)
+                if restart:
+                    for each in (0, 1):
+                        self._settle(list(self._pairer.restart(each)))
+                self._tokens += 1
+                self._held[self._tokens] = side, camera_frame(grabbed, stamp, number, self._request, side)
+                self._settle(self._pairer.offer(side, stamp, self._tokens))
+            reopen = self._should_reopen(side, t_s)
+            self._changed.notify_all()
+            return not reopen
+
+    def lost(self, side: int, ended: bool) -> None:
+        """Note a camera that was lost."""
+        with self._changed:
+            self._dogs[side].lost(self._clock(), ended)
+            if len(self._cameras) == 2:
+                self._settle(list(self._pairer.flush(side)))
+            if not ended:
+                self._trouble.append(f"{self._side_name(side)} camera lost")
+            self._changed.notify_all()
+
+    def failed(self, side: int, error: BaseException) -> None:
+        """Keep what a reader died of; `read` raises it."""
+        with self._changed:
+            if self._error is None:
+                self._error = error
+            self._dogs[side].lost(self._clock())
+            self._changed.notify_all()
+
+    # --- inside
+
+    def _raise_error(self) -> None:
+        if self._error is None:
+            return
+        if isinstance(self._error, LiveStereoError):
+            raise self._error
+        raise SourceError("Reading a camera failed.", "This is a defect of the program.") from self._error
+
+    def _side_name(self, side: int) -> str:
+        if len(self._cameras) == 1:
+            return "the"
+        return in_order("left", "right", self._request)[side]
+
+    def _settle(self, events: Sequence[Paired[int] | Dropped[int]]) -> None:
+        for event in events:
+            if isinstance(event, Dropped):
+                del self._held[event.token]
+                self._dropped["pairing"] += 1
+            else:
+                _, first = self._held.pop(event.left)
+                _, second = self._held.pop(event.right)
+                self._put(first, second, event.skew_s)
+
+    def _put(self, first: Frame, second: Frame, skew_s: float) -> None:
+        left, right = in_order(first, second, self._request)
+        pair = StereoFrame(left, right, 0, -skew_s if self._request.swap else skew_s, gap=self._gap(left.t_s))
+        self._pairs.append(pair)
+        if len(self._pairs) > MOST_PAIRS_WAITING:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        lost = self._pairs.popleft()
+        self._dropped["busy"] += 2
+        if lost.gap and self._pairs and not self._pairs[0].gap:
+            self._pairs[0] = replace(self._pairs[0], gap=lost.gap)
+
+    def _gap(self, t_s: float) -> str | None:
+        last, self._last_pair_s = self._last_pair_s, t_s
+        trouble, self._trouble = self._trouble, []
+        if last is None:
+            return None
+        period = max((clock.period_s for clock in self._pairer.clocks), default=0.0)
+        if not trouble and t_s - last <= max(GAP_S, GAP_PERIODS * period):
+            return None
+        causes = ", ".join(dict.fromkeys(trouble)) or self._why_nothing() or "no partners within the bound"
+        return f"{causes}: nothing for {t_s - last:.1f} s"
+
+    def _why_nothing(self) -> str:
+        now = self._clock()
+        bad = [(side, dog.health(now).state) for side, dog in enumerate(self._dogs)]
+        return ", ".join(f"{self._side_name(side)} camera {state}" for side, state in bad if state != "ok")
+
+    def _waiting_for(self) -> str:
+        return self._why_nothing() or "no pair yet"
+
+    def _frozen_alone(self, side: int, now_s: float) -> bool:
+        """One camera repeats itself while the other goes on: its pairs would show depth that is not there."""
+        if len(self._dogs) == 1 or not self._dogs[side].frozen(now_s):
+            return False
+        other = self._dogs[1 - side].health(now_s)
+        return other.state in ("ok", "slow")
+
+    def _should_reopen(self, side: int, now_s: float) -> bool:
+        """A camera that stays frozen or at a wrong size is opened again, ever more seldom."""
+        health: Health = self._dogs[side].health(now_s)
+        wait = self._reopen_s[side]
+        if health.state == "ok":
+            if now_s - wait[0] > wait[1]:
+                wait[1] = FROZEN_REOPEN_S
+            return False
+        bad_for = now_s - max(health.since_s, wait[0])
+        if health.state == "wrong size":
+            due = bad_for > max(WRONG_SIZE_REOPEN_S, wait[1] - FROZEN_REOPEN_S)
+        elif health.state == "frozen" and self._frozen_alone(side, now_s):
+            due = bad_for > wait[1]
+        else:
+            due = False
+        if due:
+            wait[0], wait[1] = now_s, min(2 * wait[1], LONGEST_REOPEN_S)
+            self._trouble.append(f"{self._side_name(side)} camera {health.state}")
+        return due
+
+    def _skip_if_behind(self) -> None:
+        """A caller that comes late again and again gets the newest pair; one hiccup costs nothing."""
+        now = self._clock()
+        since = now - (self._last_read_s if self._last_read_s is not None else now)
+        self._last_read_s = now
+        period = max((clock.period_s for clock in self._pairer.clocks), default=0.0) or 1 / 30
+        if len(self._pairs) > 1 and since > period:
+            self._behind += 1
+        elif len(self._pairs) <= 1:
+            self._behind = 0
+        while self._behind >= BEHIND_READS and len(self._pairs) > 1:
+            self._drop_oldest()
+
+    def _make_info(self) -> SourceInfo:
+        sizes: list[SizeWH] = []
+        for side in (0, 1):
+            size = self._dogs[min(side, len(self._dogs) - 1)].size_wh
+            assert size is not None
+            sizes.append(
+                turned_size(half_size(size, self._request) if self._request.splits else size, self._request.flip[side])
+            )
+        left, right = in_order(sizes[0], sizes[1], self._request)
+        ids = in_order(self._cameras[0].id, self._cameras[-1].id, self._request)
+        notes = [*self._notes, *self._other_cameras(ids)]
+        self._notes = notes
+        return replace(
+            self._info, left_size_wh=left, right_size_wh=right, fps=self._request.fps[0], left_id=ids[0],
+            right_id=ids[1], notes=tuple(notes), capture={"stamps": self._stamps.label},
+        )  # fmt: skip
+
+    def _other_cameras(self, ids: tuple[str, str]) -> list[str]:
+        """Tell when the rig was made with other cameras than those that were opened."""
+        made_with = self._request.camera_ids
+        if made_with is None or not all(made_with):
+            return []
+        if ids == (made_with[1], made_with[0]):
+            return ["The rig was made with these two cameras the other way round: exchange LEFT and RIGHT."]
+        return [
+            f"The {side} camera is {now}, but the rig was made with {then}: its depth will be wrong."
+            for side, now, then in zip(("left", "right"), ids, made_with)
+            if now != then
+        ]

@@ -1,0 +1,68 @@
+"""Frames of live cameras: decoded when somebody looks, so that frames nobody uses cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from livestereo.sources.capture import Grabbed, decode_jpeg
+from livestereo.sources.request import SourceRequest
+from livestereo.sources.split import halves, turn
+from livestereo.types import U8, Frame
+
+
+class LazyFrame(Frame):
+    """A `Frame` whose `image` is made on first use and kept."""
+
+    def __init__(self, image: U8 | Callable[[], U8], t_s: float, seq: int, encoded: bytes | None = None) -> None:
+        if callable(image):
+            object.__setattr__(self, "_make", image)
+        else:
+            self.__dict__["image"] = image
+        for name, value in (("t_s", t_s), ("seq", seq), ("encoded", encoded)):
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def image(self) -> U8:  # a field of Frame, made on demand here
+        """(H,W,3) uint8 BGR."""
+        make: Callable[[], U8] = self.__dict__.pop("_make")
+        return make()
+
+    def __repr__(self) -> str:
+        return f"LazyFrame(seq={self.seq}, t_s={self.t_s:.6f})"
+
+
+class Picture:
+    """What came from a camera, decoded at most once."""
+
+    def __init__(self, grabbed: Grabbed) -> None:
+        self._grabbed = grabbed
+
+    @cached_property
+    def image(self) -> U8:
+        """(H,W,3) uint8 BGR."""
+        grabbed = self._grabbed
+        if grabbed.image is not None:
+            return grabbed.image
+        assert grabbed.encoded is not None and grabbed.size_wh is not None
+        return decode_jpeg(grabbed.encoded, grabbed.size_wh)
+
+
+def camera_frame(grabbed: Grabbed, t_s: float, seq: int, request: SourceRequest, side: int) -> Frame:
+    """Make the frame of camera `side` (0 first named, 1 second), turned as asked.
+
+    The camera's own bytes go with it only if they show the same picture, unturned.
+    """
+    picture, flip = Picture(grabbed), request.flip[side]
+    encoded = grabbed.encoded if flip == "none" else None
+    return LazyFrame(lambda: turn(picture.image, flip), t_s, seq, encoded)
+
+
+def split_frames(grabbed: Grabbed, t_s: float, seq: int, request: SourceRequest) -> tuple[Frame, Frame]:
+    """Make both frames from one picture that carries both views."""
+    picture = Picture(grabbed)
+    frames = [
+        LazyFrame(lambda i=i, flip=flip: turn(halves(picture.image, request)[i], flip), t_s, seq)  # type: ignore[misc]
+        for i, flip in enumerate(request.flip)
+    ]
+    return frames[0], frames[1]
