@@ -41,9 +41,10 @@ def measure_span(left_gray: U8, right_gray: U8) -> DisparityRange | None:
     low, high = (float(v) * ratio for v in np.quantile(known, (0.002, 0.999)))
     # Room for what the copy does not show: small near things, and a far background without texture.
     span = high - low
+    parallel = low > -ratio  # nothing seen beyond the infinity of parallel cameras: then nothing is
     low -= 2 * ratio + 0.10 * span
     high += 2 * ratio + 0.15 * span
-    if 0 < low < 0.35 * high:
+    if (low < 0 and parallel) or 0 < low < 0.35 * high:
         low = 0.0  # infinity is near enough to be included
     count = min(math.ceil((high - low + 1) / STEP) * STEP, width // STEP * STEP)
     return DisparityRange(math.floor(low), max(STEP, count))

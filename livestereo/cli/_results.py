@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import cv2
 import numpy as np
@@ -61,6 +61,13 @@ def how_many(info: SourceInfo, frames: int | None) -> int | None:
     if frames is not None:
         return frames
     return 1 if info.live or info.truth is not None else None
+
+
+def expects_many(info: SourceInfo, frames: int | None) -> bool:
+    """Whether more than one pair will come; yes where nobody knows."""
+    limit = how_many(info, frames)
+    known = [n for n in (info.count, limit) if n is not None]
+    return min(known) > 1 if known else True
 
 
 def each_frame(opened: Opened, limit: int | None, troubles: Troubles) -> Iterator[StereoFrame]:
@@ -169,21 +176,23 @@ def each_result(
     troubles: Troubles,
     *,
     frames: int | None = None,
+    endless: bool = False,
     text: str = "depth",
-) -> Iterator[StereoResult]:
+) -> Generator[StereoResult, None, None]:
     """Compute depth of pair after pair, with a progress bar for more than one.
 
-    A photo of a set that cannot be rectified is noted in `troubles` and the others go on.
+    endless: go on with a camera until the caller stops. A photo of a set that cannot be rectified is noted in
+    `troubles` and the others go on.
     """
     info = opened.source.info
-    limit = how_many(info, frames)
+    limit = None if endless else how_many(info, frames)
     total = info.count if limit is None else limit if info.count is None else min(limit, info.count)
     maker = ResultMaker(opened, settings)
     for note in settings.notes:
         output.say(note)
     try:
         pairs = each_frame(opened, limit, troubles)
-        if total != 1:
+        if total != 1 and not endless:
             pairs = output.track(pairs, text, total)
         for frame in pairs:
             try:

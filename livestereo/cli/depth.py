@@ -71,7 +71,7 @@ def depth(
     """
     from livestereo.cli._build import settings_from
     from livestereo.cli._depth_files import Wanted, check_wanted
-    from livestereo.cli._results import Troubles, each_result
+    from livestereo.cli._results import Troubles, each_result, expects_many
     from livestereo.cli._setup import open_pictures
 
     if not any((out, cloud, disparity, mesh, show)):
@@ -87,7 +87,7 @@ def depth(
         writer = None
         for result in each_result(opened, settings, output, troubles, frames=frames):
             if writer is None:
-                writer = wanted.writer(many=_many(opened.source.info.count, frames, opened.source.info))
+                writer = wanted.writer(many=expects_many(opened.source.info, frames))
                 _tell_scale(result, style, output)
             row = writer.write(result)
             done.append(row)
@@ -102,15 +102,6 @@ def depth(
     if not done:
         raise SettingsError("There was no pair to compute.", "Check the pictures.", {"pairs": []})
     output.result({"pairs": done})
-
-
-def _many(count: int | None, frames: int | None, info: Any) -> bool:
-    """Whether outputs are folders: more than one pair will come."""
-    from livestereo.cli._results import how_many
-
-    limit = how_many(info, frames)
-    known = [n for n in (count, limit) if n is not None]
-    return min(known) > 1 if known else True
 
 
 def _tell_scale(result: StereoResult, style: str, output: Output) -> None:
