@@ -38,11 +38,9 @@ def collect_live(source: Source, plan: Plan, output: Output) -> Collected:
 
     folder = plan.session or _new_session(source.info.live)
     session = Session(folder, plan.board)
-    if plan.goal is not None:
-        goal = Goal(*plan.goal)
-    else:
-        # With no size the board gives no metres, so there is no distance to have a goal at.
-        goal = DEFAULT_GOAL if plan.board.metric else None
+    # With no size the board gives no metres, so there is no distance to have a goal at.
+    by_default = DEFAULT_GOAL if plan.board.metric else None
+    goal = Goal(*plan.goal) if plan.goal is not None else by_default
     capture = Capture(plan.board, session, goal)
     if session.resumed:
         with output.progress("looking at the session's pairs", None) as advance:
@@ -64,7 +62,8 @@ def collect_live(source: Source, plan: Plan, output: Output) -> Collected:
         if window is not None:
             window.close()
     reasons = {
-        "goal": "The goal is met.", "person": "Ended by you.", "source": "The pictures have ended.", "stopped": "Stopped.",
+        "goal": "The goal is met.", "person": "Ended by you.", "source": "The pictures have ended.",
+        "stopped": "Stopped.",
     }  # fmt: skip
     output.say(f"{reasons[captured.ended]} {len(captured.views)} views; solving.")
     if not captured.views:
@@ -91,7 +90,7 @@ def _pictures(session: Session, views: tuple[View, ...]) -> dict[str, tuple[byte
 
 
 def _new_session(live: bool) -> Path:
-    """Name a folder for the raw pairs: beside the user's work for cameras, a temporary one for what can be read again."""
+    """Name a folder for the raw pairs: here for cameras, a temporary one for what can be read again."""
     if live:
         return Path(f"calibration-{datetime.now():%Y%m%d-%H%M%S}")
     return Path(tempfile.mkdtemp(prefix="livestereo-session-"))
