@@ -11,7 +11,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.resources import files
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from livestereo.errors import LiveStereoError
 from livestereo.sinks.web_guard import Guard, Refusal, WebAddress, new_token, own_names
@@ -238,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = dict(parse_qsl(parts.query, max_num_fields=20))
         if self._refused("GET", query):
             return
-        path = parts.path
+        path = unquote(parts.path)
         if path in _ASSETS:
             self._asset(path, query)
         elif path == "/state":
