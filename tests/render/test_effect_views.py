@@ -126,7 +126,7 @@ def test_what_is_drawn_and_what_is_culled_is_what_a_ray_per_pixel_says() -> None
     rng = np.random.default_rng(3)
     for round_ in range(12):
         balls = [
-            Sphere(
+            Sphere(f"s{i}", *(rng.uniform(*r) for r in ((-30, W + 30), (-30, H + 30), (0.3, 3), (0.03, 0.2))))
                 f"s{i}",
                 *(rng.uniform(low, high) for low, high in ((-30, W + 30), (-30, H + 30), (0.3, 3), (0.03, 0.2))),
             )
