@@ -127,9 +127,6 @@ def test_what_is_drawn_and_what_is_culled_is_what_a_ray_per_pixel_says() -> None
     for round_ in range(12):
         balls = [
             Sphere(f"s{i}", *(rng.uniform(*r) for r in ((-30, W + 30), (-30, H + 30), (0.3, 3), (0.03, 0.2))))
-                f"s{i}",
-                *(rng.uniform(low, high) for low, high in ((-30, W + 30), (-30, H + 30), (0.3, 3), (0.03, 0.2))),
-            )
             for i in range(8)
         ]
         made = insert(scene(), list(balls), shadows=False)
