@@ -140,7 +140,12 @@ class SgmMatcher:
         """Match two rectified (H,W) uint8 pictures of any size; disparity (H,W) float32 px, NaN invalid.
 
         Disparities are whole sixteenths. The left columns are kept, as far as the right camera sees them.
+
+        Raises:
+            ValueError: the pictures differ in size, or are not gray.
         """
+        if left_gray.ndim != 2 or left_gray.shape != right_gray.shape:
+            raise ValueError(f"two (H,W) pictures of one size are needed, got {left_gray.shape} and {right_gray.shape}")
         if not self._has_run:
             self._kernels = run_first(
                 self._kernels, self.config.num_disparities, self.config.row_tolerance, self._try_out

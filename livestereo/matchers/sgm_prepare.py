@@ -82,6 +82,8 @@ def textured_points(picture: U8) -> NDArray[np.int64]:
     picture: (H,W) uint8. Gives (n,2) int64 of (y, x), at least MARGIN px from the border.
     """
     height, width = picture.shape
+    if min(height, width) < 4 * MARGIN:
+        return np.empty((0, 2), np.int64)
     half = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     across = np.abs(cv2.Sobel(half, cv2.CV_16S, 1, 0))
     down = np.abs(cv2.Sobel(half, cv2.CV_16S, 0, 1))
@@ -92,10 +94,10 @@ def textured_points(picture: U8) -> NDArray[np.int64]:
     cells = tiles.transpose(0, 2, 1, 3).reshape(rows * columns, cell * cell)
     best = cells.argmax(axis=1)
     number = np.arange(rows * columns)
-    y = 2 * (number // max(columns, 1) * cell + best // cell)
-    x = 2 * (number % max(columns, 1) * cell + best % cell)
+    y = 2 * (number // columns * cell + best // cell)
+    x = 2 * (number % columns * cell + best % cell)
     inside = (y >= MARGIN) & (y < height - MARGIN) & (x >= MARGIN) & (x < width - MARGIN)
-    chosen = inside & (cells.max(axis=1, initial=0) > 16)
+    chosen = inside & (cells.max(axis=1) > 16)
     return np.stack([y[chosen], x[chosen]], axis=1).astype(np.int64)
 
 
