@@ -23,7 +23,8 @@ from calibration.rig import Array, Intrinsics, StereoRig
 SizeWH = tuple[int, int]
 
 # Names and prior standard deviations of the unknowns. Angles in radians; baseline_y and _z as parts of its length;
-# focal lengths as natural logarithms. The right camera's own values are differences: two alike cameras are usual.
+# focal lengths as natural logarithms; principal points, from the middle, as parts of the longer side. The right
+# camera's own values are differences: two alike cameras are usual.
 PRIORS: dict[str, float] = {
     "pitch": math.radians(6),
     "yaw": math.radians(4),
@@ -35,7 +36,13 @@ PRIORS: dict[str, float] = {
     "k1": 0.2,
     "k2": 0.1,
     "k1_right": 0.02,
+    "cx": 0.015,
+    "cy": 0.015,
+    "cx_right": 0.01,
+    "cy_right": 0.01,
 }
+# Neighbouring matches err together (one bent poster, one rolling shutter): more than this many say no more.
+_INDEPENDENT = 50
 _EXIF_SIGMA = 0.04
 # An ordinary webcam or phone sees about 62° across its longer side.
 ORDINARY_FOCAL = 0.83
@@ -101,6 +108,8 @@ class _Model:
             self.prior[5] = _EXIF_SIGMA
         self.points = (matches.left_px, matches.right_px)
         self.sigma = matches.sigma_px
+        # By how much their deviations are widened so that all together weigh as much as the independent ones.
+        self.crowd = math.sqrt(max(1.0, len(matches) / _INDEPENDENT))
         self.direction = np.array([*direction, 0.0])
         self.up = np.array([-direction[1], direction[0], 0.0])
         # Pictures turned against each other (a phone upside down): the prior for roll is around that turn.
@@ -114,7 +123,8 @@ class _Model:
             sign = 0.5 if i else -0.5
             f = self.focal[i] * math.exp(p[5] + sign * p[6])
             k1 = p[7] + sign * p[9]
-            K = np.array([[f, 0, (size[0] - 1) / 2], [0, f, (size[1] - 1) / 2], [0, 0, 1]])
+            cx, cy = (np.array(size) - 1) / 2 + max(size) * (p[10:12] + sign * p[12:14])
+            K = np.array([[f, 0, cx], [0, f, cy], [0, 0, 1]])
             cameras.append(Intrinsics(K, np.array([k1, p[8], 0, 0, 0]), "pinhole", size))
         return cameras[0], cameras[1]
 
@@ -171,11 +181,11 @@ def _solve(model: _Model, start: Array) -> tuple[Array, float, Array]:
         r = model.residuals(p)
         sigma = max(_noise(r, model.sigma), sigma * 0.5)
         scale = sigma * model.sigma / 0.1
-        weights = 1 / (1 + (r / (2.4 * scale)) ** 2) / scale**2
+        weights = 1 / (1 + (r / (2.4 * scale)) ** 2) / (scale * model.crowd) ** 2
 
         def cost(q: Array, scale: Array = scale) -> float:
             z = model.residuals(q) / (2.4 * scale)
-            return float(2.4**2 * np.log1p(z * z).sum() + ((q / model.prior) ** 2).sum())
+            return float(2.4**2 / model.crowd**2 * np.log1p(z * z).sum() + ((q / model.prior) ** 2).sum())
 
         J = _jacobian(model.residuals, p, r, model.prior)
         normal = J.T @ (J * weights[:, None]) + np.diag(model.prior**-2.0)
@@ -195,7 +205,7 @@ def _solve(model: _Model, start: Array) -> tuple[Array, float, Array]:
     r = model.residuals(p)
     sigma = _noise(r, model.sigma)
     scale = sigma * model.sigma / 0.1
-    weights = 1 / (1 + (r / (2.4 * scale)) ** 2) / scale**2
+    weights = 1 / (1 + (r / (2.4 * scale)) ** 2) / (scale * model.crowd) ** 2
     J = _jacobian(model.residuals, p, r, model.prior)
     normal = J.T @ (J * weights[:, None]) + np.diag(model.prior**-2.0)
     return p, sigma, np.sqrt(np.diag(np.linalg.inv(normal)))

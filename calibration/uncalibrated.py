@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
+from calibration.framing import rotations
+from calibration.lens import rays_of_pixels
 from calibration.matches import Matches, find_matches
 from calibration.quality import VerticalError, row_differences, why_unknown
 from calibration.rectify import Rectification, identity_rectification, make_rectification
@@ -116,7 +118,12 @@ def fit_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None), mat
     def fit(part: Matches) -> TwoView:
         return fit_two_view(part, sizes[0], sizes[1], focal_px=focal_px, direction=direction)
 
-    heldout = _hold_out(matches, fit)
+    view = _right_way_round(fit(matches), matches)
+    try:
+        rectification = make_rectification(view.rig, metric=False)
+    except CalibrationError as error:
+        raise CalibrationError(f"The pair cannot be rectified from its matches. {error.what}", _ADVICE) from None
+    heldout = _hold_out(matches, fit, rectification.focal_px)
     worst = max(_WORST_MEDIAN_PX, _WORST_PART * max(sizes[0]))
     median, p90 = heldout.median_px, heldout.p90_px
     if median is None or p90 is None or median > worst or p90 > _WORST_P90 * worst:
@@ -126,16 +133,12 @@ def fit_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None), mat
             "Something moved between the photos, a pattern repeats, or the lens is too wide.",
             _ADVICE,
         )
-    view = fit(matches)
-    view = _right_way_round(view, matches)
-    try:
-        rectification = make_rectification(view.rig, metric=False)
-    except CalibrationError as error:
-        raise CalibrationError(f"The pair cannot be rectified from its matches. {error.what}", _ADVICE) from None
     kept = _field_kept(rectification)
     if kept < _LEAST_FIELD:
         raise CalibrationError(
-            f"The pair cannot be rectified: only {100 * kept:.0f} % of the picture would be left.", _ADVICE
+            f"The pair cannot be rectified: the motion that its {len(matches)} matched points fit would leave only "
+            f"{100 * kept:.0f} % of the picture.",
+            _ADVICE,
         )
     note = (
         f"No rig: rectified from {len(matches)} matched points (vertical error {before.median_px or 0:.2f} px, now "
@@ -173,19 +176,26 @@ def _direction(matches: Matches) -> tuple[float, float]:
     return -1.0, 0.0
 
 
-def _hold_out(matches: Matches, fit: Callable[[Matches], TwoView]) -> VerticalError:
-    """Row differences of all matches, each rectified by a fit that did not see it."""
+def _hold_out(matches: Matches, fit: Callable[[Matches], TwoView], focal_px: float) -> VerticalError:
+    """Row differences of all matches at a focal length, each rectified by a fit that did not see it."""
     folds = np.random.default_rng(0).permutation(len(matches)) % _FOLDS
-    left, right = np.full((len(matches), 2), np.nan), np.full((len(matches), 2), np.nan)
+    rows = np.full((2, len(matches)), np.nan)
     for fold in range(_FOLDS):
         out = folds == fold
+        rig = fit(matches.pick(~out)).rig
         try:
-            made = make_rectification(fit(matches.pick(~out)).rig, metric=False, maps=False)
+            turns = rotations(rig)[:2]
         except CalibrationError:
             continue
-        left[out] = made.rectify_points(matches.left_px[out], "left")
-        right[out] = made.rectify_points(matches.right_px[out], "right")
-    return row_differences(left, right)
+        for side, (camera, R, px) in enumerate(
+            zip((rig.left, rig.right), turns, (matches.left_px[out], matches.right_px[out]))
+        ):
+            rays = rays_of_pixels(camera, px) @ R.T
+            rows[side, out] = focal_px * rays[:, 1] / rays[:, 2]
+    # Only rows matter here: the columns are those of the raw pictures.
+    return row_differences(
+        *(np.column_stack([px[:, 0], row]) for px, row in zip((matches.left_px, matches.right_px), rows))
+    )
 
 
 def _right_way_round(view: TwoView, matches: Matches) -> TwoView:
