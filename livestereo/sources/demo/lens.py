@@ -16,12 +16,13 @@ from livestereo.types import F32, SizeWH
 # Focal length over the diagonal of the picture: 69° across the corners, as ordinary webcams have.
 FOCAL_PER_DIAGONAL = 0.69
 BASELINE_M = 0.100
+BUMP_AXIS = np.array([1.0, 0.4, 0.5])
 
 
-def make_rig(seed: int, size_wh: SizeWH, bump_deg: float = 0.0) -> StereoRig:
+def make_rig(seed: int, size_wh: SizeWH) -> StereoRig:
     """Make the demo's rig: two different lenses, toe-in, and the small errors of a rig put together by hand.
 
-    The same for all scenes of one seed and size. `bump_deg` turns the right camera further about its y axis.
+    The same for all scenes of one seed and size.
     """
     rng = np.random.default_rng((seed, 101))
     w, h = size_wh
@@ -39,11 +40,20 @@ def make_rig(seed: int, size_wh: SizeWH, bump_deg: float = 0.0) -> StereoRig:
     left = camera(focal, (4.0, -3.0), (-0.165, 0.045, 0.0006, -0.0004, 0.0))
     right = camera(focal * 1.021, (-5.0, 4.0), (-0.132, 0.028, -0.0005, 0.0007, 0.0))
     wobble = rng.uniform(-0.15, 0.15, 3)
-    R_right_left = turn_xyz(-0.35 + wobble[0], 1.3 + wobble[1] + bump_deg, 0.5 + wobble[2])
+    R_right_left = turn_xyz(-0.35 + wobble[0], 1.3 + wobble[1], 0.5 + wobble[2])
     # The left camera looks inwards too, so the right one stands a little in front in its frame.
     towards = turn_xyz(0, 0.6 + wobble[1] / 2, 0) @ np.array([1.0, 0.012, 0.008])
     centre = BASELINE_M * rng.uniform(0.99, 1.01) * towards / np.linalg.norm(towards)
     return StereoRig(left, right, R_right_left, -R_right_left @ centre)
+
+
+def turned(rig: StereoRig, bump_deg: float) -> StereoRig:
+    """Turn the right camera where it stands, about an axis that tilts, yaws and rolls it."""
+    if not bump_deg:
+        return rig
+    axis = BUMP_AXIS / np.linalg.norm(BUMP_AXIS)
+    turn, _ = cv2.Rodrigues(axis * np.radians(bump_deg))
+    return StereoRig(rig.left, rig.right, turn @ rig.R_right_left, turn @ rig.t_right_left_m)
 
 
 @dataclass(frozen=True)

@@ -82,9 +82,11 @@ class _Still:
         parts = [R[i, 0] * x + R[i, 1] * y + R[i, 2] + t[i] * q for i in range(3)]
         return Grid(parts[0] / parts[2], parts[1] / parts[2]), q / parts[2]
 
-    def at(self, scene: Scene, t_left_s: float) -> tuple[F32, U8, Mask, Mask, Grid]:
-        """Give q, surface, moving, hidden from the right, and the rays from the right camera."""
-        times = np.array([t_left_s])
+    def at(self, scene: Scene, times: F64) -> tuple[F32, U8, Mask, Mask, Grid]:
+        """Give q, surface, moving, hidden from the right, and the rays from the right camera.
+
+        times: (1,), or (H,) one for each row of the grid (rolling shutter).
+        """
         solid = [m for m in scene.movers if not m.shadow]
         left: list[Shape] = []
         right: list[Shape] = []
@@ -120,18 +122,22 @@ class TruthMaker:
         self.scene = scene
         self.rig = rig
         self.rectification = make_rectification(rig)
-        self._still: dict[int, tuple[Rectification, _Still, Mask]] = {}
+        self._still: dict[int, tuple[Rectification, _Still, Mask, F64]] = {}
         self._raw: _Still | None = None
 
-    def at(self, seq: int, t_left_s: float, rectification: Rectification | None = None) -> DemoTruth:
-        """Give the truth at the left camera's moment, in the rectified left view.
+    def at(
+        self, seq: int, t_left_s: float, rectification: Rectification | None = None, readout_s: float = 0.0
+    ) -> DemoTruth:
+        """Give the truth at the left camera's moment (each row's, where its shutter rolls), in the rectified left view.
 
         rectification: another one than the exact rig's, one from a calibration say; the truth is then what a
         perfect matcher finds in pictures rectified that way, and the true depth along *its* axis.
         """
         made = rectification or self.rectification
-        still, inside = self._for(made)
-        q, surface, moving, hidden, rays = still.at(self.scene, t_left_s)
+        still, inside, raw_rows = self._for(made)
+        h_raw = raw_rows.shape[0] if self.rig.left.size_wh is None else self.rig.left.size_wh[1]
+        times = t_left_s + readout_s * raw_rows / h_raw if readout_s else np.array([t_left_s])
+        q, surface, moving, hidden, rays = still.at(self.scene, times)
         with np.errstate(divide="ignore", invalid="ignore"):
             z = np.where(inside & (q > 0), self.scene.unit_m / q, np.nan).astype(np.float32)
         axis = made.R_rect_left[2].astype(np.float32)
@@ -152,7 +158,8 @@ class TruthMaker:
         beyond |= (matched < 0) | (matched > depth.shape[1] - 1)
         if self._raw is None:
             self._raw = _Still(self.scene, self.rig, pixel_grid(self.rig.left))
-        raw_q, raw_surface, *_ = self._raw.at(self.scene, t_left_s)
+        raw_times = t_left_s + readout_s * np.arange(h_raw) / h_raw if readout_s else np.array([t_left_s])
+        raw_q, raw_surface, *_ = self._raw.at(self.scene, raw_times)
         with np.errstate(divide="ignore"):
             raw_depth = np.where(raw_q > 0, self.scene.unit_m / raw_q, np.nan).astype(np.float32)
         known = np.isfinite(depth)
@@ -161,19 +168,18 @@ class TruthMaker:
             np.where(known, surface, Surface.NOTHING).astype(np.uint8), moving & known, raw_depth, raw_surface,
         )  # fmt: skip
 
-    def _for(self, rectification: Rectification) -> tuple[_Still, Mask]:
+    def _for(self, rectification: Rectification) -> tuple[_Still, Mask, F64]:
         key = id(rectification)
         if key not in self._still:
             while len(self._still) >= 2:
                 self._still.pop(next(iter(self._still)))
-            grid, inside = rectified_grid(self.rig.left, rectification)
-            self._still[key] = rectification, _Still(self.scene, self.rig, grid), inside
-        _, still, inside = self._still[key]
-        return still, inside
+            grid, inside, rows = rectified_grid(self.rig.left, rectification)
+            self._still[key] = rectification, _Still(self.scene, self.rig, grid), inside, rows
+        return self._still[key][1:]
 
 
-def rectified_grid(camera: Intrinsics, rectification: Rectification) -> tuple[Grid, Mask]:
-    """Rays of the left camera behind each rectified pixel, and whether the camera's picture reaches there."""
+def rectified_grid(camera: Intrinsics, rectification: Rectification) -> tuple[Grid, Mask, F64]:
+    """Rays of the left camera behind each rectified pixel, whether its picture reaches there, its row on average."""
     w, h = rectification.size_wh
     u, v = np.meshgrid(np.arange(w, dtype=np.float64), np.arange(h, dtype=np.float64))
     raw: F64 = rectification.unrectify_points(np.stack([u, v], -1).reshape(-1, 2), "left")
@@ -181,6 +187,7 @@ def rectified_grid(camera: Intrinsics, rectification: Rectification) -> tuple[Gr
     across, down = camera.size_wh
     raw = np.where(np.isfinite(raw), raw, -1e3).reshape(h, w, 2)
     inside = (raw[..., 0] >= 0) & (raw[..., 0] <= across - 1) & (raw[..., 1] >= 0) & (raw[..., 1] <= down - 1)
-    x, y = undistort(camera, np.clip(raw[..., 0], -20, across + 20), np.clip(raw[..., 1], -20, down + 20))
-    return Grid(x, y), inside
+    clipped = np.clip(raw, -20, [across + 20, down + 20])
+    x, y = undistort(camera, clipped[..., 0], clipped[..., 1])
+    return Grid(x, y), inside, np.clip(clipped[..., 1], 0, down - 1).mean(axis=1)
 

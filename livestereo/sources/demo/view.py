@@ -17,6 +17,8 @@ from livestereo.sources.demo.scene import Mover, Scene
 from livestereo.sources.demo.shapes import F64, Shape, place
 from livestereo.types import F32, U8
 
+# A part of a picture: row0, row1, column0, column1, px.
+Part = tuple[int, int, int, int]
 SAMPLES = 3
 BAND_PX = 32
 # Sub-samples beside a moving thing may belong to it: its shadow lies this much nearer than the floor it darkens.
@@ -26,11 +28,15 @@ GLARE = 0.055
 
 @dataclass(frozen=True)
 class Moment:
-    """When a picture is taken: the middle of the first row's exposure, and how long rows and exposure take, s."""
+    """When a picture is taken: the middle of the first row's exposure, and how long rows and exposure take, s.
+
+    flash: (H,) float32 how much more light each row gets, or None.
+    """
 
     t_s: float
     readout_s: float = 0.0
     exposure_s: float = 0.0
+    flash: NDArray[np.float32] | None = None
 
 
 def place_mover(mover: Mover, times: F64, R_camera_world: F64, t_camera_world: F64) -> list[Shape]:
@@ -41,27 +47,34 @@ def place_mover(mover: Mover, times: F64, R_camera_world: F64, t_camera_world: F
     return [shape.at(R_camera, p_camera) for shape in mover.shapes]
 
 
-class View:
-    """One camera in a scene. Prepared on construction; afterwards read only, so threads may share it."""
+class Stage:
+    """A scene as the light that reaches one camera. Prepared on construction; afterwards read only.
 
-    def __init__(
-        self, scene: Scene, lens: Intrinsics, R_camera_world: F64, t_camera_world: F64, camera: Camera
-    ) -> None:
+    light: (H,W,3) float32, what never moves. nearness: 1/z of every sub-sample of it.
+    """
+
+    def __init__(self, scene: Scene, lens: Intrinsics, R_camera_world: F64, t_camera_world: F64) -> None:
         assert lens.size_wh is not None
         self.scene = scene
-        self.lens = lens
+        self.size_wh = lens.size_wh
         self.R = R_camera_world
         self.t = t_camera_world
-        self.camera = camera
-        self._painter = Painter(R_camera_world)
+        self.painter = Painter(R_camera_world)
         w, h = lens.size_wh
         # One pixel more on every side, so that places between pixels are interpolated up to the edge.
         u, v = np.meshgrid(np.arange(-1.0, w + 1), np.arange(-1.0, h + 1))
         self._x, self._y = undistort(lens, u, v)
-        self._light, self._q = self._still()
-        self.still: U8 = camera.develop(self._light)
+        self.light, self.nearness = self._still()
 
-    def _grid(self, row0: int, row1: int, column0: int, column1: int) -> Grid:
+    def coarse(self) -> Grid:
+        """Rays of the pixels."""
+        return Grid(self._x[1:-1, 1:-1], self._y[1:-1, 1:-1])
+
+    def place(self, mover: Mover, times: F64) -> list[Shape]:
+        """Put a moving thing where it is at each of n times."""
+        return place_mover(mover, times, self.R, self.t)
+
+    def grid(self, row0: int, row1: int, column0: int, column1: int) -> Grid:
         """Rays of `SAMPLES` × `SAMPLES` places in each pixel of a part of the picture."""
         part = slice(row0, row1 + 2), slice(column0, column1 + 2)
         s = SAMPLES
@@ -72,44 +85,55 @@ class View:
     def _still(self) -> tuple[F32, F32]:
         """Render what never moves: linear light (H,W,3) and 1/z of every sub-sample."""
         shapes = sorted(place(self.scene.shapes, self.R, self.t), key=_distance)
-        w, h = self._size
+        w, h = self.size_wh
         light = np.empty((h, w, 3), np.float32)
         nearness = np.empty((h * SAMPLES, w * SAMPLES), np.float32)
         for top in range(0, h, BAND_PX):
             bottom = min(top + BAND_PX, h)
-            seen = cast(shapes, self._grid(top, bottom, 0, w), self._painter)
+            seen = cast(shapes, self.grid(top, bottom, 0, w), self.painter)
             assert seen.colour is not None
             light[top:bottom] = average(seen.colour, SAMPLES)
             nearness[top * SAMPLES : bottom * SAMPLES] = seen.q
-        if self.camera.sensor.blur_px > 0:  # a lens in whose light glares: part of it goes everywhere around
-            bright = cv2.max(light - 1, (0.0, 0.0, 0.0, 0.0))
-            spread = cv2.GaussianBlur(bright, (0, 0), w / 45) * 0.6 + cv2.GaussianBlur(bright, (0, 0), w / 12)
-            light += np.float32(GLARE) * 2 * spread
+        bright = cv2.max(light - 1, (0.0, 0.0, 0.0, 0.0))
+        if float(bright.max()) > 0.3:  # a lamp glares: part of its light goes everywhere around
+            small = cv2.resize(bright, (w // 4, h // 4), interpolation=cv2.INTER_AREA)
+            spread = cv2.GaussianBlur(small, (0, 0), w / 180) * 0.6 + cv2.GaussianBlur(small, (0, 0), w / 48)
+            light += np.float32(2 * GLARE) * cv2.resize(spread, (w, h), interpolation=cv2.INTER_LINEAR)
         return light, nearness
 
-    @property
-    def _size(self) -> tuple[int, int]:
-        assert self.lens.size_wh is not None
-        return self.lens.size_wh
+
+class View:
+    """One camera before a stage: its pictures. Read only, so threads may share it."""
+
+    def __init__(self, stage: Stage, camera: Camera) -> None:
+        self.stage = stage
+        self.camera = camera
+        self.still: U8 = camera.develop(stage.light)
 
     def picture(self, moment: Moment) -> U8:
         """Give the picture (H,W,3) uint8 of a moment, before noise and JPEG."""
-        picture = self.still.copy()
         placed: dict[str, list[Shape]] = {}
-        for part, movers in self._parts(moment, placed):
-            self._redraw(picture, part, movers, moment, placed)
+        parts = self._parts(moment, placed)
+        if moment.flash is not None:
+            light = self.stage.light.copy()
+            for part, movers in parts:
+                light[part[0] : part[1], part[2] : part[3]] = self._light(part, movers, moment, placed)
+            return self.camera.develop(light * (1 + moment.flash)[:, None, None])
+        picture = self.still.copy()
+        for part, movers in parts:
+            self._redraw(picture, part, self._light(part, movers, moment, placed))
         return picture
 
-    def _parts(self, moment: Moment, placed: dict[str, list[Shape]]) -> list[tuple[tuple[int, int, int, int], list[Mover]]]:
+    def _parts(self, moment: Moment, placed: dict[str, list[Shape]]) -> list[tuple[Part, list[Mover]]]:
         """Find where movers are: parts of the picture (row0, row1, column0, column1), those that overlap joined."""
-        w, h = self._size
+        w, h = self.stage.size_wh
         reach = self.camera.reach + 1
         span = moment.readout_s + moment.exposure_s / 2
         times = np.array([moment.t_s]) if span == 0 else moment.t_s + np.array([-moment.exposure_s / 2, span / 2, span])
-        coarse = Grid(self._x[1:-1, 1:-1], self._y[1:-1, 1:-1])
-        parts: list[tuple[tuple[int, int, int, int], list[Mover]]] = []
-        for mover in self.scene.movers:
-            shapes = place_mover(mover, times, self.R, self.t)
+        coarse = self.stage.coarse()
+        parts: list[tuple[Part, list[Mover]]] = []
+        for mover in self.stage.scene.movers:
+            shapes = self.stage.place(mover, times)
             if len(times) == 1:
                 placed[mover.name] = shapes
             boxes = [shape.box for shape in shapes]
@@ -126,42 +150,44 @@ class View:
                 parts.remove(other)
                 part = _joined(part, other[0])
                 group = other[1] + group
-            parts.append((part, [m for m in self.scene.movers if m in group]))
+            parts.append((part, [m for m in self.stage.scene.movers if m in group]))
         return parts
 
-    def _redraw(
-        self, picture: U8, part: tuple[int, int, int, int], movers: Sequence[Mover], moment: Moment,
-        placed: dict[str, list[Shape]],
-    ) -> None:  # fmt: skip
+    def _light(
+        self, part: Part, movers: Sequence[Mover], moment: Moment, placed: dict[str, list[Shape]]
+    ) -> F32:  # fmt: skip
+        """Give the light (h,w,3) of a part of the picture with what moves in it."""
         row0, row1, column0, column1 = part
-        fine = tuple(slice(a * SAMPLES, b * SAMPLES) for a, b in ((row0, row1), (column0, column1)))
-        grid = self._grid(*part)
+        painter, grid = self.stage.painter, self.stage.grid(*part)
         times = self._times(row0, row1, moment)
-        behind = self._light[row0:row1, column0:column1]
-        standing = self._q[fine]
+        light = self.stage.light[row0:row1, column0:column1]
+        standing = self.stage.nearness[row0 * SAMPLES : row1 * SAMPLES, column0 * SAMPLES : column1 * SAMPLES]
+        solid: list[Shape] = []
         for mover in movers:
-            if mover.shadow:
-                shapes = self._placed(mover, times, placed)
-                seen = cast(shapes, grid, self._painter, near=standing / SHADOW_SLACK)
-                assert seen.colour is not None
-                darker = np.where(seen.index >= 0, seen.colour[..., 0], np.float32(1))
-                behind = behind * average(darker, SAMPLES)[..., None]
-        solid = [shape for mover in movers if not mover.shadow for shape in self._placed(mover, times, placed)]
-        seen = cast(solid, grid, self._painter, near=standing)
+            shapes = placed[mover.name] if mover.name in placed else self.stage.place(mover, times)
+            if not mover.shadow:
+                solid += shapes
+                continue
+            seen = cast(shapes, grid, painter, near=standing / SHADOW_SLACK)
+            assert seen.colour is not None
+            darker = np.where(seen.index >= 0, seen.colour[..., 0], np.float32(1))
+            light = light * average(darker, SAMPLES)[..., None]
+        seen = cast(solid, grid, painter, near=standing)
         assert seen.colour is not None
-        free = average((seen.index < 0).astype(np.float32), SAMPLES)
-        light = behind * free[..., None]
+        light = light * average((seen.index < 0).astype(np.float32), SAMPLES)[..., None]
         light += average(seen.colour, SAMPLES)
+        return light
+
+    def _redraw(self, picture: U8, part: Part, light: F32) -> None:
+        """Develop a part and put it into the picture, but for a margin that lacks its surroundings."""
+        row0, row1, column0, column1 = part
         margin = self.camera.reach
         developed = self.camera.develop(light, (slice(row0, row1), slice(column0, column1)))
-        w, h = self._size
+        w, h = self.stage.size_wh
         top, left = (0 if row0 == 0 else margin), (0 if column0 == 0 else margin)
         bottom = developed.shape[0] - (0 if row1 == h else margin)
         right = developed.shape[1] - (0 if column1 == w else margin)
         picture[row0 + top : row0 + bottom, column0 + left : column0 + right] = developed[top:bottom, left:right]
-
-    def _placed(self, mover: Mover, times: F64, placed: dict[str, list[Shape]]) -> list[Shape]:
-        return placed[mover.name] if mover.name in placed else place_mover(mover, times, self.R, self.t)
 
     def _times(self, row0: int, row1: int, moment: Moment) -> F64:
         """When each row of sub-samples is seen; one time for all where nothing makes them differ.
@@ -170,7 +196,7 @@ class View:
         """
         if moment.readout_s == 0 and moment.exposure_s == 0:
             return np.array([moment.t_s])
-        _, h = self._size
+        _, h = self.stage.size_wh
         row = np.repeat(np.arange(row0, row1) / h, SAMPLES)
         within = np.tile((np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5, row1 - row0)
         return moment.t_s + moment.readout_s * row + moment.exposure_s * within  # type: ignore[no-any-return]
@@ -190,9 +216,9 @@ def _wider(box: tuple[float, float, float, float]) -> tuple[float, float, float,
     return box[0] - 2e-3, box[1] - 2e-3, box[2] + 2e-3, box[3] + 2e-3
 
 
-def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
+def _overlap(a: Part, b: Part) -> bool:
     return a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
 
 
-def _joined(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+def _joined(a: Part, b: Part) -> Part:
     return min(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), max(a[3], b[3])
