@@ -128,7 +128,8 @@ class RigFile(BaseModel):
     """A rig with everything that is stored beside it.
 
     rig: the geometry. metric: lengths are metres; otherwise board squares, and depth is in squares too.
-    covariance: of the solve, or None. stamp_bias_ms: what to subtract from right − left stamps.
+    covariance: of the solve, or None. stamp_bias_ms: true skew − stamp skew, both right − left: add it to what the
+    stamps say.
     summary: figures of the calibration, by the names of `calibrate --json`. extra: keys that this version
     does not know, nested as in the file. version: of the file it came from.
     """

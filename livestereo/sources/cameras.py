@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from livestereo.errors import LiveStereoError, NoFrameYet, SourceError
+from livestereo.skew import worst_row_skew_s
 from livestereo.sources.capture import Camera, Grabbed, OpenCamera, OpenCapture, Wanted, open_with_opencv
+from livestereo.sources.controls import ControlRoom, OpenControls
+from livestereo.sources.devices import find_camera, other_cameras, why_not_open
 from livestereo.sources.frames import camera_frame, split_frames
 from livestereo.sources.grammar import Word
 from livestereo.sources.pairing import Dropped, Paired, Pairer
+from livestereo.sources.pairqueue import PairQueue
 from livestereo.sources.reader import CameraReader
 from livestereo.sources.request import SourceRequest
 from livestereo.sources.split import half_size, in_order, turned_size
 from livestereo.sources.stamps import StampChoice
+from livestereo.sources.v4l2 import open_controls
 from livestereo.sources.watchdog import Health, Watchdog, fingerprint
 from livestereo.timing import Clock, monotonic
 from livestereo.types import CaptureStats, Frame, SizeWH, SourceInfo, StereoFrame
@@ -27,8 +32,6 @@ if TYPE_CHECKING:
 
 OPEN_S = 12.0  # until both cameras must have given a first picture
 STOP_S = 1.8
-MOST_PAIRS_WAITING = 8
-BEHIND_READS = 2  # slow reads in a row after which only the newest pair counts
 GAP_S = 0.25
 GAP_PERIODS = 3.5
 FROZEN_REOPEN_S = 3.0
@@ -47,8 +50,6 @@ def open_cameras(
     Raises:
         SourceError: no such camera, or the same one twice.
     """
-    from livestereo.sources.devices import find_camera
-
     cameras = [find_camera(word) for word in words]
     if len(cameras) == 2 and cameras[0].id == cameras[1].id:
         same = cameras[0].word if words[0].text == words[1].text else f"{cameras[0].word} and {cameras[1].word}"
@@ -68,6 +69,7 @@ class LiveSource:
         *,
         find_again: Callable[[Word], Camera] | None = None,
         open_capture: OpenCapture = open_with_opencv,
+        open_controls_of: OpenControls = open_controls,
         clock: Clock = monotonic,
     ) -> None:
         self._request = request
@@ -82,17 +84,17 @@ class LiveSource:
         self._stamps = StampChoice(len(cameras))
         self._held: dict[int, tuple[int, Frame]] = {}
         self._tokens = 0
-        self._pairs: deque[StereoFrame] = deque()
-        self._offered = self._paired = self._given = self._reconnects = 0
+        self._pairs = PairQueue()
+        self._offered = self._reconnects = 0
         self._numbers = [0] * len(cameras)
-        self._dropped: Counter[str] = Counter({"camera": 0, "pairing": 0, "busy": 0})
+        self._dropped: Counter[str] = Counter({"camera": 0, "pairing": 0})
         self._opened_times = [0] * len(cameras)
         self._notes: list[str] = []
         self._trouble: list[str] = []
         self._reopen_s = [[0.0, FROZEN_REOPEN_S] for _ in cameras]
         self._last_pair_s: float | None = None
-        self._last_read_s: float | None = None
-        self._behind = 0
+        self._last_skew_s = 0.0
+        self._controls = ControlRoom(request, open_controls_of)
         self._error: BaseException | None = None
         self._closed = False
         self._readers = [
@@ -118,8 +120,6 @@ class LiveSource:
             )
             if not opened.is_open:
                 opened.release()
-                from livestereo.sources.devices import why_not_open
-
                 raise why_not_open(camera)
             return opened
 
@@ -167,6 +167,7 @@ class LiveSource:
             reader.join(deadline - self._clock())
         with self._changed:
             self._closed = True
+            self._controls.close()
             self._changed.notify_all()
 
     def read(self, timeout_s: float) -> StereoFrame | None:
@@ -187,11 +188,7 @@ class LiveSource:
                     self._settle(self._pairer.decide(self._clock()))
                     if not self._pairs:
                         raise NoFrameYet(self._waiting_for())
-            self._skip_if_behind()
-            pair = replace(self._pairs.popleft(), seq=self._given, name=str(self._given))
-            self._given += 1
-            self._paired += 1
-            return pair
+            return self._pairs.take(self._clock(), self._period_s())
 
     def stats(self) -> CaptureStats:
         """Counts and health as they are now."""
@@ -204,8 +201,8 @@ class LiveSource:
             missing = [now - h.since_s for h in health if h.state not in ("ok", "slow", "ended")]
             return CaptureStats(
                 self._offered,
-                self._paired,
-                dict(self._dropped),
+                self._pairs.taken,
+                {**self._dropped, "busy": 2 * self._pairs.lost},
                 fps_left,
                 fps_right,
                 left.state,
@@ -213,7 +210,18 @@ class LiveSource:
                 max(missing, default=0.0),
                 self._reconnects,
                 self._pairer.waiting + 2 * len(self._pairs),
+                self._row_skew_s(),
             )
+
+    def lock_exposure(self, locked: bool | None = None) -> str:
+        """Lock exposure time, gain and white balance to equal values, or free them (None: the other way); say so."""
+        with self._changed:
+            lock = not self._controls.locked if locked is None else locked
+            return self._controls.lock(self._request.exposure_s) if lock else self._controls.unlock()
+
+    def reopen(self, side: str, pause_s: float = 0.0) -> None:
+        """Close the camera of `left` or `right` and open it again after a pause: its phase is new then."""
+        self._readers[in_order(0, len(self._readers) - 1, self._request)[side == "right"]].reopen(pause_s)
 
     # --- called by the readers
 
@@ -223,10 +231,10 @@ class LiveSource:
             self._dogs[side].opened(self._clock(), camera.fps)
             self._pairer.set_rate(side, camera.fps or self._request.fps[side])
             self._stamps.restart(side)
-            self._notes += [note for note in camera.notes if note not in self._notes]
+            self._tell(camera.notes)
+            self._tell(self._controls.attach(in_order(0, 1, self._request)[side], camera.camera))
             if self._opened_times[side]:
                 self._reconnects += 1
-                self._info = replace(self._info, notes=tuple(self._notes))
             self._opened_times[side] += 1
             if len(self._cameras) == 2:
                 self._settle(list(self._pairer.restart(side)))
@@ -262,6 +270,7 @@ class LiveSource:
         """Note a camera that was lost."""
         with self._changed:
             self._dogs[side].lost(self._clock(), ended)
+            self._controls.detach(in_order(0, 1, self._request)[side])
             if len(self._cameras) == 2:
                 self._settle(list(self._pairer.flush(side)))
             if not ended:
@@ -302,24 +311,33 @@ class LiveSource:
 
     def _put(self, first: Frame, second: Frame, skew_s: float) -> None:
         left, right = in_order(first, second, self._request)
-        pair = StereoFrame(left, right, 0, -skew_s if self._request.swap else skew_s, gap=self._gap(left.t_s))
-        self._pairs.append(pair)
-        if len(self._pairs) > MOST_PAIRS_WAITING:
-            self._drop_oldest()
+        self._last_skew_s = -skew_s if self._request.swap else skew_s
+        pair = StereoFrame(left, right, 0, self._last_skew_s, gap=self._gap(left.t_s))
+        if self._controls.wants_pair():
+            self._tell(self._controls.see(pair))
+        self._pairs.put(pair)
 
-    def _drop_oldest(self) -> None:
-        lost = self._pairs.popleft()
-        self._dropped["busy"] += 2
-        if lost.gap and self._pairs and not self._pairs[0].gap:
-            self._pairs[0] = replace(self._pairs[0], gap=lost.gap)
+    def _tell(self, notes: Sequence[str]) -> None:
+        new = [note for note in notes if note not in self._notes]
+        if new:
+            self._notes += new
+            self._info = replace(self._info, notes=tuple(self._notes))
+
+    def _period_s(self) -> float:
+        return max(clock.period_s for clock in self._pairer.clocks)
+
+    def _row_skew_s(self) -> float:
+        if self._request.readout_s is None:
+            return self._last_skew_s
+        turns = in_order(*self._request.flip, self._request)
+        return worst_row_skew_s(self._last_skew_s, self._request.readout_s, turns)
 
     def _gap(self, t_s: float) -> str | None:
         last, self._last_pair_s = self._last_pair_s, t_s
         trouble, self._trouble = self._trouble, []
         if last is None:
             return None
-        period = max((clock.period_s for clock in self._pairer.clocks), default=0.0)
-        if not trouble and t_s - last <= max(GAP_S, GAP_PERIODS * period):
+        if not trouble and t_s - last <= max(GAP_S, GAP_PERIODS * self._period_s()):
             return None
         causes = ", ".join(dict.fromkeys(trouble)) or self._why_nothing() or "no partners within the bound"
         return f"{causes}: nothing for {t_s - last:.1f} s"
@@ -359,19 +377,6 @@ class LiveSource:
             self._trouble.append(f"{self._side_name(side)} camera {health.state}")
         return due
 
-    def _skip_if_behind(self) -> None:
-        """A caller that comes late again and again gets the newest pair; one hiccup costs nothing."""
-        now = self._clock()
-        since = now - (self._last_read_s if self._last_read_s is not None else now)
-        self._last_read_s = now
-        period = max((clock.period_s for clock in self._pairer.clocks), default=0.0) or 1 / 30
-        if len(self._pairs) > 1 and since > period:
-            self._behind += 1
-        elif len(self._pairs) <= 1:
-            self._behind = 0
-        while self._behind >= BEHIND_READS and len(self._pairs) > 1:
-            self._drop_oldest()
-
     def _make_info(self) -> SourceInfo:
         sizes: list[SizeWH] = []
         for side in (0, 1):
@@ -382,22 +387,9 @@ class LiveSource:
             )
         left, right = in_order(sizes[0], sizes[1], self._request)
         ids = in_order(self._cameras[0].id, self._cameras[-1].id, self._request)
-        notes = [*self._notes, *self._other_cameras(ids)]
+        notes = [*self._notes, *other_cameras(self._request.camera_ids, ids)]
         self._notes = notes
         return replace(
             self._info, left_size_wh=left, right_size_wh=right, fps=self._request.fps[0], left_id=ids[0],
-            right_id=ids[1], notes=tuple(notes), capture={"stamps": self._stamps.label},
+            right_id=ids[1], notes=tuple(notes), capture={"stamps": self._stamps.label, **self._controls.describe()},
         )  # fmt: skip
-
-    def _other_cameras(self, ids: tuple[str, str]) -> list[str]:
-        """Tell when the rig was made with other cameras than those that were opened."""
-        made_with = self._request.camera_ids
-        if made_with is None or not all(made_with):
-            return []
-        if ids == (made_with[1], made_with[0]):
-            return ["The rig was made with these two cameras the other way round: exchange LEFT and RIGHT."]
-        return [
-            f"The {side} camera is {now}, but the rig was made with {then}: its depth will be wrong."
-            for side, now, then in zip(("left", "right"), ids, made_with)
-            if now != then
-        ]

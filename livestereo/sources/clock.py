@@ -236,7 +236,7 @@ class _Delays:
             return False
         mean, square, cube = (total / self._total for total in self._sums)
         variance = max(square - mean * mean, 1e-12)
-        return abs(cube - 3 * mean * square + 2 * mean**3) > self.SKEWED * variance**1.5
+        return bool(abs(cube - 3 * mean * square + 2 * mean**3) > self.SKEWED * variance**1.5)
 
     def density(self, late_s: float, sigma_s: float, period_s: float) -> float:
         """Probability density per period of a frame that is so late; never 0."""

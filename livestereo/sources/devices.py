@@ -143,6 +143,19 @@ def _what_is_there(devices: list[Device]) -> str:
     return f"There {'is' if len(devices) == 1 else 'are'} {names}. {LIST_THEM}"
 
 
+def other_cameras(made_with: tuple[str, str] | None, ids: tuple[str, str]) -> list[str]:
+    """Tell when the rig was made with other cameras (left, right) than those that were opened."""
+    if made_with is None or not all(made_with):
+        return []
+    if ids == (made_with[1], made_with[0]):
+        return ["The rig was made with these two cameras the other way round: exchange LEFT and RIGHT."]
+    return [
+        f"The {side} camera is {now}, but the rig was made with {then}: its depth will be wrong."
+        for side, now, then in zip(("left", "right"), ids, made_with)
+        if now != then
+    ]
+
+
 def why_not_open(camera: Camera, try_open: Callable[[str], int] | None = None) -> SourceError:
     """Find out why a camera did not open. `try_open` gives the system's error number for a path, 0 for none."""
     word = camera.word

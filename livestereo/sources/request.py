@@ -31,7 +31,8 @@ class SourceRequest:
     clockwise. max_skew_s: pairs further apart are dropped (None: half the slower camera's period).
     stamp_bias_s: true skew − stamp skew, of left and right after swapping; for files a plain time shift.
     camera_ids: the stable ids a rig was made with, so that another camera at an index can be told.
-    controls: per side, values of camera controls to restore (`focus_absolute`, say).
+    controls: by `left` and `right`, values of camera controls to restore (`focus_absolute`, say).
+    readout_s: from the first row to the last, left and right after swapping; None where it is not known.
     """
 
     side_by_side: bool = False
@@ -48,6 +49,7 @@ class SourceRequest:
     stamp_bias_s: float = 0.0
     camera_ids: Pair[str] | None = None
     controls: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    readout_s: Pair[float] | None = None
 
     def __post_init__(self) -> None:
         if self.side_by_side and self.top_bottom:
