@@ -166,7 +166,7 @@ def shown_range(depth_m: F32, near: float | None, far: float | None) -> DepthRan
     """Give the range of the colours: what is asked for, the rest from the picture; None where nothing is known."""
     if near is not None and far is not None:
         return DepthRange(near, far)
-    found = automatic_range(depth_m, 0.01)
+    found = automatic_range(depth_m, 0.025)
     if found is None:
         return None
     low, high = near or found.near_m, far or found.far_m
