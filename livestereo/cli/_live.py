@@ -82,8 +82,8 @@ def run_live(
     if window or parts.web is not None or parts.view3d is not None:
         closing = _add_views(opened, settings, match, options, output, parts, window=window)
     pace = parts.pace
-    if pace is None and window and not info.live and info.fps:
-        pace = 1.0
+    if pace is None and parts.views and not info.live and info.fps:
+        pace = 1.0  # somebody looks: at the speed of life
     try:
         summary = run(
             opened.source, build, settings, pair_sinks=parts.pair_sinks, sinks=parts.sinks, views=parts.views,
@@ -157,6 +157,8 @@ def _add_views(
         parts.handlers.setdefault("lock_exposure", lambda _: str(lock() or "Exposure is locked."))
         can.add("lock_exposure")
     closing: list[Callable[[], None]] = [snapshots.close]
+    if parts.view3d is not None:
+        parts.sinks.append(_view3d(parts.view3d, options.save_dir, output))
     if parts.web is not None:
         parts.views.append(_web(settings, match, parts.web, can, snapshots, output))
     if window:
@@ -188,6 +190,18 @@ def _web(
     if not address.loopback:
         output.say("The token in the link lets anybody in this network see and steer this program while it runs.")
     return web
+
+
+def _view3d(where: str, folder: Path, output: Output) -> ResultSink:
+    from livestereo.sinks.view3d import View3d
+    from livestereo.sinks.web_guard import parse_address
+
+    address = parse_address(where)
+    view = View3d(address, save_dir=folder)
+    output.notice(f"Open {view.link} for the 3D view")
+    if not address.loopback:
+        output.warn("Anybody in this network can open the 3D view: it knows no token.")
+    return view
 
 
 def _record_switch(opened: Opened, settings: Settings, folder: Path) -> Any:

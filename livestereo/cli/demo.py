@@ -34,6 +34,12 @@ def demo(
         str | None,
         typer.Option("--web", metavar="[HOST:]PORT", rich_help_panel="Run", help="Show it in a browser."),
     ] = None,
+    view3d: Annotated[
+        bool, typer.Option("--view3d", rich_help_panel="Run", help="Show the live cloud in a browser.")
+    ] = False,
+    view3d_at: Annotated[
+        str, typer.Option("--view3d-at", metavar="[HOST:]PORT", rich_help_panel="Run", help="Where the 3D view is.")
+    ] = "8090",
 ) -> None:  # fmt: skip
     """Show live depth of a rendered scene: no camera needed.
 
@@ -47,11 +53,11 @@ def demo(
     from livestereo.cli._setup import open_pictures
 
     settings = settings_from(match)
-    window = wants_window(run, output, quietly=web is not None)
+    window = wants_window(run, output, quietly=web is not None or view3d)
     word = scene if scene == "demo" or scene.startswith("demo:") else f"demo:{scene}"
     with open_pictures([word], source, RigOptions(), output) as opened:
-        if window or web is not None:
-            parts = LiveParts(web=web, title="livestereo demo")
+        if window or web is not None or view3d:
+            parts = LiveParts(web=web, view3d=view3d_at if view3d else None, title="livestereo demo")
             summary = run_live(opened, settings, match, run, output, parts, window=window)
             output.result(summary.as_json())
         else:

@@ -30,6 +30,12 @@ def preview(
             help="Show it in a browser: on this computer, or with 0.0.0.0:PORT on any, with a token.",
         ),
     ] = None,
+    view3d: Annotated[
+        bool, typer.Option("--view3d", rich_help_panel="Run", help="Show the live cloud in a browser.")
+    ] = False,
+    view3d_at: Annotated[
+        str, typer.Option("--view3d-at", metavar="[HOST:]PORT", rich_help_panel="Run", help="Where the 3D view is.")
+    ] = "8090",
 ) -> None:  # fmt: skip
     """Show live depth from two cameras, files or a take.
 
@@ -42,12 +48,13 @@ def preview(
     from livestereo.cli._setup import open_pictures
 
     settings = settings_from(match)
-    window = wants_window(run, output, quietly=web is not None)
+    window = wants_window(run, output, quietly=web is not None or view3d)
     with open_pictures(pictures, source, rig, output) as opened:
         if window and opened.source.info.live and opened.rig_file is None and not rig.rectified:
             _aim(opened, run, output)
             return
-        summary = run_live(opened, settings, match, run, output, LiveParts(web=web), window=window)
+        parts = LiveParts(web=web, view3d=view3d_at if view3d else None)
+        summary = run_live(opened, settings, match, run, output, parts, window=window)
         output.result(summary.as_json())
 
 
