@@ -46,7 +46,7 @@ def board_scene(room: Scene, rig: StereoRig, board: Board, seed: int) -> Scene:
         return R_world_left @ np.stack(R), np.stack(p) @ R_world_left.T
 
     return replace(
-        room, name="board", movers=(Mover("board", (card,), motion),), period_s=period, duration_s=period,
+        room, name="board", shapes=tuple(s for s in room.shapes if s.name != "near leaf"), movers=(Mover("board", (card,), motion),), period_s=period, duration_s=period,
     )  # fmt: skip
 
 
