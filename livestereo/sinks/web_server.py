@@ -21,6 +21,7 @@ from livestereo.types import Action
 MOST_BODY = 4096
 MOST_CONNECTIONS = 48
 REQUEST_S = 20.0  # for the wait for a request, its header and its body together
+REPEAT_S = 1.0
 SEND_S = 8.0  # for one picture to a client
 JOIN_S = 2.0
 BOUNDARY = "livestereo-frame"
@@ -365,18 +366,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
         self._security_headers()
         self.end_headers()
-        self.wfile.write(f"--{BOUNDARY}\r\n".encode())
-        serial = 0
+        # The head of the next part follows each picture at once: browsers show a picture when they see that head.
+        # A length would have to stand in it, so there is none; the boundary cannot occur in a JPEG of ours.
+        between = f"\r\n--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
+        self.wfile.write(between[2:])
+        serial, jpeg = 0, b""
         while not self.server.backend.over:
-            found = self.server.backend.wait_picture(view, serial, 1.0)
-            if found is None:
-                if _gone(self.connection):
-                    return
-                continue
-            serial, jpeg = found
-            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
-            # The boundary follows at once: browsers show a picture when they see its end.
-            self.wfile.write(head + jpeg + f"\r\n--{BOUNDARY}\r\n".encode())
+            found = self.server.backend.wait_picture(view, serial, REPEAT_S)
+            if found is not None:
+                serial, jpeg = found
+            elif _gone(self.connection):
+                return
+            if jpeg:  # while paused the same again: some programs show a picture when the next one comes
+                self.wfile.write(jpeg + between)
 
     def _json(self, value: Any, status: int = 200) -> None:
         body = json.dumps(value, separators=(",", ":"), allow_nan=False).encode()

@@ -120,7 +120,7 @@ def test_the_stream_gives_picture_after_picture(web: WebView) -> None:
         connection.sendall(b"GET /view/left.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
         stream = connection.makefile("rb")
         head = b""
-        while not head.endswith(b"\r\n\r\n"):
+        while head.count(b"\r\n\r\n") < 2:  # the answer's head, and the first part's
             head += stream.readline()
         assert b"multipart/x-mixed-replace" in head
         shades = []
@@ -133,14 +133,26 @@ def test_the_stream_gives_picture_after_picture(web: WebView) -> None:
 
 
 def _next_shade(stream: Any) -> float:
-    length = 0
-    while line := stream.readline():
-        if line.lower().startswith(b"content-length:"):
-            length = int(line.split(b":")[1])
-        if line == b"\r\n" and length:
-            break
-    picture = cv2.imdecode(np.frombuffer(stream.read(length), np.uint8), cv2.IMREAD_COLOR)
+    """Mean of the next picture of a stream; its head has been read, and that of the one after it is read here."""
+    data = b""
+    while not data.endswith(b"\r\n--livestereo-frame\r\nContent-Type: image/jpeg\r\n\r\n"):
+        data += stream.read(1)
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     return float(picture.mean())
+
+
+def test_other_programs_can_read_the_stream(web: WebView, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livestereo.sinks.web_server.REPEAT_S", 0.02)
+    capture = cv2.VideoCapture(f"http://127.0.0.1:{port_of(web)}/view/left.mjpg", cv2.CAP_FFMPEG)
+    try:
+        if not capture.isOpened():
+            pytest.skip("this OpenCV reads no network streams")
+        for seq in range(1, 4):
+            web.accept(make_result(seq=seq))
+            done, picture = capture.read()
+            assert done and picture.shape == (240, 320, 3)
+    finally:
+        capture.release()
 
 
 def test_commands_reach_the_run(web: WebView) -> None:
