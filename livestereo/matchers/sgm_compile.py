@@ -7,23 +7,16 @@ if sgm_available():
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
-import pickle
-import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from livestereo.compiled import CACHE_TROUBLE, cache_folder, numba_keeps, numba_usable
 from livestereo.errors import MissingExtra
 
 SOURCES = ("sgm_vectors.py", "sgm_kernel.py")
-# What numba raises where a file of its cache is damaged, from elsewhere, or cannot be written.
-CACHE_TROUBLE = (OSError, EOFError, pickle.PickleError, ValueError, TypeError, KeyError, AttributeError, ImportError)
 
 Compiled = Callable[..., None]
 
@@ -57,39 +50,9 @@ _lock = threading.RLock()
 _made: dict[tuple[int, int, bool, bool], Kernels] = {}
 
 
-@lru_cache(maxsize=1)
 def sgm_available() -> bool:
     """Tell whether `sgm` can run here: numba is installed, imports, and may compile."""
-    if importlib.util.find_spec("numba") is None:
-        return False
-    try:
-        import numba
-    except (ImportError, OSError, RuntimeError):  # numba that does not fit this numpy, say
-        return False
-    config: Any = numba.config
-    return not config.DISABLE_JIT
-
-
-def cache_folder() -> Path | None:
-    """Give the folder of the user for compiled code, made if need be; None where nothing can be written.
-
-    Its name holds a digest of the sources, so that code of another version is never taken for ours.
-    """
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    here = Path(__file__).parent
-    try:
-        digest = hashlib.sha256(b"".join((here / name).read_bytes() for name in SOURCES)).hexdigest()[:12]
-        folder = base / "livestereo" / f"sgm-{digest}"
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except (OSError, RuntimeError):  # RuntimeError: there is no home
-        return None
+    return numba_usable()
 
 
 def chunk_width() -> int:
@@ -128,12 +91,10 @@ def _make(chunk: int, count: int, tolerant: bool, cache: bool) -> Kernels:
     import llvmlite.binding as llvm
     import numba
 
-    folder = cache_folder() if cache else None
+    here = Path(__file__).parent
+    folder = cache_folder("sgm", [here / name for name in SOURCES]) if cache else None
     config: Any = numba.config
-    before = config.CACHE_DIR
-    if folder is not None and not before:
-        config.CACHE_DIR = str(folder)  # read by numba when a function is decorated, so for ours only
-    try:
+    with numba_keeps(folder):
         from livestereo.matchers import sgm_kernel
 
         keep = folder is not None
@@ -142,8 +103,6 @@ def _make(chunk: int, count: int, tolerant: bool, cache: bool) -> Kernels:
             sgm_kernel.make_rows(chunk, count, keep),
             sgm_kernel.make_matcher(chunk, count, tolerant, keep),
         )
-    finally:
-        config.CACHE_DIR = before
     machine = f"{numba.__version__} {llvm.get_host_cpu_name()} {config.CPU_NAME} {config.CPU_FEATURES}"
     digest = hashlib.sha256(machine.encode()).hexdigest()[:8]
     return Kernels(chunk * count, *made, f"{chunk}x{count}{'t' if tolerant else ''}-{digest}.compiled", folder)

@@ -74,7 +74,8 @@ def noise_level(picture: U8) -> float:
     if usable.size < 8:
         return 0.0
     flattest = usable.size // 10
-    return float(np.partition(usable, flattest)[flattest]) * 1.2533 / 6  # √(π/2) / 6: from a mean of absolute values to σ
+    mean_of_absolute = float(np.partition(usable, flattest)[flattest])
+    return mean_of_absolute * 1.2533 / 6  # √(π/2) to a σ, 6 to that of one pixel
 
 
 def smooth(left: U8, right: U8, smoothing: Smoothing) -> tuple[U8, U8]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from livestereo import compiled
 from livestereo.errors import MissingExtra
 from livestereo.matchers import sgm_compile
 
@@ -61,14 +62,14 @@ def test_a_cache_folder_that_cannot_be_written_is_survived():
 
 
 def test_without_numba_it_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(sgm_compile.importlib.util, "find_spec", lambda name: None)
-    sgm_compile.sgm_available.cache_clear()
+    monkeypatch.setattr(compiled.importlib.util, "find_spec", lambda name: None)
+    compiled.numba_usable.cache_clear()
     try:
         assert not sgm_compile.sgm_available()
         with pytest.raises(MissingExtra, match=r"livestereo\[fast\]"):
             sgm_compile.get_kernels(128, False)
     finally:
-        sgm_compile.sgm_available.cache_clear()
+        compiled.numba_usable.cache_clear()
 
 
 def test_kernels_release_the_lock_and_serve_every_number_of_the_same_vectors():

@@ -1,0 +1,93 @@
+"""Code that numba compiles: whether it can be had, and where it is kept between runs.
+
+numba is an extra. What it compiles is kept in the user's cache folder, so that it is made once for a computer; where
+nothing can be written, or what is kept is damaged, it is made again each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import pickle
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+# What numba raises where a file of its cache is damaged, from elsewhere, or cannot be written.
+CACHE_TROUBLE = (OSError, EOFError, pickle.PickleError, ValueError, TypeError, KeyError, AttributeError, ImportError)
+
+
+@lru_cache(maxsize=1)
+def numba_usable() -> bool:
+    """Tell whether numba is installed, imports, and may compile."""
+    if importlib.util.find_spec("numba") is None:
+        return False
+    try:
+        import numba
+    except (ImportError, OSError, RuntimeError):  # numba that does not fit this numpy, say
+        return False
+    config: Any = numba.config
+    return not config.DISABLE_JIT
+
+
+def numba_loaded() -> bool:
+    """Tell whether numba is in use already, so that using it here too costs nothing."""
+    return "numba" in sys.modules and numba_usable()
+
+
+def cache_folder(name: str, sources: Sequence[Path]) -> Path | None:
+    """Give the user's folder for compiled code, made if need be; None where nothing can be written.
+
+    It is named after a digest of the sources, so that code of another version is never taken for ours.
+    """
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+        folder = base / "livestereo" / f"{name}-{digest}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        return None
+
+
+@contextmanager
+def numba_keeps(folder: Path | None) -> Iterator[None]:
+    """Have numba keep in `folder` what is decorated inside; a folder that the user named himself comes first."""
+    import numba
+
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    if folder is not None and not before:
+        config.CACHE_DIR = str(folder)  # numba reads it when a function is decorated
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = before
+
+
+def compiled_once(
+    name: str, source: Path, make: Callable[[bool], Callable[..., None]], try_out: Callable[[Callable[..., None]], None]
+) -> Callable[..., None]:
+    """Give a compiled function, from the cache or made now; `make(cache)` decorates it, `try_out` calls it once."""
+    folder = cache_folder(name, [source])
+    with numba_keeps(folder):
+        function = make(folder is not None)
+    try:
+        try_out(function)
+    except CACHE_TROUBLE:
+        if folder is None:
+            raise
+        function = make(False)
+        try_out(function)
+    return function
