@@ -80,9 +80,7 @@ class Faults:
     @property
     def timed(self) -> bool:
         """Frames must be paired by their stamps."""
-        return bool(
-            self.phase_s or self.jitter_s or self.drift or self.drop or self.bias_s or self.unplug or self.live
-        )
+        return bool(self.phase_s or self.jitter_s or self.drift or self.drop or self.bias_s or self.unplug or self.live)
 
 
 _NUMBER = r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))"
@@ -210,7 +208,9 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "expose": Option("expose=right*1.25+8", "a camera exposes otherwise", _expose),
         "blur": Option("blur=left*2px", "a camera is out of focus", _blur),
         "bump": Option("bump=0.3deg@5s", "the right camera is turned", _bump),
-        "readout": Option("readout=20ms", "rolling shutter, first row to last (left/right may differ: 20ms/15ms)", _readout),
+        "readout": Option(
+            "readout=20ms", "rolling shutter, first row to last (left/right may differ: 20ms/15ms)", _readout
+        ),
         "exposure": Option("exposure=10ms", "each row is exposed so long", _exposure),
         "light": Option("light=torch", "what flashes: strobe or torch", _light),
     }

@@ -45,7 +45,9 @@ class Blockers:
     """The shapes that cast shadows, as arrays, so that many rays meet all of them at once."""
 
     def __init__(self, shapes: Sequence[Shape]) -> None:
-        quads = [s for s in shapes if isinstance(s, Quad) and min(np.linalg.norm(s.u), np.linalg.norm(s.v)) >= SMALL_M / 8]
+        quads = [
+            s for s in shapes if isinstance(s, Quad) and min(np.linalg.norm(s.u), np.linalg.norm(s.v)) >= SMALL_M / 8
+        ]
         quads = [s for s in quads if max(np.linalg.norm(s.u), np.linalg.norm(s.v)) >= SMALL_M]
         dual = [np.linalg.pinv(np.stack([s.u, s.v], 1)) for s in quads]
         normal = [np.cross(s.u, s.v) for s in quads]
@@ -146,7 +148,9 @@ def lit(shapes: Sequence[Shape], lighting: Lighting, grid_m: float = 0.13) -> li
             plans.append((number, points, facing, (3, 1)))
         elif isinstance(shape, (Sphere, Cone)):
             normals = _directions()
-            plans.append((number, np.broadcast_to(_ball(shape)[0], normals.shape) + normals * _ball(shape)[1], normals, (0, 0)))
+            plans.append(
+                (number, np.broadcast_to(_ball(shape)[0], normals.shape) + normals * _ball(shape)[1], normals, (0, 0))
+            )
     values = lighting.received(np.concatenate([p[1] for p in plans]), np.concatenate([p[2] for p in plans]))
     out, first = list(shapes), 0
     for number, points, normals, (rows, columns) in plans:

@@ -1,8 +1,8 @@
 """What may stand behind `demo:`: the scene and its options, read and checked.
 
-    demo:room,seed=1,phase=8ms,jitter=3ms,drift=5ms/min,drop=2%,unplug=left@5s+3s,expose=right*1.25+8
-    demo:board,board=charuco:7x5:30mm:22mm:DICT_5X5_100
-    demo:plane,distance=2m,tilt=20deg
+demo:room,seed=1,phase=8ms,jitter=3ms,drift=5ms/min,drop=2%,unplug=left@5s+3s,expose=right*1.25+8
+demo:board,board=charuco:7x5:30mm:22mm:DICT_5X5_100
+demo:plane,distance=2m,tilt=20deg
 """
 
 from __future__ import annotations

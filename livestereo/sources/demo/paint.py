@@ -50,7 +50,7 @@ def wood(h: int, w: int, colour: Colour, rng: Generator, strength: float = 1.0) 
     pores = cv2.resize(clouds(h, max(8, w // 4), rng, 3, 2, 0.8), (w, h), interpolation=cv2.INTER_LINEAR)
     flecks = clouds(h, w, rng, 5, 3, 0.9)
     tone = 8 * rings + 5 * stretched + 6 * pores + 4.5 * flecks - 9 * np.maximum(flecks - 1.3, 0)
-    return done(flat(h, w, colour) + strength * tone[..., None] * np.float32([0.75, 0.9, 1.0]))
+    return done(flat(h, w, colour) + strength * tone[..., None] * np.array([0.75, 0.9, 1.0], np.float32))
 
 
 def planks(h: int, w: int, colour: Colour, rng: Generator, wide: int, long: int) -> U8:
@@ -69,7 +69,9 @@ def planks(h: int, w: int, colour: Colour, rng: Generator, wide: int, long: int)
             tone = np.float32(rng.normal(0, 11)) + np.float32(rng.normal(0, 3, 3))
             out[top:bottom, left:right] = done(strip[top:bottom, : right - left].astype(np.float32) + tone)
             joints.append((left, top))
-            cv2.line(out, (left, top), (right - 1, top), tuple(c * 0.5 for c in colour), max(1, wide // 40), cv2.LINE_AA)
+            cv2.line(
+                out, (left, top), (right - 1, top), tuple(c * 0.5 for c in colour), max(1, wide // 40), cv2.LINE_AA
+            )
         cv2.line(out, (left, 0), (left, h - 1), tuple(c * 0.5 for c in colour), max(1, wide // 40), cv2.LINE_AA)
     return out
 
@@ -130,7 +132,7 @@ def painting(h: int, w: int, rng: Generator) -> U8:
         ridge = np.stack([np.arange(w), line], -1).astype(np.int32)
         outline = np.concatenate([ridge, [[w, h], [0, h]]]).astype(np.int32)
         cv2.fillPoly(picture, [outline], tuple(float(c) for c in tone), cv2.LINE_AA)
-        tone = tone * np.float32([0.62, 0.78, 0.72]) + np.float32(rng.uniform(-8, 8, 3))
+        tone = tone * np.array([0.62, 0.78, 0.72], np.float32) + np.float32(rng.uniform(-8, 8, 3))
     strokes = clouds(h, w, rng, 12, 3, 0.8) * 9 + clouds(h, w, rng, 40, 3) * 6
     return done(picture + strokes[..., None])
 
@@ -154,9 +156,9 @@ def shapes_print(h: int, w: int, rng: Generator) -> U8:
 def view_outside(h: int, w: int, rng: Generator) -> U8:
     """What the window shows: a bright sky with clouds, hills, houses among trees."""
     ramp = np.linspace(0, 1, h, dtype=np.float32)[:, None, None]
-    picture = np.float32((238, 196, 150)) * (1 - ramp) + np.float32((250, 238, 222)) * ramp
+    picture = np.array((238, 196, 150), np.float32) * (1 - ramp) + np.array((250, 238, 222), np.float32) * ramp
     puffs = np.clip(clouds(h, w, rng, w / 5, 7, 0.65) + 0.3, 0, 1.6)[..., None]
-    picture = picture * (1 - puffs * 0.6) + np.float32((250, 249, 247)) * (puffs * 0.6)
+    picture = picture * (1 - puffs * 0.6) + np.array((250, 249, 247), np.float32) * (puffs * 0.6)
     for part, colour in ((0.44, (186, 168, 140)), (0.54, (142, 146, 112)), (0.66, (84, 122, 88))):
         line = part * h + clouds(1, w, rng, w / 3, 5, 0.55)[0] * h * 0.04
         outline = np.concatenate([np.stack([np.arange(w), line], -1), [[w, h], [0, h]]]).astype(np.int32)
@@ -168,12 +170,18 @@ def view_outside(h: int, w: int, rng: Generator) -> U8:
         roof = np.array([[x - 3, y], [x + size + 3, y], [x + size // 2, y - size // 2]], np.int32)
         cv2.fillConvexPoly(picture, roof, (60, 70, 140), cv2.LINE_AA)
         for dx in (0.2, 0.62):
-            cv2.rectangle(picture, (x + int(dx * size), y + size // 4), (x + int((dx + 0.2) * size), y + size // 2), (90, 80, 70), -1)
+            cv2.rectangle(
+                picture,
+                (x + int(dx * size), y + size // 4),
+                (x + int((dx + 0.2) * size), y + size // 2),
+                (90, 80, 70),
+                -1,
+            )
     for _ in range(60):
         depth = float(rng.uniform(0, 1))
         x, y = int(rng.uniform(0, w)), int((0.62 + 0.36 * depth) * h)
         size = int((0.02 + 0.05 * depth) * w)
-        green = np.float32((44, 98, 62)) * np.float32(rng.uniform(0.6, 1.3))
+        green = np.array((44, 98, 62), np.float32) * np.float32(rng.uniform(0.6, 1.3))
         for _ in range(14):
             spot = x + int(rng.normal(0, size * 0.5)), y + int(rng.normal(0, size * 0.7))
             shade = tuple(float(c) for c in green * np.float32(rng.uniform(0.65, 1.35)))
@@ -207,14 +215,18 @@ def leaf(h: int, w: int, rng: Generator, colour: Colour = (52, 120, 66)) -> U8:
     half = np.maximum(np.sin(np.pi * along**0.8), 0) ** 0.8
     vein = np.abs(np.mod((along * 9 - np.abs(across) * 2.2), 1) - 0.5)
     tone = 20 * np.clip(vein * 3 - 0.55, -0.6, 0.4) + 26 * np.exp(-((across / 0.05) ** 2)) - 10 * across
-    picture = flat(h, w, colour) + (tone + clouds(h, w, rng, w / 3, 4) * 6)[..., None] * np.float32([0.6, 1.0, 0.7])
+    picture = flat(h, w, colour) + (tone + clouds(h, w, rng, w / 3, 4) * 6)[..., None] * np.array(
+        [0.6, 1.0, 0.7], np.float32
+    )
     alpha = np.where(np.abs(across) <= half, 255, 0).astype(np.uint8)
     return np.dstack([done(picture), alpha])
 
 
 def beach_ball(h: int, w: int, rng: Generator) -> U8:
     """Panels from pole to pole, with print on them."""
-    palette = np.float32([(60, 70, 205), (235, 235, 232), (60, 165, 235), (235, 235, 232), (165, 95, 40), (235, 235, 232)])
+    palette = np.array(
+        [(60, 70, 205), (235, 235, 232), (60, 165, 235), (235, 235, 232), (165, 95, 40), (235, 235, 232)], np.float32
+    )
     panel = (np.arange(w) * 6 // w) % 6
     picture = np.broadcast_to(palette[panel][None], (h, w, 3)).copy()
     for _ in range(70):

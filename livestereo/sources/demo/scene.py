@@ -17,6 +17,7 @@ from livestereo.types import U8
 # A bar thinner than this is drawn as a strip.
 THIN_M = 0.013
 
+Vector = Sequence[float] | F64
 # n times (s) -> rotations (n,3,3) and positions (n,3) in the world.
 Motion = Callable[[F64], tuple[F64, F64]]
 
@@ -63,23 +64,25 @@ class Builder:
     def quad(
         self,
         name: str,
-        corner: Sequence[float],
-        u: Sequence[float],
-        v: Sequence[float],
+        corner: Vector,
+        u: Vector,
+        v: Vector,
         texture: U8,
         surface: Surface = Surface.TEXTURED,
         shine: float = 0.0,
     ) -> Quad:
         """Add a flat piece."""
-        made = Quad(np.array(corner, float), np.array(u, float), np.array(v, float), Look(texture, surface, shine=shine), name)
+        made = Quad(
+            np.array(corner, float), np.array(u, float), np.array(v, float), Look(texture, surface, shine=shine), name
+        )
         self.shapes.append(made)
         return made
 
     def box(
         self,
         name: str,
-        centre: Sequence[float],
-        size: Sequence[float],
+        centre: Vector,
+        size: Vector,
         colour: paint.Colour,
         *,
         yaw_deg: float = 0.0,
@@ -117,7 +120,7 @@ class Builder:
             self.quad(name, corner, right * wide, down * tall, picture, surface)
 
     def rod(
-        self, name: str, start: Sequence[float], end: Sequence[float], radius: float, colour: paint.Colour, top: float | None = None
+        self, name: str, start: Vector, end: Vector, radius: float, colour: paint.Colour, top: float | None = None
     ) -> None:
         """Add a thin round bar (or a cone, with `top` as the radius at its end)."""
         a, b = np.array(start, float), np.array(end, float)
@@ -125,7 +128,7 @@ class Builder:
         if radius < THIN_M:
             rows = self.texels(height, float(min(a[2], b[2])), 400)
             tone = paint.clouds(rows, 1, self.rng, 12, 3)[:, :, None] * 7
-            profile = np.float32([0.62, 0.95, 1.0, 0.95, 0.62])[None, :, None]
+            profile = np.array([0.62, 0.95, 1.0, 0.95, 0.62], np.float32)[None, :, None]
             texture = paint.done((paint.flat(rows, 5, colour) + tone) * profile)
             mean = radius if top is None else (radius + top) / 2
             self.shapes.append(Ribbon(a, b, mean, Look(texture), name))
@@ -141,13 +144,13 @@ class Builder:
         self.shapes.append(Cone(radius, end_radius, height, Look(texture), name, a, axes[None]))
 
     def cone(
-        self, name: str, base: Sequence[float], bottom: float, top: float, height: float, texture: U8, shine: float = 0.0,
+        self, name: str, base: Vector, bottom: float, top: float, height: float, texture: U8, shine: float = 0.0,
         surface: Surface = Surface.TEXTURED,
     ) -> None:  # fmt: skip
         """Add an upright round thing, open at the top."""
         look = Look(texture, surface, shine=shine)
         self.shapes.append(Cone(bottom, top, height, look, name, np.array(base, float)))
 
-    def ball(self, name: str, centre: Sequence[float], radius: float, texture: U8) -> None:
+    def ball(self, name: str, centre: Vector, radius: float, texture: U8) -> None:
         """Add a ball."""
         self.shapes.append(Sphere(radius, Look(texture), name, np.array(centre, float)))

@@ -122,13 +122,13 @@ class Quad:
         if self.inverse is None or len(self.inverse) == 1:
             return self
         part = slice(first, last)
-        return replace(
-            self, corner=self.corner[part], u=self.u[part], v=self.v[part], inverse=self.inverse[part]
-        )
+        return replace(self, corner=self.corner[part], u=self.u[part], v=self.v[part], inverse=self.inverse[part])
 
     def corners(self) -> F64:
         """Corners (4,n,3), in turn."""
-        return np.stack([np.atleast_2d(self.corner + a * self.u + b * self.v) for a, b in ((0, 0), (1, 0), (1, 1), (0, 1))])
+        return np.stack(
+            [np.atleast_2d(self.corner + a * self.u + b * self.v) for a, b in ((0, 0), (1, 0), (1, 1), (0, 1))]
+        )
 
     @cached_property
     def box(self) -> Box | None:
@@ -178,7 +178,9 @@ class Ribbon:
         across = np.cross(along, start + end)
         across *= 2 * self.radius / np.linalg.norm(across, axis=-1, keepdims=True)
         corner = start - across / 2
-        return Quad(corner, across, along, self.look, self.name, inverse=np.linalg.inv(np.stack([across, along, corner], -1)))
+        return Quad(
+            corner, across, along, self.look, self.name, inverse=np.linalg.inv(np.stack([across, along, corner], -1))
+        )
 
     def rows(self, first: int, last: int) -> Ribbon:
         """Nothing to choose before it is placed."""
@@ -290,7 +292,9 @@ class Cone:
             for sign in (-1, 1):
                 z = (-qb + np.float32(sign) * root) / qa
                 height = oy + z * dy
-                fits = (disc >= 0) & (z > NEAR_M) & (height <= 0) & (height >= -self.height) & (low + slope * height > 0)
+                fits = (
+                    (disc >= 0) & (z > NEAR_M) & (height <= 0) & (height >= -self.height) & (low + slope * height > 0)
+                )
                 best_z = np.where(fits & (z < best_z), z, best_z)
         mask = np.isfinite(best_z)
         z = np.where(mask, best_z, np.float32(1))

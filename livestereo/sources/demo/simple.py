@@ -66,14 +66,25 @@ def tour(rig: StereoRig, board: Board, seed: int) -> list[Pose]:
     wishes: list[tuple[float, float, float, tuple[float, float, float]]] = []  # x, y in -1..1, size, angles
     for y in (-0.85, 0.0, 0.85):
         for x in (-0.9, 0.0, 0.9):
-            wishes.append((x, y, 0.42, (float(rng.uniform(-18, 18)), float(rng.uniform(-18, 18)), float(rng.uniform(-8, 8)))))
+            wishes.append(
+                (x, y, 0.42, (float(rng.uniform(-18, 18)), float(rng.uniform(-18, 18)), float(rng.uniform(-8, 8))))
+            )
     for x, y, tilt in ((0, 0, (38, 0)), (0, 0, (-38, 0)), (0, 0, (0, 38)), (0, 0, (0, -38)), (0.5, 0.4, (-28, 26)),
                        (-0.5, -0.4, (28, -26)), (0.5, -0.4, (26, 28)), (-0.5, 0.4, (-26, -28))):  # fmt: skip
         wishes.append((x, y, 0.52, (tilt[0], tilt[1], float(rng.uniform(-6, 6)))))
     for x, y in ((-0.8, 0.0), (0.8, 0.0), (0.0, 0.0), (0.35, -0.3)):
         wishes.append((x, y, 0.45, (float(rng.uniform(-22, 22)), float(rng.uniform(-22, 22)), 90.0)))
-    for x, y, size in ((0.0, 0.0, 0.66), (0.4, 0.3, 0.62), (-0.4, -0.3, 0.62), (-0.6, 0.6, 0.28), (0.6, -0.6, 0.28), (0.0, 0.1, 0.22)):
-        wishes.append((x, y, size, (float(rng.uniform(-25, 25)), float(rng.uniform(-25, 25)), float(rng.uniform(-12, 12)))))
+    for x, y, size in (
+        (0.0, 0.0, 0.66),
+        (0.4, 0.3, 0.62),
+        (-0.4, -0.3, 0.62),
+        (-0.6, 0.6, 0.28),
+        (0.6, -0.6, 0.28),
+        (0.0, 0.1, 0.22),
+    ):
+        wishes.append(
+            (x, y, size, (float(rng.uniform(-25, 25)), float(rng.uniform(-25, 25)), float(rng.uniform(-12, 12))))
+        )
     return [_fit(rig, points, centre, span, wish) for wish in wishes]
 
 
@@ -194,7 +205,10 @@ def _uneven() -> F32:
 
 def _rich(texels: int, rng: np.random.Generator) -> U8:
     """A texture with detail at every size: blots, discs and grain."""
-    picture = paint.flat(texels, texels, (128, 132, 138)) + paint.clouds(texels, texels, rng, texels / 12, 7, 0.72)[..., None] * 26
+    picture = (
+        paint.flat(texels, texels, (128, 132, 138))
+        + paint.clouds(texels, texels, rng, texels / 12, 7, 0.72)[..., None] * 26
+    )
     for _ in range(1400):
         x, y = (int(v) for v in rng.uniform(0, texels, 2))
         tone = tuple(float(c) for c in rng.uniform(40, 225, 3))

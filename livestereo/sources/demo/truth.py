@@ -190,4 +190,3 @@ def rectified_grid(camera: Intrinsics, rectification: Rectification) -> tuple[Gr
     clipped = np.clip(raw, -20, [across + 20, down + 20])
     x, y = undistort(camera, clipped[..., 0], clipped[..., 1])
     return Grid(x, y), inside, np.clip(clipped[..., 1], 0, down - 1).mean(axis=1)
-
