@@ -110,9 +110,12 @@ def epipolar_inliers(left_px: Array, right_px: Array, tolerance_px: float) -> ND
     if len(left_px) < 8:
         return np.zeros(len(left_px), dtype=np.bool_)
     cv2.setRNGSeed(0)
-    _, mask = cv2.findFundamentalMat(
-        np.ascontiguousarray(left_px), np.ascontiguousarray(right_px), cv2.USAC_MAGSAC, tolerance_px, 0.9999, 4000
-    )
+    left, right = np.ascontiguousarray(left_px), np.ascontiguousarray(right_px)
+    try:
+        _, mask = cv2.findFundamentalMat(left, right, cv2.USAC_MAGSAC, tolerance_px, 0.9999, 4000)
+    except cv2.error:
+        # USAC asserts where every sample is degenerate: the same picture twice, points on one line.
+        return np.zeros(len(left_px), dtype=np.bool_)
     return np.zeros(len(left_px), dtype=np.bool_) if mask is None else np.asarray(mask.ravel() > 0)
 
 

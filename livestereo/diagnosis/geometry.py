@@ -1,0 +1,158 @@
+"""Checks of rig and range: does the rig fit, is the range right, is the baseline long enough."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from livestereo.diagnosis.evidence import F64, Evidence
+from livestereo.types import Finding
+
+# Rows may be off by so much before matching suffers: StereoSGBM loses a third of its answers at 1 px.
+VERTICAL_PX = 0.8
+WRONG_RIG_PX = 6.0
+# Noise of a good matcher.
+MATCH_SIGMA_PX = 0.25
+
+
+def rig(e: Evidence) -> list[Finding]:
+    """The rig for other cameras, another size, or cameras that were turned since."""
+    if e.rig_file is None or e.rectification is None:
+        return []
+    found = []
+    cameras = e.rig_file.cameras
+    pairs = (("left", cameras.left.id, e.info.left_id), ("right", cameras.right.id, e.info.right_id))
+    # File names say nothing of cameras; stable ids do.
+    other = [side for side, then, now in pairs if then.startswith("usb:") and now.startswith("usb:") and then != now]
+    if len(other) == 2 and (pairs[0][1], pairs[1][1]) == (pairs[1][2], pairs[0][2]):
+        found.append(Finding("swapped", "The two cameras are those of the rig, exchanged.", "Use --swap.", 0.99))
+    elif other:
+        found.append(
+            Finding(
+                "wrong_rig", f"The rig was made with another {' and '.join(other)} camera.", "Calibrate these.", 0.97
+            )
+        )
+    points = e.rectified_points
+    if points is None:
+        return found
+    dy = points[0][:, 1] - points[1][:, 1]
+    scale = e.rectification.size_wh[0] / 640
+    typical = float(np.median(np.abs(dy)))
+    spread = float(np.percentile(np.abs(dy), 75))
+    disparity = points[0][:, 0] - points[1][:, 0] + e.rectification.doffs_px
+    behind = float(np.mean(disparity < -2.0 * scale))
+    impossible = 0.25 < behind < 0.9
+    if spread > VERTICAL_PX and _fits_exchanged(e, spread):
+        found.append(
+            Finding(
+                "swapped", "The rig fits when left and right are exchanged, and not as they are.", "Use --swap.", 0.99
+            )
+        )
+        return found
+    if spread > WRONG_RIG_PX * max(1.0, scale) or impossible:
+        why = (
+            f"rows are off by {typical:.1f} px"
+            if spread > WRONG_RIG_PX * scale
+            else f"{100 * behind:.0f} % of the points would lie beyond infinity"
+        )
+        found.append(
+            Finding(
+                "wrong_rig",
+                f"The rig does not fit these pictures: {why}.",
+                "Use the rig of these cameras and this size, or calibrate again.",
+                0.96,
+            )
+        )
+    elif typical > VERTICAL_PX:
+        found.append(
+            Finding(
+                "vertical", f"Rows are off by {typical:.2f} px ({_pattern(points[0], dy, e)}): the cameras have moved.",
+                "Run `livestereo check --repair`, or calibrate again.", 0.85,
+            )
+        )  # fmt: skip
+    else:
+        found.append(Finding("vertical", f"Rows agree within {typical:.2f} px.", ok=True))
+        found.append(Finding("wrong_rig", "The rig fits these pictures.", ok=True))
+    return found
+
+
+def _fits_exchanged(e: Evidence, spread_px: float) -> bool:
+    """Whether the rig fits the pictures much better the other way round."""
+    points = e.exchanged_points
+    if points is None or e.rectification is None:
+        return False
+    dy = np.abs(points[0][:, 1] - points[1][:, 1])
+    disparity = points[0][:, 0] - points[1][:, 0] + e.rectification.doffs_px
+    other = float(np.percentile(dy, 75))
+    return other < 0.5 * spread_px and other < 3.0 and float(np.mean(disparity > -1)) > 0.9
+
+
+def _pattern(left: F64, dy: F64, e: Evidence) -> str:
+    assert e.rectification is not None
+    w, h = e.rectification.size_wh
+    x, y = (left[:, 0] - w / 2) / (w / 2), (left[:, 1] - h / 2) / (h / 2)
+    near = np.abs(dy - np.median(dy)) < 4 * np.median(np.abs(dy - np.median(dy))) + 0.5
+    terms = np.column_stack([np.ones(near.sum()), x[near], y[near], (x * y)[near]])
+    size = np.abs(np.linalg.lstsq(terms, dy[near], rcond=None)[0])
+    return ("pitch", "roll", "focal length, zoom or focus", "yaw")[int(np.argmax(size * (1, 0.6, 0.6, 0.4)))]
+
+
+def disparity_range(e: Evidence) -> list[Finding]:
+    """Things nearer than the range, or nothing inside it."""
+    points = e.rectified_points
+    count, least = e.settings.get("num_disparities"), e.settings.get("min_disparity") or 0
+    if points is None or not count:
+        return []
+    disparity = points[0][:, 0] - points[1][:, 0]
+    good = np.abs(points[0][:, 1] - points[1][:, 1]) < 3
+    if good.sum() < 20:
+        return []
+    disparity = disparity[good]
+    largest = least + count - 1
+    near = float(np.mean(disparity > largest))
+    far = float(np.mean(disparity < least - 0.5))
+    inside = 1 - near - far
+    found = []
+    if inside < 0.15:
+        where = "nearer" if near > far else "further away"
+        found.append(
+            Finding(
+                "out_of_range", f"Only {100 * inside:.0f} % of what is seen lies in the range; the rest is {where}.",
+                "Change --min-depth, --max-depth or --num-disparities.", 0.78,
+            )
+        )  # fmt: skip
+    elif near > 0.04:
+        need = math.ceil((float(np.percentile(disparity, 99)) + 2 - least) / 16) * 16
+        found.append(
+            Finding(
+                "disparity_range", f"{100 * near:.0f} % of what is seen is nearer than {count} disparities reach.",
+                f"Use --num-disparities {need}.", 0.76,
+            )
+        )  # fmt: skip
+    else:
+        found.append(Finding("disparity_range", f"{100 * inside:.0f} % of what is seen lies in the range.", ok=True))
+    return found
+
+
+def baseline(e: Evidence) -> Finding | None:
+    """Everything so far away that the baseline is too short for it."""
+    points = e.rectified_points
+    if points is None or e.rectification is None:
+        return None
+    at = e.rectification
+    good = np.abs(points[0][:, 1] - points[1][:, 1]) < 3
+    disparity = points[0][good, 0] - points[1][good, 0] + at.doffs_px
+    disparity = disparity[disparity > -1]
+    if len(disparity) < 20:
+        return None
+    # The nearer third is what a person looks at; a far background alone is no fault.
+    typical = max(float(np.percentile(disparity, 67)), 0.1)
+    error = 100 * MATCH_SIGMA_PX / typical
+    if error < 8:
+        return Finding("baseline", f"At the scene's distance depth is good to {error:.1f} %.", ok=True)
+    distance = f" (about {at.focal_px * at.baseline_m / typical:.1f} m)" if at.metric else ""
+    return Finding(
+        "baseline", f"What is seen has {typical:.1f} px of disparity{distance}: depth to {error:.0f} % at best.",
+        "Put the cameras further apart, or use a longer lens.", 0.7,
+    )  # fmt: skip

@@ -1,0 +1,293 @@
+"""Checks of the two pictures themselves: order, turns, exposure, colour, focus, darkness, frozen, flicker, blocks."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.quality import is_swapped
+from livestereo.diagnosis.evidence import Evidence, blockiness, edge_width_px, gray
+from livestereo.types import U8, Finding
+
+CAPTURE, GEOMETRY, SCENE, NOTE = 0.9, 0.8, 0.4, 0.2
+
+
+def size(e: Evidence) -> Finding | None:
+    """Pictures of different sizes without a rig that expects them."""
+    (h1, w1), (h2, w2) = (image.shape[:2] for image in (e.last.left.image, e.last.right.image))
+    if (h1, w1) == (h2, w2):
+        return Finding("size", f"Both pictures are {w1}x{h1}.", ok=True)
+    if e.rig_file is not None and e.rectification is not None:
+        return Finding("size", f"Left is {w1}x{h1}, right {w2}x{h2}, as the rig expects.", ok=True)
+    return Finding("size", f"Left is {w1}x{h1} and right is {w2}x{h2}.", "Ask both for one size with --size.", 1.0)
+
+
+def frozen(e: Evidence) -> Finding | None:
+    """A side that gives the same picture again and again while the other one changes, or that has stalled."""
+    for side, state in (("left", e.stats.state_left), ("right", e.stats.state_right)):
+        if state in ("frozen", "stalled", "missing"):
+            return Finding(
+                "frozen", f"The {side} camera is {state}.", "Plug it in again; try another cable or port.", 1.0
+            )
+    if len(e.frames) < 4:
+        return None
+    same = {
+        side: sum(
+            np.array_equal(getattr(a, side).image, getattr(b, side).image) for a, b in zip(e.frames, e.frames[1:])
+        )
+        for side in ("left", "right")
+    }
+    steps = len(e.frames) - 1
+    for side, other in (("left", "right"), ("right", "left")):
+        if same[side] >= max(3, 0.5 * steps) and same[other] < 0.3 * steps:
+            return Finding(
+                "frozen", f"The {side} picture stood still in {same[side]} of {steps} steps while the other moved.",
+                "Plug the camera in again; try another cable or port.", 1.0,
+            )  # fmt: skip
+    return Finding("frozen", "Both pictures change.", ok=True)
+
+
+def turned(e: Evidence) -> list[Finding]:
+    """Mirrored, turned or exchanged pictures."""
+    at = e.arranged
+    if not at.known:
+        return []
+    found = []
+    if at.mirrored:
+        found.append(
+            Finding("mirrored", "One picture is a mirror image of the other.", "Use --flip h,none or none,h.", 1.0)
+        )
+    elif at.rotated_deg:
+        found.append(
+            Finding(
+                "rotated", f"The right picture is turned by {at.rotated_deg}° against the left one.",
+                f"Use --flip none,{360 - at.rotated_deg}.", 1.0,
+            )
+        )  # fmt: skip
+    else:
+        found += [
+            Finding("mirrored", "No picture is mirrored.", ok=True),
+            Finding("rotated", "Both are upright.", ok=True),
+        ]
+    points = e.rectified_points
+    swapped = at.swapped
+    if points is not None and e.rectification is not None and found[0].ok:
+        swapped = is_swapped(points[0][:, 0] - points[1][:, 0] + e.rectification.doffs_px)
+    if swapped and not at.mirrored and not at.rotated_deg:
+        found.append(
+            Finding("swapped", "Left and right are exchanged: near things move the wrong way.", "Use --swap.", 0.99)
+        )
+    elif swapped is False:
+        found.append(Finding("swapped", "Left and right are in the right order.", ok=True))
+    return found
+
+
+def exposure(e: Evidence) -> Finding | None:
+    """One picture brighter than the other, measured at matched places."""
+    if e.patches is None:
+        return None
+    left, right = (side.mean(axis=1) for side in e.patches)
+    usable = (left > 12) & (right > 12) & (left < 240) & (right < 240)
+    if usable.sum() < 30:
+        return None
+    ratio = float(np.exp(np.median(np.log(right[usable] / left[usable]))))
+    larger = max(ratio, 1 / ratio)
+    brighter = "right" if ratio > 1 else "left"
+    text = f"The {brighter} picture is {100 * (larger - 1):.0f} % brighter than the other."
+    severity = CAPTURE * min(1.0, 0.8 + larger / 10)
+    if larger < 1.16:
+        return Finding("exposure", f"Both are exposed alike (ratio {ratio:.2f}).", ok=True)
+    return Finding("exposure", text, "Lock the exposure of both: key k, or --exposure locked.", severity)
+
+
+def white_balance(e: Evidence) -> Finding | None:
+    """The same thing in two colours, measured at matched places."""
+    if e.patches is None:
+        return None
+    left, right = e.patches
+    usable = ((left > 15) & (right > 15) & (left < 235) & (right < 235)).all(axis=1)
+    if usable.sum() < 30:
+        return None
+    colourful = float(
+        np.abs(np.concatenate([left[usable, 2] - left[usable, 0], right[usable, 2] - right[usable, 0]])).mean()
+    )
+    if colourful < 1.0:
+        return None  # gray cameras have no white balance
+    ratio = np.log(right[usable] / left[usable])
+    shift = np.median(ratio[:, [0, 2]] - ratio[:, [1]], axis=0)
+    percent = 100 * (np.exp(np.abs(shift)) - 1)
+    worst = int(np.argmax(percent))
+    if percent[worst] < 8:
+        return Finding("white_balance", f"Colours agree within {percent[worst]:.0f} %.", ok=True)
+    name = ("blue", "red")[worst]
+    more = "right" if shift[worst] > 0 else "left"
+    return Finding(
+        "white_balance", f"The {more} picture has {percent[worst]:.0f} % more {name} than the other.",
+        "Lock the white balance of both: key k.", CAPTURE * 0.9,
+    )  # fmt: skip
+
+
+def sharpness(e: Evidence) -> list[Finding]:
+    """One picture blurred against the other (focus), or both (blur)."""
+    if e.matches.enough and not e.arranged.mirrored:
+        widths = [
+            _width_at(picture, points) for picture, points in zip(e.grays, (e.matches.left_px, e.matches.right_px))
+        ]
+    else:
+        widths = [edge_width_px(picture) for picture in e.grays]
+    whole = [edge_width_px(picture) for picture in e.grays]
+    if whole[0] is None or whole[1] is None:
+        return []
+    left, right = (w if w is not None else v for w, v in zip(widths, whole) if v is not None)
+    scale = e.last.left.image.shape[1] / 640
+    found = []
+    ratio = max(left, right) / max(min(left, right), 0.35)
+    soft = "left" if left > right else "right"
+    wide, sharp = max(left, right), min(left, right)
+    if ratio > 1.45 and max(left, right) > 1.2 * max(1.0, scale * 0.8):
+        found.append(
+            Finding(
+                "focus", f"The {soft} picture is blurred: edges {wide:.1f} px wide against {sharp:.1f}.",
+                "Focus both cameras at the working distance and switch autofocus off.", CAPTURE,
+            )
+        )  # fmt: skip
+    else:
+        found.append(Finding("focus", f"Both are equally sharp ({left:.1f} and {right:.1f} px).", ok=True))
+    least = min(whole[0], whole[1])
+    if least > 2.1 * max(1.0, scale):
+        found.append(
+            Finding(
+                "blur", f"Both pictures are blurred: the sharpest edges are {least:.1f} px wide.",
+                "Clean the lenses, focus, and give more light so that exposure is shorter.", CAPTURE * 0.85,
+            )
+        )  # fmt: skip
+    else:
+        found.append(Finding("blur", f"Edges are {least:.1f} px wide.", ok=True))
+    return found
+
+
+def _width_at(picture: U8, points: NDArray[np.float64]) -> float | None:
+    """Edge width near matched points only: the same things in both pictures."""
+    mask = np.zeros(picture.shape, np.uint8)
+    for x, y in np.rint(points).astype(int):
+        cv2.circle(mask, (int(x), int(y)), 6, 255, -1)
+    if np.count_nonzero(mask) < 500:
+        return None
+    again = 1.5
+    field = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 0.7)
+    soft = cv2.GaussianBlur(field, (0, 0), again)
+    parts = []
+    for f in (field, soft):
+        gx, gy = cv2.Scharr(f, cv2.CV_32F, 1, 0, scale=1 / 32), cv2.Scharr(f, cv2.CV_32F, 0, 1, scale=1 / 32)
+        parts.append(np.asarray(cv2.magnitude(gx, gy)))
+    strong = (mask > 0) & (parts[0] > max(3.0, float(np.percentile(parts[0][mask > 0], 70))))
+    ratio = np.clip(parts[0][strong] / np.maximum(parts[1][strong], 1e-3), 1.0001, None)
+    return float(np.percentile(again / np.sqrt(ratio * ratio - 1), 35))
+
+
+def light(e: Evidence) -> list[Finding]:
+    """Too dark, or too bright, in both pictures or in one."""
+    found = []
+    worst_dark, worst_bright = 255.0, 0.0
+    for picture in e.grays:
+        worst_dark = min(worst_dark, float(np.percentile(picture, 90)))
+        worst_bright = max(worst_bright, 100 * float(np.mean(picture >= 250)))
+    median = min(float(np.median(p)) for p in e.grays)
+    if worst_dark < 70 and median < 40:
+        found.append(
+            Finding(
+                "dark",
+                f"It is too dark: nine of ten pixels are below {worst_dark:.0f} of 255.",
+                "Give more light.",
+                0.86,
+            )
+        )
+    else:
+        found.append(Finding("dark", f"Bright enough (nine of ten pixels below {worst_dark:.0f}).", ok=True))
+    if worst_bright > 18:
+        found.append(
+            Finding(
+                "bright", f"{worst_bright:.0f} % of a picture is white: nothing can be seen there.",
+                "Less light, a shorter exposure, or turn the cameras away from the window.", 0.86,
+            )
+        )  # fmt: skip
+    else:
+        found.append(Finding("bright", f"{worst_bright:.1f} % of the picture is white.", ok=True))
+    return found
+
+
+def flicker(e: Evidence) -> Finding | None:
+    """Bands of light that run through the picture: lamps at another frequency than the exposure."""
+    if len(e.frames) < 4:
+        return None
+    worst = 0.0
+    for side in ("left", "right"):
+        rows = np.stack([gray(getattr(f, side).image).mean(axis=1).astype(np.float64) for f in e.frames])
+        rows = np.log(np.maximum(rows, 4.0))
+        change = rows - rows.mean(axis=0)
+        change -= change.mean(axis=1, keepdims=True)
+        n = change.shape[1]
+        smooth = cv2.GaussianBlur(change, (1, 1), 0)
+        wave = np.abs(np.fft.rfft(smooth * np.hanning(n), axis=1)) / (0.5 * n * 0.5)
+        # One to eight bands over the height; what moves through the scene has no single frequency.
+        band = wave[:, 1:9]
+        rest = np.median(wave[:, 9:40], axis=1)
+        strong = band.max(axis=1)
+        tonal = strong / np.maximum(band.sum(axis=1), 1e-9) > 0.38
+        worst = max(worst, float(np.median(np.where(tonal & (strong > 8 * rest), strong, 0.0))))
+    if worst < 0.012:
+        return Finding("flicker", "No bands run through the pictures.", ok=True)
+    return Finding(
+        "flicker", f"Bands of {100 * worst:.0f} % brightness run through the picture: the lamps flicker.",
+        "Set the power-line frequency, or an exposure of 10 or 20 ms (50 Hz), 8.3 or 16.7 ms (60 Hz).", CAPTURE * 0.92,
+    )  # fmt: skip
+
+
+def compression(e: Evidence) -> Finding | None:
+    """Blocks of a strong JPEG."""
+    worst = max(blockiness(picture) for picture in e.grays)
+    if worst < 1.55:
+        return Finding("compression", f"No blocks to be seen ({worst:.2f}).", ok=True)
+    return Finding(
+        "compression", f"The pictures are blocky: steps at the borders of JPEG blocks are {worst:.1f} times as large.",
+        "Ask for less compression: another --fourcc, a smaller --size, or one camera per USB port.", CAPTURE * 0.82,
+    )  # fmt: skip
+
+
+def glare(e: Evidence) -> Finding | None:
+    """Highlights that lie elsewhere in the other picture, as reflections do: matches fail there."""
+    if not e.matches.enough or e.arranged.mirrored or e.arranged.rotated_deg:
+        return None
+    left, right = e.grays
+    points = e.matches.left_px, e.matches.right_px
+    lone = 0
+    for own, other, here, there in ((left, right, *points), (right, left, *points[::-1])):
+        for spot in _white_spots(own):
+            near = np.linalg.norm(here - spot, axis=1) < 0.12 * own.shape[1]
+            if near.sum() < 5:
+                continue
+            # Where the surface around the spot says that it should be in the other picture.
+            x, y = np.rint(spot + np.median(there[near] - here[near], axis=0)).astype(int)
+            patch = other[max(0, y - 4) : y + 5, max(0, x - 4) : x + 5]
+            lone += patch.size > 20 and float(np.median(patch)) < 190
+    if lone == 0:
+        return Finding("glare", "No reflections: bright spots lie at the same place in both pictures.", ok=True)
+    spots = "bright spot is" if lone == 1 else "bright spots are"
+    return Finding(
+        "glare", f"{lone} {spots} missing at the same place in the other picture: reflections on something glossy.",
+        "Turn the board or the lamp so that no lamp is mirrored; matt paper helps.", CAPTURE * 0.8,
+    )  # fmt: skip
+
+
+def _white_spots(picture: U8) -> list[NDArray[np.float64]]:
+    """Middles of compact saturated areas with a darker rim, (2,) px each."""
+    white = cv2.morphologyEx((picture >= 250).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5)))
+    count, _, stats, middles = cv2.connectedComponentsWithStats(white)
+    spots = []
+    for i in range(1, count):
+        w, h, area = stats[i, cv2.CC_STAT_WIDTH], stats[i, cv2.CC_STAT_HEIGHT], stats[i, cv2.CC_STAT_AREA]
+        compact = area > 0.5 * w * h and max(w, h) < 4 * min(w, h)
+        if compact and 0.0008 < area / picture.size < 0.06:
+            spots.append(middles[i])
+    return spots
