@@ -248,9 +248,13 @@ class LiveSource:
             number = self._numbers[side]
             self._numbers[side] += 1
             dog = self._dogs[side]
+            if dog.health(t_s).state == "stalled":
+                self._note_trouble(side, "stalled")
             good = grabbed.size_wh is not None and dog.saw(t_s, mark, grabbed.size_wh)
             if not good or self._frozen_alone(side, t_s):
                 self._dropped["camera"] += 2 if single else 1
+                if dog.health(t_s).state in ("frozen", "wrong size"):
+                    self._note_trouble(side, dog.health(t_s).state)
             elif single:
                 first, second = split_frames(grabbed, t_s, number, self._request)
                 self._put(first, second, 0.0)
@@ -274,7 +278,7 @@ class LiveSource:
             if len(self._cameras) == 2:
                 self._settle(list(self._pairer.flush(side)))
             if not ended:
-                self._trouble.append(f"{self._side_name(side)} camera lost")
+                self._note_trouble(side, "lost")
             self._changed.notify_all()
 
     def failed(self, side: int, error: BaseException) -> None:
@@ -339,7 +343,7 @@ class LiveSource:
             return None
         if not trouble and t_s - last <= max(GAP_S, GAP_PERIODS * self._period_s()):
             return None
-        causes = ", ".join(dict.fromkeys(trouble)) or self._why_nothing() or "no partners within the bound"
+        causes = ", ".join(trouble) or self._why_nothing() or "no partners within the bound"
         return f"{causes}: nothing for {t_s - last:.1f} s"
 
     def _why_nothing(self) -> str:
@@ -374,8 +378,13 @@ class LiveSource:
             due = False
         if due:
             wait[0], wait[1] = now_s, min(2 * wait[1], LONGEST_REOPEN_S)
-            self._trouble.append(f"{self._side_name(side)} camera {health.state}")
         return due
+
+    def _note_trouble(self, side: int, what: str) -> None:
+        """Keep the cause of the gap that the next pair will tell of."""
+        cause = f"{self._side_name(side)} camera {what}"
+        if cause not in self._trouble:
+            self._trouble.append(cause)
 
     def _make_info(self) -> SourceInfo:
         sizes: list[SizeWH] = []

@@ -97,12 +97,19 @@ class CameraClock:
             return self._begin()
         tick = self._add(stamp_s)
         if self._jumped():
-            stamps = [stamp for stamp, _ in self._recent]
+            stamps = self._since_jump()
             self._reset()
             self.restarts += 1
             self._start = stamps
             return self._begin()
         return tick
+
+    def _since_jump(self) -> list[float]:
+        """The last stamps, from the first one that follows the new line."""
+        offset = median(residual for _, residual in self._recent)
+        follows = [abs(residual - offset) < abs(offset) / 2 for _, residual in self._recent]
+        first = follows.index(True) if any(follows) else 0
+        return [stamp for stamp, _ in self._recent][first:]
 
     def _begin(self) -> Tick:
         """Period and frame numbers of the first stamps together, then the line through them."""

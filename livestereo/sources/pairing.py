@@ -81,16 +81,20 @@ class Pairer(Generic[Token]):
         """The bound on |skew| that holds now, seconds."""
         if self._max_skew_s is not None:
             return self._max_skew_s
-        slower = max(clock.period_s for clock in self.clocks)
+        slower = max(self._period_s(0), self._period_s(1))
         return slower / 2 + SLACK_S if slower > 0 else UNLEARNT_BOUND_S
+
+    def _period_s(self, side: int) -> float:
+        if self._exact:
+            return 1 / (self._fps[side] or 30.0)
+        return self.clocks[side].period_s
 
     def offer(self, side: int, stamp_s: float, token: Token) -> list[Paired[Token] | Dropped[Token]]:
         """Take the next frame of a side and give what can be decided now."""
         clock = self.clocks[side]
         if self._exact:
-            t_s, following = stamp_s, None
-            period = 1 / (self._fps[side] or 30.0)
-            following = stamp_s + period
+            t_s = stamp_s
+            following: float | None = stamp_s + self._period_s(side)
         else:
             tick = clock.tick(stamp_s)
             t_s = tick.t_s if tick.ready else stamp_s
@@ -173,7 +177,8 @@ class Pairer(Generic[Token]):
         expected = self._next[side]
         if expected is None:
             return None, False
-        late_s = 0.0 if self._exact else LATE_SIGMAS * self.clocks[side].jitter_s + LATE_S
+        # Exact stamps come from files, where the frames of one side may be read long before the other's.
+        late_s = self._period_s(side) if self._exact else LATE_SIGMAS * self.clocks[side].jitter_s + LATE_S
         if now_s + self._bias[side] > expected + late_s:
             return None, False
         return expected, False
