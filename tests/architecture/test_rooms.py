@@ -29,7 +29,7 @@ def test_calibration_imports_with_the_rest_of_the_program_walled_off() -> None:
 
 
 def test_livestereo_imports_without_its_extras_and_without_heavy_libraries() -> None:
-    # Extras may be absent (kernels are loaded only with numba), and av, reportlab and jinja2 load only where they are used.
+    # Extras may be absent (only kernels need numba), and av, reportlab and jinja2 load only where they are used.
     blocked = {"numba", "llvmlite", "viser", "mcap", "av", "reportlab", "jinja2"}
     code = BLOCKED.format(blocked=blocked, package="livestereo").replace(
         "importlib.import_module(module.name)",
