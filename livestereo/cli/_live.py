@@ -170,10 +170,12 @@ def _add_views(
 
 def _window(settings: Settings, match: MatchOptions, parts: LiveParts, can: set[str], snapshots: Any) -> WindowView:
     from livestereo.sinks.window import WindowView
+    from livestereo.sinks.window_effects import WindowEffects
     from livestereo.sinks.window_state import WindowState
 
-    state = WindowState(settings, can=can, config_file=match.config)
-    return WindowView(state, title=parts.title, snapshots=snapshots)
+    effects = WindowEffects()
+    state = WindowState(settings, can={*can, "effect"}, config_file=match.config, effects=effects.names)
+    return WindowView(state, title=parts.title, snapshots=snapshots, effects=effects)
 
 
 def _web(

@@ -14,7 +14,7 @@ from livestereo.render.layout import Layout, natural_canvas
 from livestereo.render.views import displayed_size, panes_of
 from livestereo.sinks.base import RunState
 from livestereo.sinks.snapshot import Snapshots
-from livestereo.sinks.window_scene import Effect, Measure, SceneMaker
+from livestereo.sinks.window_scene import Effects, Measure, SceneMaker
 from livestereo.sinks.window_state import WindowState
 from livestereo.timing import Clock, monotonic
 from livestereo.types import U8, Action, SizeWH, SourceInfo, StereoResult
@@ -66,14 +66,14 @@ class WindowView:
     """
 
     def __init__(
-        self, state: WindowState, *, title: str = TITLE, measure: Measure | None = None, effect: Effect | None = None,
+        self, state: WindowState, *, title: str = TITLE, measure: Measure | None = None, effects: Effects | None = None,
         snapshots: Snapshots | None = None,
         open_screen: Callable[[str, SizeWH], Screen] = display.Window, clock: Clock = monotonic,
     ) -> None:  # fmt: skip
         self.state = state
         self._title = title
         self._measure = measure
-        self._effect = effect
+        self._effects = effects
         self._snapshots = snapshots
         self._open_screen = open_screen
         self._clock = clock
@@ -96,7 +96,7 @@ class WindowView:
     def open(self, info: SourceInfo) -> None:
         """Get ready for this source."""
         self._maker = SceneMaker(
-            live=info.live, count=info.count, measure=self._measure, effect=self._effect, clock=self._clock
+            live=info.live, count=info.count, measure=self._measure, effects=self._effects, clock=self._clock
         )
         self._title = f"{self._title} – {info.name}" if info.name else self._title
         self._source_name = info.name
@@ -165,7 +165,10 @@ class WindowView:
             self._screen.resize(wanted)
 
     def _own(self, action: Action) -> Action:
-        """Do what is the view's own: saving what is shown. Anything else goes on to the run."""
+        """Do what is the view's own, saving and focusing. Anything else goes on to the run."""
+        if action.name == "focus" and self._effects is not None and self._shown is not None:
+            self.state.say(self._effects.focus_at(self._shown, *action.value))
+            return Action("")
         if action.name != "save" or self._snapshots is None or self._shown is None:
             return action
         self.state.say(self._snapshots.save(self._shown, self.state.look(self._shown), self._canvas))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from livestereo.render.layout import Layout, arrange
 from livestereo.render.overlay import Figures
 from livestereo.render.views import (
     PANE_TEXT,
+    Look,
     displayed_size,
     panes_of,
     picture,
@@ -31,29 +33,57 @@ from livestereo.types import U8, MatchResult, Reason, SizeWH, StereoResult
 ANALYSE_EVERY_S = 0.25
 FIGURES_EVERY_S = 0.25
 Measure = Callable[[StereoResult, Measurement], Ruler]
-Effect = Callable[[str, StereoResult], U8]
+
+
+class Effects(Protocol):
+    """What the key for effects goes through."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names, in the order of the key."""
+        ...
+
+    @property
+    def serial(self) -> int:
+        """Grows when the same result would look different."""
+        ...
+
+    def label(self, name: str) -> str:
+        """What to call one to a person."""
+        ...
+
+    def render(self, name: str, result: StereoResult) -> U8:
+        """Render one, (H,W,3) uint8 BGR."""
+        ...
+
+    def focus_at(self, result: StereoResult, u: float, v: float) -> str:
+        """Focus on a displayed position; give what to tell the person."""
+        ...
+
 
 
 class SceneMaker:
     """Builds scenes; keeps the few figures that are averaged over time.
 
-    live: cameras against files. measure: lines to show for a measurement. effect: renders a named effect.
+    live: cameras against files. measure: lines to show for a measurement. effects: renders effects.
     """
 
     def __init__(
-        self, *, live: bool, count: int | None = None, measure: Measure | None = None, effect: Effect | None = None,
+        self, *, live: bool, count: int | None = None, measure: Measure | None = None, effects: Effects | None = None,
         clock: Clock = monotonic,
     ) -> None:  # fmt: skip
         self._live = live
         self._count = count
         self._measure = measure
-        self._effect = effect
+        self._effects = effects
         self._clock = clock
         self._depth_rate = RateMeter(clock=clock)
         self._shown_rate = RateMeter(clock=clock)
         self._figures = Figures(live=live, count=count)
         self._figures_s = -math.inf
         self._analysis: tuple[float, int, MatchResult] | None = None
+        # With the result itself, so that its id stays its own.
+        self._rendered: tuple[object, StereoResult, tuple[U8, ...]] | None = None
 
     def arrived(self) -> None:
         """Count one finished result."""
@@ -63,19 +93,16 @@ class SceneMaker:
         """Arrange the panes of the chosen view."""
         view = "effect" if state.effect else state.view
         return arrange(
-            canvas_wh, displayed_size(result), panes_of(view), legend=shows_depth_colours(view) or view == "effect"
+            canvas_wh, displayed_size(result), panes_of(view), legend=shows_depth_colours(view)
         )
 
     def scene(self, layout: Layout, result: StereoResult, state: WindowState, run: RunState) -> Scene:
         """Give what is on the screen now."""
         self._shown_rate.tick()
         look = state.look(result)
-        pictures = tuple(
-            self._effect(state.effect, result) if pane.view == "effect" and self._effect and state.effect
-            else picture(pane.view, result, look, (pane.rect.w, pane.rect.h))
-            for pane in layout.panes
-        )  # fmt: skip
-        labels = tuple(PANE_TEXT.get(pane.view, (state.effect or "").capitalize()) for pane in layout.panes)
+        pictures = self._pictures(layout, result, state, look)
+        named = self._effects.label(state.effect) if self._effects and state.effect else ""
+        labels = tuple(PANE_TEXT.get(pane.view, named) for pane in layout.panes)
         reasons = any(pane.view == "reason" for pane in layout.panes)
         cards: list[Callable[[U8], None]] = []
         if state.panel.is_open:
@@ -132,6 +159,19 @@ class SceneMaker:
                 state_right=run.stats.state_right,
             )
         return self._figures
+
+    def _pictures(self, layout: Layout, result: StereoResult, state: WindowState, look: Look) -> tuple[U8, ...]:
+        """Render the panes; kept while only the mouse or a message moves, because effects cost time."""
+        effects = self._effects
+        key = (id(result), layout.panes, look, state.effect, effects.serial if effects else 0)
+        if self._rendered is None or self._rendered[0] != key:
+            made = tuple(
+                effects.render(state.effect, result) if pane.view == "effect" and effects and state.effect
+                else picture(pane.view, result, look, (pane.rect.w, pane.rect.h))
+                for pane in layout.panes
+            )  # fmt: skip
+            self._rendered = (key, result, made)
+        return self._rendered[2]
 
     # The pointer
 
