@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from livestereo.sinks.base import PairSink, ResultSink, RunState, View
 from livestereo.types import Action, SourceInfo, StereoFrame, StereoResult
 
 if TYPE_CHECKING:
+    from livestereo.diagnosis.afterwards import LastLook
     from livestereo.pipeline import Pipeline
     from livestereo.sinks.window import WindowView
 
@@ -84,19 +85,42 @@ def run_live(
     pace = parts.pace
     if pace is None and parts.views and not info.live and info.fps:
         pace = 1.0  # somebody looks: at the speed of life
+    last = _watch(opened, parts)
+
+    def told(summary: RunSummary) -> RunSummary:
+        if last is None or summary.findings:
+            return summary
+        return replace(summary, findings=last.findings(opened.rig_file, opened.source.stats()))
+
+    finished: list[RunSummary] = []
     try:
-        summary = run(
+        run(
             opened.source, build, settings, pair_sinks=parts.pair_sinks, sinks=parts.sinks, views=parts.views,
             observers=parts.observers, handlers=parts.handlers, resolve=_resolver(match), frames=options.frames,
             duration_s=options.duration, pace=pace, tell=output.say,
-            on_summary=lambda summary: output.show(*summary_for_people(summary, live=info.live)),
+            on_summary=lambda summary: finished.append(told(summary)),
         )  # fmt: skip
         if window and not info.live and options.frames is None and options.duration is None and sys.stdin.isatty():
             _hold(parts.views)
     finally:
+        for summary in finished:
+            output.show(*summary_for_people(summary, live=info.live))
         for close in closing:
             close()
-    return summary
+    return finished[0]
+
+
+def _watch(opened: Opened, parts: LiveParts) -> LastLook | None:
+    """Let the doctor look: beside a run that is watched, behind one that is only counted."""
+    from livestereo.diagnosis.afterwards import LastLook
+    from livestereo.diagnosis.monitor import Monitor
+
+    if opened.source.info.live or parts.views:
+        parts.observers.append(Monitor(opened.source.info, opened.rig_file))
+        return None
+    last = LastLook()
+    parts.sinks.append(last)
+    return last
 
 
 class _Held:
