@@ -14,7 +14,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from livestereo.sources.clock import CameraClock
+from livestereo.clock import CameraClock
 
 Token = TypeVar("Token", bound=Hashable)
 Side = Literal[0, 1]  # left, right

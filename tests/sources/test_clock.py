@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic.free_running import make_stream
 
-from livestereo.sources.clock import CameraClock, first_grid
+from livestereo.clock import CameraClock, first_grid
 
 
 def estimates(stamps, fps=None):

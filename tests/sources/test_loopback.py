@@ -148,10 +148,9 @@ def test_a_camera_that_is_not_there(servers) -> None:
 
 
 def test_side_by_side_from_one_network_camera() -> None:
-    with MjpegServer(SMALL, FPS) as server:
-        with open_source([server.url], SourceRequest(side_by_side=True)) as source:
-            frame = source.read(5.0)
-            assert frame is not None and frame.left.image.shape == (120, 80, 3) and frame.skew_s == 0
+    with MjpegServer(SMALL, FPS) as server, open_source([server.url], SourceRequest(side_by_side=True)) as source:
+        frame = source.read(5.0)
+        assert frame is not None and frame.left.image.shape == (120, 80, 3) and frame.skew_s == 0
 
 
 def test_a_password_is_neither_shown_nor_stored() -> None:
