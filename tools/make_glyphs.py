@@ -18,10 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 SIZES = (10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32)
-CHARACTERS = (
-    "".join(chr(c) for c in (*range(32, 127), *range(0xA1, 0x100)))
-    + "–—‘’“”•…−≤≥≈≠∞√∆ΔΣσπ←→↑↓↔⏎⌫✓✕⚠●■▲▼◀▶"
-)
+CHARACTERS = "".join(chr(c) for c in (*range(32, 127), *range(0xA1, 0x100))) + "–—‘’“”•…−≤≥≈≠∞√∆ΔΣσπ←→↑↓↔⏎⌫✓✕⚠●■▲▼◀▶"
 OUT = Path(__file__).parent.parent / "livestereo" / "render" / "glyphs.npz"
 
 
