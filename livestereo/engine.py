@@ -249,10 +249,13 @@ class _Run:
         if built.error is not None:
             if self.builder.count == 0 or not isinstance(built.error, LiveStereoError):
                 raise built.error
-            self.wanted = self.settings
+            if self.builder.up_to_date:
+                self.wanted = self.settings
             self._say(str(built.error))
             return
-        self.settings = self.wanted = built.settings
+        self.settings = built.settings
+        if self.builder.up_to_date:  # else what was asked for meanwhile would be forgotten
+            self.wanted = built.settings
         for note in built.notes:
             self._say(note, warn=True)
         self.builder.install(built)

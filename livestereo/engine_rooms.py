@@ -188,7 +188,10 @@ class Builder(_Thread):
         self._live = source.info.live
         self._lock = threading.Condition()
         self._asked: Settings | None = None
+        self._in_work: Settings | None = None
+        self._requests = 0
         self._built: Built | None = None
+        self._built_for = 0
         self._stopped = False
         self._generations: dict[int, Built] = {}
         self.count = 0
@@ -198,13 +201,23 @@ class Builder(_Thread):
     def ask(self, settings: Settings) -> None:
         """Ask for pipelines of these settings."""
         with self._lock:
+            if settings == (self._asked or self._in_work):
+                return  # on its way already
             self._asked = settings
+            self._requests += 1
             self._lock.notify_all()
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether what was built last answers the newest request."""
+        return self._built_for == self._requests
 
     def ready(self) -> Built | None:
         """Give what was built since the last call."""
         with self._lock:
             built, self._built = self._built, None
+            if built is not None and self.up_to_date:
+                self._in_work = None
             return built
 
     def install(self, built: Built) -> None:
@@ -242,7 +255,8 @@ class Builder(_Thread):
                     self._lock.wait()
                 if self._stopped:
                     return
-                settings, self._asked = self._asked, None
+                settings, self._asked, request = self._asked, None, self._requests
+                self._in_work = settings
             frame = self._flow.wait_for_first()
             if settings is None or frame is None:
                 return
@@ -251,7 +265,7 @@ class Builder(_Thread):
             except Exception as error:  # kept for the main thread, which tells it or raises it
                 built = Built(settings, Plan(1, 1), error=error)
             with self._lock:
-                self._built = built
+                self._built, self._built_for = built, request
             self._flow.wake()
 
     def _make(self, settings: Settings, frame: StereoFrame) -> Built:
