@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.board_model import BoardModel
 from calibration.boards import Board
-from calibration.bundle import Array, BoardModel, Ints
+from calibration.bundle import Array, Ints
 from calibration.detection import Detection
 from calibration.errors import CalibrationError
 from calibration.rig import LensModel
@@ -24,8 +25,8 @@ from calibration.views import View
 
 # A picture whose corners are so many times noisier than those of the camera's others does not count ...
 _NOISY_VIEW = 4.0
-# ... nor one that loses so large a share of its corners as wild.
-_WILD_SHARE = 0.05
+# ... nor one in which so large a share of the corners, and more than one, was found in wrong places.
+_WILD_SHARE = 0.03
 # Views that must agree on one relative pose: below this share something is wrong with the set as a whole.
 _AGREE_SHARE = 0.5
 _TURNS: tuple[Flip, ...] = ("none", "270", "180", "90")
@@ -65,15 +66,16 @@ class _Side:
 
 
 def arrange(
-    views: tuple[View, ...], board: Board, model: BoardModel, lens: tuple[LensModel, LensModel], *, bend: bool = True
+    views: tuple[View, ...], board: Board, model: BoardModel, alone: tuple[CameraFit, CameraFit], *, bend: bool = True
 ) -> Arranged:
-    """Solve each camera alone and put the views in order.
+    """Judge each camera's own pictures and put the views in order. alone: each camera solved from all its pictures.
 
     Raises:
         CalibrationError: the views do not agree on any relative pose.
     """
-    left = _solve_side([view.left for view in views], model, lens[0], bend)
-    right = _solve_side([view.right for view in views], model, lens[1], bend)
+    lens = alone[0].model, alone[1].model
+    left = _solve_side([view.left for view in views], model, lens[0], bend, alone[0])
+    right = _solve_side([view.right for view in views], model, lens[1], bend, alone[1])
     both_orders = board.kind != "charuco"
     relative, pairs = _relative(model, left, right, both_orders)
     flip: Flip = "none"
@@ -102,7 +104,7 @@ def arrange(
         if reversed_order != rule:
             mended[v] = "corner order of the right picture turned by 180°"
     if relative.reversed_order.any():
-        right = _solve_side([view.right for view in views_list], model, lens[1], bend, start=None)
+        right = _solve_side([view.right for view in views_list], model, lens[1], bend)
         relative, pairs = _relative(model, left, right, False)
     swapped = _is_swapped(relative.R, relative.t)
     notes = list(_turn_notes(flip))
@@ -121,7 +123,8 @@ def turned(found: Detection | None, flip: Flip) -> Detection | None:
     w, h = found.size_wh
     x, y = found.points_px[:, 0], found.points_px[:, 1]
     moved = {
-        "180": (w - 1 - x, h - 1 - y), "90": (h - 1 - y, x), "270": (y, w - 1 - x), "h": (w - 1 - x, y), "v": (x, h - 1 - y)
+        "180": (w - 1 - x, h - 1 - y), "90": (h - 1 - y, x), "270": (y, w - 1 - x),
+        "h": (w - 1 - x, y), "v": (x, h - 1 - y),
     }[flip]  # fmt: skip
     size = (h, w) if flip in ("90", "270") else (w, h)
     return dataclasses.replace(found, points_px=np.stack(moved, axis=1).astype(np.float32), size_wh=size)
@@ -168,7 +171,8 @@ def _arranged(
 
 
 def _size(views: Sequence[View], side: str) -> tuple[int, int]:
-    return next(found.size_wh for view in views if (found := getattr(view, side)) is not None)
+    found: list[Detection] = [one for view in views if (one := getattr(view, side)) is not None]
+    return found[0].size_wh
 
 
 def _solve_side(
@@ -176,14 +180,14 @@ def _solve_side(
 ) -> _Side:
     view_of = np.array([i for i, one in enumerate(found) if one is not None], dtype=np.intp)
     own = [one for one in found if one is not None]
-    fit = solve_camera(model, own, lens, bend=bend, start=start)
+    fit = start if start is not None and len(start.R) == len(own) else solve_camera(model, own, lens, bend=bend)
     why: dict[int, str] = {}
     while True:
         sigma = fit.noise.view_sigma_px[:, 0]
         usual = float(np.median(sigma))
         wild = np.bincount(fit.seen.view, weights=fit.seen.weight == 0, minlength=len(own))
         share = wild / np.bincount(fit.seen.view, minlength=len(own))
-        bad = (sigma > _NOISY_VIEW * max(usual, 0.05)) | (share > _WILD_SHARE)
+        bad = (sigma > _NOISY_VIEW * max(usual, 0.05)) | ((wild > 1) & (share > _WILD_SHARE))
         if not bad.any() or (~bad).sum() < 4 or bad.mean() > 0.5:
             return _Side(fit, view_of, why)
         for i in np.flatnonzero(bad):

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.board_model import SHAPE_NAMES, BoardModel
 from calibration.projection import project_with_derivatives
 from calibration.rig import DISTORTION_LENGTH, LensModel
 
@@ -27,7 +28,6 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 LEFT, RIGHT = 0, 1
-SHAPE_NAMES = ("bend_x", "bend_y", "twist", "stretch")
 _DISTORTION_NAMES = {
     "pinhole": ("k1", "k2", "p1", "p2", "k3"),
     "rational": ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"),
@@ -95,7 +95,7 @@ class State:
             cameras=(self.cameras[0] + step[:nl], self.cameras[1] + step[nl:n]),
             R_right_left=rotation(step[n : n + 3]) @ self.R_right_left,
             t_right_left=self.t_right_left + step[n + 3 : n + 6],
-            shape=self.shape + step[n + 6 :],
+            shape=self.shape + step[n + 6 : n + 10],
         )
 
     def with_poses(self, R: Array, t: Array) -> State:
@@ -137,40 +137,6 @@ class Fit:
     converged: bool
 
 
-class BoardModel:
-    """Points of a board that is not quite flat and not quite square.
-
-    z = bend_x (1 − u²) + bend_y (1 − v²) + twist u v, with u, v = −1..1 across and down the corners; y grows by
-    1 + stretch (lengths across are taken as right).
-    """
-
-    def __init__(self, points: Array) -> None:
-        self.flat = points
-        middle = (points.max(axis=0) + points.min(axis=0)) / 2
-        half = np.maximum((points.max(axis=0) - points.min(axis=0)) / 2, 1e-12)
-        u, v = (points[:, 0] - middle[0]) / half[0], (points[:, 1] - middle[1]) / half[1]
-        self._height = np.stack([1 - u * u, 1 - v * v, u * v], axis=1)
-        self.extent = 2 * half[:2]
-        self.derivatives = np.zeros((len(points), 3, 4))
-        self.derivatives[:, 2, :3] = self._height
-        self.derivatives[:, 1, 3] = points[:, 1]
-
-    def points(self, shape: Array) -> Array:
-        """Give the points (N,3) of a board of this shape."""
-        points = self.flat.copy()
-        points[:, 2] += self._height @ shape[:3]
-        points[:, 1] *= 1 + shape[3]
-        return points
-
-    def sagitta(self, shape: Array) -> float:
-        """Give the largest distance of the surface from its own best plane, board units."""
-        points = self.points(shape)
-        design = np.column_stack([points[:, :2], np.ones(len(points))])
-        plane = np.linalg.lstsq(design, points[:, 2], rcond=None)[0]
-        off = points[:, 2] - design @ plane
-        return float(off.max() - off.min())
-
-
 def rotation(vector: Array) -> Array:
     """Give the rotation matrix (3,3) of a rotation vector."""
     return np.asarray(cv2.Rodrigues(np.asarray(vector, dtype=np.float64).reshape(3, 1))[0], dtype=np.float64)
@@ -179,6 +145,19 @@ def rotation(vector: Array) -> Array:
 def rotation_vector(R: Array) -> Array:
     """Give the rotation vector (3,) of a rotation matrix."""
     return np.asarray(cv2.Rodrigues(np.asarray(R, dtype=np.float64))[0], dtype=np.float64).reshape(3)
+
+
+def rotations_of(vectors: Array) -> Array:
+    """Give the rotation matrices (V,3,3) of rotation vectors (V,3): Rodrigues' formula."""
+    angle = np.linalg.norm(vectors, axis=1)
+    x, y, z = vectors.T
+    zero = np.zeros_like(x)
+    K = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
+    small = angle < 1e-6
+    safe = np.where(small, 1.0, angle)
+    a = np.where(small, 1 - angle**2 / 6, np.sin(safe) / safe)
+    b = np.where(small, 0.5, (1 - np.cos(safe)) / safe**2)
+    return np.asarray(np.eye(3) + a[:, None, None] * K + b[:, None, None] * (K @ K))
 
 
 def residuals(board: BoardModel, seen: Observations, state: State) -> Array:
@@ -263,6 +242,24 @@ class _Blocks:
     g_pose: Array
 
 
+def point_offsets(board: BoardModel, seen: Observations, state: State, noise_px: float, sigma: Array) -> Array:
+    """Give how each board point (N,3) should move to fit its corners best, poses and cameras kept.
+
+    sigma (3,): what is believed of such offsets before any picture, board units.
+    """
+    error, _, by_pose = _linearize(board, seen, state)
+    # A shift of the board in its own frame moves the corner as the pose's translation does, turned.
+    by_point = np.einsum("mki,mij->mkj", by_pose[:, :, 3:], state.R[seen.view])
+    normal = np.zeros((len(board.flat), 3, 3))
+    right = np.zeros((len(board.flat), 3))
+    np.add.at(normal, seen.ids, np.einsum("m,mki,mkj->mij", seen.weight, by_point, by_point))
+    np.add.at(right, seen.ids, np.einsum("m,mki,mk->mi", seen.weight, by_point, error))
+    trust = (noise_px / sigma) ** 2
+    # The prior is on the whole offset, of which the board already has a part.
+    right -= board.warp * trust
+    return np.asarray(board.warp + np.linalg.solve(normal + np.diag(trust), right[:, :, None])[:, :, 0])
+
+
 def _linearize(
     board: BoardModel, seen: Observations, state: State, *, derivatives: bool = True
 ) -> tuple[Array, Array, Array]:
@@ -273,7 +270,7 @@ def _linearize(
     turned = np.einsum("mij,mj->mi", R, body)
     in_left = turned + t
     nl, nr = len(state.cameras[0]), len(state.cameras[1])
-    total = nl + nr + 6 + len(state.shape)
+    total = nl + nr + 10
     count = len(seen.ids)
     predicted = np.empty((count, 2))
     by_common = np.zeros((count, 2, total)) if derivatives else np.empty(0)
@@ -342,10 +339,10 @@ def _step(
     inverse_cross = np.linalg.solve(pose, np.swapaxes(blocks.cross, 1, 2))
     inverse_g = np.linalg.solve(pose, blocks.g_pose[:, :, None])[:, :, 0]
     if f == 0:
-        return np.zeros(0), inverse_g
+        return np.zeros(0), np.asarray(inverse_g)
     reduced = _damped(common, damping) - np.einsum("vfp,vpg->fg", blocks.cross, inverse_cross)
     step = _solve(reduced, right - np.einsum("vfp,vp->f", blocks.cross, inverse_g))
-    return step, inverse_g - np.einsum("vpf,f->vp", inverse_cross, step)
+    return step, np.asarray(inverse_g - np.einsum("vpf,f->vp", inverse_cross, step))
 
 
 def _damped(matrix: Array, damping: float) -> Array:
@@ -367,7 +364,7 @@ def _solve(matrix: Array, right: Array) -> Array:
 def _moved(state: State, index: Ints, step: Array, pose_steps: Array) -> State:
     full = np.zeros(len(state.common))
     full[index] = step
-    R = np.array([rotation(d[:3]) @ R for d, R in zip(pose_steps, state.R)]).reshape(-1, 3, 3)
+    R = rotations_of(pose_steps[:, :3]) @ state.R
     return state.stepped(full).with_poses(R, state.t + pose_steps[:, 3:])
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
+from calibration.framing import rotations
 from calibration.lens import rays_of_pixels
 from calibration.rectify import Rectification, make_rectification
 from calibration.rig import StereoRig
@@ -28,11 +29,19 @@ def epipolar_distances_px(rig: StereoRig, left_px: Array, right_px: Array) -> Ar
     return np.concatenate([left, right])
 
 
-def vertical_px(rectification: Rectification, left_px: Array, right_px: Array) -> Array:
-    """Give the row difference right − left of rectified corners (N,), px."""
-    left = rectification.rectify_points(left_px, "left")
-    right = rectification.rectify_points(right_px, "right")
-    return np.asarray(right[:, 1] - left[:, 1])
+def vertical_px(rig: StereoRig, focal_px: float, left_px: Array, right_px: Array) -> Array:
+    """Give the row difference right − left (N,) of corners rectified by a rig, px at that focal length.
+
+    Raises:
+        CalibrationError: the rig cannot be rectified.
+    """
+    R_left, R_right, _ = rotations(rig)
+    rows = []
+    for camera, R, px in ((rig.left, R_left, left_px), (rig.right, R_right, right_px)):
+        turned = np.asarray(rays_of_pixels(camera, px)) @ R.T
+        with np.errstate(all="ignore"):
+            rows.append(focal_px * turned[:, 1] / turned[:, 2])
+    return np.asarray(rows[1] - rows[0])
 
 
 def try_rectification(rig: StereoRig) -> tuple[Rectification | None, str]:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from calibration.board_model import BoardModel
 from calibration.boards import Board
 from calibration.bundle import LEFT, RIGHT, Array, State, adjust
 from calibration.epipolar import axis_angles_deg, epipolar_distances_px, try_rectification, vertical_px
 from calibration.errors import CalibrationError
 from calibration.projection import intrinsics_of
 from calibration.rig import StereoRig
-from calibration.shape import paired_rows, shape_of
+from calibration.shape import paired_rows, shape_of, with_warp
 from calibration.solution import RigCovariance, Solution, SolveReport, ViewReport
-from calibration.solve_joint import STRETCH, Joint, pair_rms, solve_joint
+from calibration.solve_joint import STRETCH, Joint, misfit_rms, pair_rms, solve_joint
 from calibration.uncertainty import DepthError, covariance_of, predict_depth_error
 from calibration.verdict import judge
 from calibration.views import coverage
@@ -48,12 +49,13 @@ def assemble(solved: Solved, board: Board, options: SolveOptions, tell: Callable
     rig = rig_of(joint.state, joint.problem.sizes)
     covariance = rig_covariance(joint)
     rectification, why_not = try_rectification(rig)
-    views = view_reports(solved, rig)
-    heldout = heldout_vertical(joint, options, tell) if options.heldout and rectification else np.empty(0)
+    focal = rectification.focal_px if rectification else float("nan")
+    views = view_reports(solved, rig, focal)
+    heldout = heldout_vertical(joint, options, focal, tell) if options.heldout and rectification else np.empty(0)
     depths = _depth_errors(rig, covariance, board, options, joint) if rectification else []
     paired = joint.problem.paired
     distances = joint.state.t[: len(paired)][paired][:, 2]
-    common = [common_corners(joint, v) for v in np.flatnonzero(paired)]
+    common = [common_corners(joint, v) for v in np.flatnonzero(paired).tolist()]
     left_px, right_px = (np.concatenate([c[i] for c in common]) for i in (0, 1))
     vertical = np.concatenate([view.vertical_px for view in views if view.used]) if rectification else np.empty(0)
     rms = [rms_of(joint, side) for side in (None, LEFT, RIGHT)]
@@ -107,7 +109,9 @@ def solve_joint_names(joint: Joint) -> tuple[str, ...]:
     return tuple(name for name in joint.state.common_names if name != STRETCH)
 
 
-def heldout_vertical(joint: Joint, options: SolveOptions, tell: Callable[[str, int, int], None]) -> Array:
+def heldout_vertical(
+    joint: Joint, options: SolveOptions, focal_px: float, tell: Callable[[str, int, int], None]
+) -> Array:
     """Solve without each fold (view i in fold i mod 5) and give the row differences of its corners, pooled, px."""
     paired = np.flatnonzero(joint.problem.paired)
     if len(paired) < _MIN_TRAINING + 1:
@@ -120,12 +124,9 @@ def heldout_vertical(joint: Joint, options: SolveOptions, tell: Callable[[str, i
         if len(paired) - len(out) < _MIN_TRAINING:
             continue
         rig = rig_of(without_views(joint, out, options).state, joint.problem.sizes)
-        rectification, _ = try_rectification(rig)
-        if rectification is None:
-            continue
         for v in out:
             left, right, _ = common_corners(joint, int(v))
-            pooled.append(vertical_px(rectification, left, right))
+            pooled.append(vertical_px(rig, focal_px, left, right))
     tell("held-out", _FOLDS, _FOLDS)
     return np.concatenate(pooled) if pooled else np.empty(0)
 
@@ -134,18 +135,22 @@ def without_views(joint: Joint, out: Array, options: SolveOptions) -> Joint:
     """Repeat the solve without some views."""
     keep = np.ones(len(joint.problem.views), dtype=bool)
     keep[out] = False
-    problem = joint.problem.only(keep)
+    flat = BoardModel(joint.problem.board.flat)
+    problem = dataclasses.replace(joint.problem.only(keep), board=flat)
     total = len(joint.problem.views)
     chosen = np.flatnonzero(keep)
     index = [*chosen, *(v + total if v + total < len(joint.state.R) else v for v in chosen)]
     state = joint.state.with_poses(joint.state.R[index], joint.state.t[index])
     if joint.fixed_intrinsics:
         # The lenses were taken from each camera alone: take them again, without these views.
-        alone = solve_joint(dataclasses.replace(problem, apart=np.ones(len(chosen), dtype=bool)), state, bend=options.bend)
+        alone = solve_joint(
+            dataclasses.replace(problem, apart=np.ones(len(chosen), dtype=bool)), state, bend=options.bend
+        )
         state = dataclasses.replace(state, cameras=alone.state.cameras, shape=alone.state.shape)
-    return solve_joint(
+    again = solve_joint(
         problem, state, fixed_intrinsics=joint.fixed_intrinsics, bend=options.bend, stretch=STRETCH in joint.free
     )
+    return with_warp(again, rounds=2) if joint.problem.board.warp.any() else again
 
 
 def common_corners(joint: Joint, v: int) -> tuple[Array, Array, Array]:
@@ -157,11 +162,10 @@ def common_corners(joint: Joint, v: int) -> tuple[Array, Array, Array]:
     return joint.seen.points_px[left[a]], joint.seen.points_px[right[b]], ids
 
 
-def view_reports(solved: Solved, rig: StereoRig) -> tuple[ViewReport, ...]:
-    """Say of each view how it did."""
+def view_reports(solved: Solved, rig: StereoRig, focal_px: float) -> tuple[ViewReport, ...]:
+    """Say of each view how it did. focal_px: of the rectified pair, NaN where there is none."""
     joint, arranged = solved.joint, solved.arranged
-    rectification, _ = try_rectification(rig)
-    rms = pair_rms(joint)
+    rms, misfit = pair_rms(joint), misfit_rms(joint)
     paired = joint.problem.paired
     total = len(arranged.views)
     reports = []
@@ -172,9 +176,9 @@ def view_reports(solved: Solved, rig: StereoRig) -> tuple[ViewReport, ...]:
             own = v + total if side == RIGHT and joint.problem.apart[v] else v
             rows = (joint.seen.view == own) & (joint.seen.side == side)
             parts[name], kept[name] = joint.fit.residuals_px[rows], joint.seen.weight[rows] > 0
-        why = _why(solved, v, rms)
+        why = _why(solved, v, misfit)
         left, right, ids = common_corners(joint, v) if paired[v] else (np.empty((0, 2)), np.empty((0, 2)), np.empty(0))
-        rows_off = vertical_px(rectification, left, right) if rectification and len(left) else np.empty(0)
+        rows_off = vertical_px(rig, focal_px, left, right) if np.isfinite(focal_px) and len(left) else np.empty(0)
         solved_pose = view.left is not None and arranged.counted[v, LEFT]
         reports.append(
             ViewReport(
@@ -187,7 +191,7 @@ def view_reports(solved: Solved, rig: StereoRig) -> tuple[ViewReport, ...]:
     return tuple(reports)
 
 
-def _why(solved: Solved, v: int, rms: Array) -> str:
+def _why(solved: Solved, v: int, misfit: Array) -> str:
     view = solved.arranged.views[v]
     if solved.joint.problem.paired[v]:
         return ""
@@ -197,9 +201,12 @@ def _why(solved: Solved, v: int, rms: Array) -> str:
         return solved.arranged.why[v]
     if not view.both:
         return "too few corners that both cameras saw"
+    own, apart = float(solved.mono_rms[v]), float(misfit[v])
+    if apart < 2.5 * own:
+        return f"it does not fit as the others do ({apart:.2f} px): blurred, or the board was bent otherwise"
     return (
         "the two pictures do not show the board at the same place: it moved between the exposures "
-        f"(each camera alone fits to {solved.mono_rms[v]:.2f} px)"
+        f"({apart:.2f} px; each camera alone fits to {own:.2f} px)"
     )
 
 
@@ -289,5 +296,3 @@ def _lens_text(state: State) -> str:
 def _rms(values: Array) -> float:
     values = values[np.isfinite(values)]
     return float(np.sqrt(np.mean(np.square(values)))) if len(values) else float("nan")
-
-

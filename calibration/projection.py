@@ -122,4 +122,3 @@ def _fisheye(x: Array, y: Array, dist: Array, derivatives: bool) -> tuple[Array,
     by_xy[:, 1, 1] = scale + y * y / r * by_r
     powers = np.stack([theta * t2, theta * t2**2, theta * t2**3, theta * t2**4], axis=1) / r[:, None]
     return distorted, by_xy, np.stack([powers * x[:, None], powers * y[:, None]], axis=1)
-

@@ -5,16 +5,21 @@ With the board always upright, a stretched print looks like a camera whose pixel
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
-from calibration.bundle import State
+from calibration.bundle import State, point_offsets
 from calibration.solution import BoardShape
-from calibration.solve_joint import STRETCH, Joint, solve_joint
+from calibration.solve_joint import STRETCH, Bools, Joint, Problem, solve_joint
 from calibration.uncertainty import covariance_of
 
 # A print's stretch is told only where it is known better than this (σ), and used where it is beyond three σ.
 RESOLVED_SIGMA = 0.0005
 USED_BEYOND_SIGMA = 3.0
+# σ of a printed point against its grid, and of paper's height beyond a simple bend, per length of the board.
+WARP_PRINT = 0.0005
+WARP_HEIGHT = 0.0015
 
 
 def with_stretch(joint: Joint, *, bend: bool = True) -> Joint:
@@ -28,13 +33,37 @@ def with_stretch(joint: Joint, *, bend: bool = True) -> Joint:
     return joint
 
 
+def with_warp(joint: Joint, *, rounds: int = 3) -> Joint:
+    """Let each point of the board lie where the pictures put it, within what prints and paper do.
+
+    Points and the rest are solved in turn: what is left of the points once pose, stretch and bend are taken out hardly
+    bears on the rest, so that few rounds do.
+    """
+    size = float(np.max(joint.problem.board.extent))
+    sigma = np.array([WARP_PRINT, WARP_PRINT, WARP_HEIGHT]) * size
+    for _ in range(rounds):
+        board = joint.problem.board
+        offsets = point_offsets(board, joint.seen, joint.state, joint.noise.sigma_px, sigma)
+        problem = dataclasses.replace(joint.problem, board=board.with_warp(offsets))
+        joint = solve_joint(
+            problem, joint.state, stretch=STRETCH in joint.free, rounds=2, noise=joint.noise,
+            fixed_intrinsics=joint.fixed_intrinsics,
+        )  # fmt: skip
+    return joint
+
+
+def with_warp_again(like: Joint, problem: Problem, start: State) -> Joint:
+    """Solve a problem whose board has a warp already, with the same unknowns as `like`, and settle the warp."""
+    return with_warp(solve_joint(problem, start, stretch=STRETCH in like.free), rounds=1)
+
+
 def stretch_sigma(joint: Joint) -> float:
     """Standard deviation of the stretch in a solution that has it free."""
     covariance = covariance_of(joint.fit, joint.state, joint.sigma_px, paired_rows(joint))
     return covariance.sigma(STRETCH)
 
 
-def paired_rows(joint: Joint) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def paired_rows(joint: Joint) -> Bools:
     """Rows of `fit.terms` that say something (V or 2V,)."""
     weight = np.bincount(joint.seen.view, weights=joint.seen.weight, minlength=joint.seen.view_count)
     return np.asarray(weight > 0)

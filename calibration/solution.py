@@ -69,7 +69,7 @@ class BoardShape:
 
     @property
     def vector(self) -> Array:
-        """The four numbers of `bundle.BoardModel`, (4,)."""
+        """The four numbers of `board_model.BoardModel`, (4,)."""
         return np.array([self.bend_x, self.bend_y, self.twist, self.stretch or 0.0])
 
 
@@ -86,7 +86,10 @@ class RigCovariance:
 
     def sigma(self, name: str) -> float:
         """Standard deviation of one number; 0 for one that was held fixed."""
-        return float(np.sqrt(self.matrix[self.names.index(name), self.names.index(name)])) if name in self.names else 0.0
+        if name not in self.names:
+            return 0.0
+        i = self.names.index(name)
+        return float(np.sqrt(self.matrix[i, i]))
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,8 @@ class SolveReport:
             "flip": list(self.flip),
             "board_stretch_percent": None if self.shape.stretch is None else 100 * self.shape.stretch,
             "views": [
-                {"name": view.name, "used": view.used, "why": view.why, "rms_px": view.rms_px, "mono_rms_px": view.mono_rms_px}
-                for view in self.views
+                {"name": v.name, "used": v.used, "why": v.why, "rms_px": v.rms_px, "mono_rms_px": v.mono_rms_px}
+                for v in self.views
             ],
         }  # fmt: skip
 

@@ -13,17 +13,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from calibration.arrange import Arranged, arrange
+from calibration.board_model import BoardModel
 from calibration.boards import Board
-from calibration.bundle import Array, BoardModel
+from calibration.bundle import Array
 from calibration.errors import CalibrationError
 from calibration.figures import assemble
 from calibration.rig import LensModel
+from calibration.shape import with_stretch, with_warp, with_warp_again
 from calibration.solution import Solution
-from calibration.solve_joint import Joint, Problem, pair_rms, solve_joint, start_state, without_moved_views
+from calibration.solve_joint import Joint, Problem, solve_joint, start_state, without_misfits
 from calibration.solve_lens import choose_lens
 from calibration.views import View
 
@@ -106,9 +109,9 @@ def solve_views(views: tuple[View, ...], board: Board, options: SolveOptions, te
     """Run all stages of the solve on views that were checked."""
     model = BoardModel(board.object_points())
     tell("lens", 0, 4)
-    lens, choice = choose_lens(views, model, options.lens, bend=options.bend)
+    alone, choice = choose_lens(views, model, options.lens, bend=options.bend)
     tell("cameras", 1, 4)
-    arranged = arrange(views, board, model, lens, bend=options.bend)
+    arranged = arrange(views, board, model, alone, bend=options.bend)
     tell("rig", 2, 4)
     joint, mono_rms, ratio = solve_arranged(arranged, model, options)
     tell("rig", 3, 4)
@@ -118,9 +121,7 @@ def solve_views(views: tuple[View, ...], board: Board, options: SolveOptions, te
 def solve_arranged(arranged: Arranged, model: BoardModel, options: SolveOptions) -> tuple[Joint, Array, float]:
     """Solve views whose order and turn are known. Gives the solution, each view's mono RMS and the sync ratio."""
     views = arranged.views
-    problem = Problem(
-        model, views, np.zeros(len(views), dtype=bool), arranged.counted.copy(), arranged.sizes
-    )
+    problem = Problem(model, views, np.zeros(len(views), dtype=bool), arranged.counted.copy(), arranged.sizes)
     if int(problem.paired.sum()) < MIN_PAIRS:
         raise CalibrationError(
             f"Only {int(problem.paired.sum())} of {len(views)} pairs are fit to use.",
@@ -128,23 +129,27 @@ def solve_arranged(arranged: Arranged, model: BoardModel, options: SolveOptions)
             {"views_used": int(problem.paired.sum()), "rig": None},
         )
     start = start_state(problem, arranged.cameras, arranged.R, arranged.t, arranged.poses)
-    joint = solve_joint(problem, start, bend=options.bend)
+    again = partial(solve_joint, bend=options.bend)
+    joint = again(problem, start)
     mono = arranged.mono_rms
     # One or two pairs in which the board was moved do not make two cameras unsynchronised.
-    few = max(1, int(0.1 * problem.paired.sum()))
-    first = without_moved_views(
-        joint, mono, limit=lambda rms, _: np.full(len(rms), 4 * float(np.nanmedian(rms))),
-        least=int(problem.paired.sum()) - few, bend=options.bend,
-    )  # fmt: skip
-    ratio = sync_ratio(first, arranged)
+    pairs = int(problem.paired.sum())
+    joint = without_misfits(joint, _times_median(4.0), pairs - max(1, pairs // 10), again)
+    ratio = sync_ratio(joint, arranged)
     if ratio > SYNC_LOST:
-        return _without_sync(first, arranged, mono, options), mono, ratio
-    least = max(MIN_PAIRS, int(0.5 * problem.paired.sum()))
-    kept = without_moved_views(
-        first, mono, limit=lambda rms, own: np.maximum(3 * float(np.nanmedian(rms)), 2 * own), least=least,
-        bend=options.bend,
-    )  # fmt: skip
-    return _with_stretch(kept, arranged, options), mono, ratio
+        return _without_sync(joint, arranged, mono), mono, ratio
+    least = max(MIN_PAIRS, pairs // 2)
+    joint = without_misfits(joint, _times_median(3.0), least, again)
+    if options.stretch:
+        joint = with_stretch(joint, bend=options.bend)
+    if options.bend:
+        joint = with_warp(joint)
+        joint = without_misfits(joint, _times_median(3.0), least, partial(with_warp_again, joint))
+    return joint, mono, ratio
+
+
+def _times_median(factor: float) -> Callable[[Array], Array]:
+    return lambda rms: np.full(len(rms), factor * float(np.nanmedian(rms)))
 
 
 def sync_ratio(joint: Joint, arranged: Arranged) -> float:
@@ -168,20 +173,14 @@ def sync_ratio(joint: Joint, arranged: Arranged) -> float:
     return float(sigma[0] / max(sigma[1], 1e-9))
 
 
-def _without_sync(joint: Joint, arranged: Arranged, mono: Array, options: SolveOptions) -> Joint:
+def _without_sync(joint: Joint, arranged: Arranged, mono: Array) -> Joint:
     """Take each camera's lens from its own views, and the relative pose from the pairs that agree best."""
     start = dataclasses.replace(
-        joint.state, cameras=(arranged.cameras[0].camera, arranged.cameras[1].camera),
+        joint.state,
+        cameras=(arranged.cameras[0].camera, arranged.cameras[1].camera),
         shape=(arranged.cameras[0].shape + arranged.cameras[1].shape) / 2,
-    )  # fmt: skip
-    fixed = solve_joint(joint.problem, start, fixed_intrinsics=True)
+    )
+    again = partial(solve_joint, fixed_intrinsics=True)
+    fixed = again(joint.problem, start)
     least = max(MIN_PAIRS + 1, int(0.4 * joint.problem.paired.sum()))
-    return without_moved_views(fixed, mono, limit=lambda _, own: np.maximum(2.5 * own, 0.1), least=least)
-
-
-def _with_stretch(joint: Joint, arranged: Arranged, options: SolveOptions) -> Joint:
-    from calibration.shape import with_stretch
-
-    return with_stretch(joint, bend=options.bend) if options.stretch else joint
-
-
+    return without_misfits(fixed, lambda _: np.maximum(2.5 * mono, 0.1), least, again)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.bundle import RIGHT, Array, BoardModel, Fit, Observations, Prior, State, adjust, camera_names, residuals
+from calibration.board_model import BoardModel
+from calibration.bundle import RIGHT, Array, Fit, Observations, Prior, State, adjust, camera_names, residuals
 from calibration.robust import Noise, corner_weights, robust_noise
 from calibration.solve_start import CameraFit, gather, lens_priors, shape_priors
 from calibration.views import View
@@ -177,16 +178,36 @@ def pair_rms(joint: Joint, *, counted_only: bool = True) -> Array:
     return np.where(joint.problem.paired & (count > 0), np.sqrt(summed / np.maximum(count, 1)), np.nan)
 
 
-def without_moved_views(
-    joint: Joint, mono_rms: Array, *, limit: Callable[[Array, Array], Array], least: int, **how: bool
-) -> Joint:
-    """Set views apart whose residual is beyond a limit, the worst first, until none is or `least` remain.
+def misfit_rms(joint: Joint) -> Array:
+    """RMS distance (V,) that each pair has, or would have, under the solution, its pose fitted; NaN without a pair."""
+    problem = joint.problem
+    together = dataclasses.replace(
+        problem, apart=np.zeros(len(problem.views), dtype=bool), counted=np.ones_like(problem.counted)
+    )
+    seen = together.observations()
+    state = fitted_poses(joint.state.with_poses(*_left_poses(joint)), seen)
+    error = adjust(problem.board, seen, state, free=(), iterations=10).residuals_px
+    both = np.array([view.both for view in problem.views], dtype=bool)
+    rms = np.full(len(both), np.nan)
+    squares = np.bincount(seen.view, weights=np.sum(error**2, axis=1), minlength=len(both))
+    count = np.bincount(seen.view, minlength=len(both))
+    rms[both] = np.sqrt(squares[both] / np.maximum(count[both], 1))
+    return rms
 
-    mono_rms (V,): what the two cameras alone leave. limit: (joint rms, mono rms) -> largest rms allowed, per view.
+
+def _left_poses(joint: Joint) -> tuple[Array, Array]:
+    total = len(joint.problem.views)
+    return joint.state.R[:total], joint.state.t[:total]
+
+
+def without_misfits(joint: Joint, limit: Callable[[Array], Array], least: int, solve: Callable[..., Joint]) -> Joint:
+    """Set views apart whose residual is beyond a limit, the worst first, until none is or `least` pairs remain.
+
+    limit: RMS of each pair (V,) -> largest RMS allowed (V,). solve: (problem, start) -> solution.
     """
     while True:
         rms = pair_rms(joint)
-        over = np.where(np.isnan(rms), 0.0, rms / limit(rms, mono_rms))
+        over = np.where(np.isnan(rms), 0.0, rms / limit(rms))
         bad = np.flatnonzero(over > 1)
         spare = int(joint.problem.paired.sum()) - least
         if len(bad) == 0 or spare <= 0:
@@ -196,8 +217,7 @@ def without_moved_views(
         worst = worst[np.argsort(-over[worst])][:spare]
         apart = joint.problem.apart.copy()
         apart[worst] = True
-        problem = dataclasses.replace(joint.problem, apart=apart)
-        joint = solve_joint(problem, _spread_poses(joint), fixed_intrinsics=joint.fixed_intrinsics, **how)
+        joint = solve(dataclasses.replace(joint.problem, apart=apart), _spread_poses(joint))
 
 
 def _spread_poses(joint: Joint) -> State:

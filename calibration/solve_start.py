@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from calibration.board_model import BoardModel
 from calibration.bundle import (
     LEFT,
     Array,
-    BoardModel,
     Fit,
     Observations,
     Prior,
@@ -37,7 +37,9 @@ from calibration.robust import Noise, corner_weights, robust_noise
 
 # First guesses of the focal length, in picture widths: from wide angle to tele.
 _FOCAL_GUESSES = (0.4, 0.65, 0.9, 1.3, 2.2)
-_START_VIEWS = 14
+_START_VIEWS = 12
+# Weights and solution are found in turn until nothing moves by more than this.
+_SETTLED_PX = 2e-3
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ def gather(views: Sequence[tuple[Detection | None, Detection | None]]) -> Observ
     if not points:
         none = np.empty(0, dtype=np.intp)
         return Observations(np.empty((0, 2)), none, none, none, np.empty(0))
-    rows = [np.concatenate(part) for part in (points, ids, view, side)]
-    return Observations(rows[0], rows[1], rows[2], rows[3], np.ones(len(rows[0])))
+    corners = np.concatenate(points)
+    return Observations(corners, np.concatenate(ids), np.concatenate(view), np.concatenate(side), np.ones(len(corners)))
 
 
 def lens_priors(side: str, model: LensModel, size_wh: tuple[int, int]) -> list[Prior]:
@@ -113,21 +115,26 @@ def solve_camera(
     """Solve one camera from its views: intrinsics, board poses, the board's bend; robust against wild corners."""
     size_wh = detections[0].size_wh
     seen = gather([(found, None) for found in detections])
-    if start is None or start.model != model:
+    if start is None:
         state = _start_camera(board, detections, seen, model, size_wh)
     else:
+        start = as_model(start, model)
         state = _mono_state(start.camera, model, start.R, start.t, start.shape)
     free = [*camera_names("left", model)]
     shape = ["board.bend_x", "board.bend_y", "board.twist"] if bend else []
     priors = lens_priors("left", model, size_wh) + shape_priors(board)
     noise = robust_noise(residuals(board, seen, state), seen)
-    for turn in range(5):
+    error = residuals(board, seen, state)
+    for turn in range(6):
         names = free if turn == 0 else free + shape
         fit = adjust(board, seen, state, free=names, priors=priors, noise_px=noise.sigma_px, iterations=15)
-        state = best_poses(board, seen, fit.state) if turn == 0 else fit.state
-        noise = robust_noise(fit.residuals_px, seen)
-        seen = dataclasses.replace(seen, weight=corner_weights(fit.residuals_px, seen, noise))
-    fit = adjust(board, seen, state, free=free + shape, priors=priors, noise_px=noise.sigma_px, iterations=15)
+        state = best_poses(board, seen, fit.state) if turn == 0 and start is None else fit.state
+        moved = float(np.abs(fit.residuals_px - error).max())
+        error = fit.residuals_px
+        if turn > 1 and moved < _SETTLED_PX:
+            break
+        noise = robust_noise(error, seen)
+        seen = dataclasses.replace(seen, weight=corner_weights(error, seen, noise))
     rms = view_rms(fit.residuals_px, seen)
     return CameraFit(fit.state.cameras[0], model, fit.state.shape, fit.state.R, fit.state.t, rms, fit, seen, noise)
 
@@ -179,8 +186,12 @@ def poses(board: BoardModel, seen: Observations, state: State, *, second: bool =
     return state.with_poses(R, t)
 
 
-def _mono_state(camera: Array, model: LensModel, R: Array, t: Array, shape: Array | None = None) -> State:
+def _mono_state(
+    camera: Array, model: LensModel, R: Array | None = None, t: Array | None = None, shape: Array | None = None
+) -> State:
     shape = np.zeros(4) if shape is None else shape
+    R = np.empty((0, 3, 3)) if R is None else R
+    t = np.empty((0, 3)) if t is None else t
     return State((camera, camera), (model, model), np.eye(3), np.array([-1.0, 0, 0]), shape, R, t)
 
 
@@ -191,33 +202,52 @@ def _start_camera(
     model: LensModel,
     size_wh: tuple[int, int],
 ) -> State:
-    """Try focal lengths on some of the views and keep the one that fits best."""
-    few = _spread(len(detections), _START_VIEWS)
-    some = gather([(detections[i], None) for i in few])
+    """Try focal lengths on some of the views, refine the two that fit best, and keep the better."""
+    some = gather([(detections[i], None) for i in _spread(len(detections), _START_VIEWS)])
     width = max(size_wh)
     first = ("left.fx", "left.fy", "left.k1") if model != "fisheye" else ("left.fx", "left.fy")
-    best: tuple[float, Array] | None = None
+    priors = lens_priors("left", model, size_wh)
+    tried: list[tuple[float, State]] = []
     for guess in _FOCAL_GUESSES:
-        camera = new_camera(guess * width, size_wh, model)
-        state = _mono_state(camera, model, np.empty((0, 3, 3)), np.empty((0, 3)))
-        state = poses(board, some, state)
-        priors = lens_priors("left", model, size_wh)
+        state = poses(board, some, _mono_state(new_camera(guess * width, size_wh, model), model))
+        state = adjust(board, some, state, free=first, priors=priors, noise_px=0.5, iterations=8).state
+        tried.append((_typical_px(board, some, state), state))
+    finals: list[tuple[float, Array]] = []
+    for _, state in sorted((one for one in tried if np.isfinite(one[0])), key=lambda one: one[0])[:2]:
         kept = some
+        names: tuple[str, ...] = first
         for names in (first, camera_names("left", model)):
-            fit = adjust(board, kept, state, free=names, priors=priors, noise_px=0.5, iterations=12)
-            state = best_poses(board, kept, fit.state)
-            noise = robust_noise(residuals(board, kept, state), kept)
-            kept = dataclasses.replace(
-                kept, weight=corner_weights(residuals(board, kept, state), kept, noise)
-            )
-        fit = adjust(board, kept, state, free=names, priors=priors, noise_px=0.5, iterations=12)
-        score = float(np.median(np.hypot(*fit.residuals_px.T)))
-        plausible = 0.1 < fit.state.cameras[0][0] / width < 20 and 0.5 < np.divide(*fit.state.cameras[0][:2]) < 2
-        if plausible and np.isfinite(score) and (best is None or score < 0.98 * best[0]):
-            best = score, fit.state.cameras[0]
-    camera = best[1] if best is not None else new_camera(0.9 * width, size_wh, model)
-    state = poses(board, seen, _mono_state(camera, model, np.empty((0, 3, 3)), np.empty((0, 3))))
-    return best_poses(board, seen, state)
+            state = best_poses(board, kept, state)
+            state = adjust(board, kept, state, free=names, priors=priors, noise_px=0.5, iterations=12).state
+            error = residuals(board, some, state)
+            kept = dataclasses.replace(some, weight=corner_weights(error, some, robust_noise(error, some)))
+        camera = state.cameras[LEFT]
+        if 0.1 < camera[0] / width < 20 and 0.5 < camera[0] / camera[1] < 2:
+            finals.append((_typical_px(board, some, state), camera))
+    camera = min(finals, key=lambda one: one[0])[1] if finals else new_camera(0.9 * width, size_wh, model)
+    return best_poses(board, seen, poses(board, seen, _mono_state(camera, model)))
+
+
+def _typical_px(board: BoardModel, seen: Observations, state: State) -> float:
+    """Median distance between seen and predicted corners."""
+    return float(np.median(np.hypot(*residuals(board, seen, state).T)))
+
+
+def as_model(fit: CameraFit, model: LensModel) -> CameraFit:
+    """Give the start for another lens model that draws about the same picture."""
+    old = fit.camera
+    camera = new_camera(1.0, (1, 1), model)
+    camera[:4] = old[:4]
+    if fit.model == model:
+        return fit
+    if model == "fisheye":
+        # tan θ = θ + θ³/3 + …: what a plain pinhole is in the fisheye's terms.
+        camera[4] = 1 / 3 + old[4]
+    elif fit.model == "fisheye":
+        camera[4] = old[4] - 1 / 3
+    else:
+        camera[4:9] = old[4:9]
+    return dataclasses.replace(fit, camera=camera, model=model)
 
 
 def _spread(count: int, most: int) -> list[int]:

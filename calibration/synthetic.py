@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.board_model import BoardModel
 from calibration.boards import Board, parse_board
-from calibration.bundle import BoardModel, rotation
+from calibration.bundle import rotation
 from calibration.detection import Detection, grid_spacing_px
 from calibration.projection import camera_vector, project
 from calibration.rig import Intrinsics, StereoRig
@@ -26,7 +27,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scene:
-    """A drawn rig, board and views. shape: true (4,) bend_x, bend_y, twist, stretch, see `bundle.BoardModel`.
+    """A drawn rig, board and views. shape: true (4,) bend_x, bend_y, twist, stretch, see `board_model.BoardModel`.
 
     R (V,3,3), t (V,3): true board poses in the left camera's frame.
     """

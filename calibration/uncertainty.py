@@ -32,7 +32,7 @@ CENTRAL_SHARE = 0.6
 RASTER = (9, 7)
 
 
-def covariance_of(fit: Fit, state: State, sigma_px: float, views: Array) -> RigCovariance:
+def covariance_of(fit: Fit, state: State, sigma_px: float, views: NDArray[np.bool_]) -> RigCovariance:
     """Give the covariance of the free common unknowns of a fit.
 
     sigma_px: noise of one coordinate. views: bool (V,), those that count.
@@ -105,7 +105,7 @@ def predict_depth_error(rig: StereoRig, covariance: RigCovariance, distances_m: 
 
 def depth_derivatives(rig: StereoRig, names: Sequence[str], distance: float) -> Array:
     """Give d(depth)/depth by each named unknown, (G, n), for the raster of directions at a distance."""
-    R_left, R_right, _ = rotations(rig)
+    R_left, _, _ = rotations(rig)
     points = raster_points(rig, distance)
     in_left = points @ R_left
     in_right = in_left @ rig.R_right_left.T + rig.t_right_left_m
@@ -124,9 +124,13 @@ def depth_derivatives(rig: StereoRig, names: Sequence[str], distance: float) -> 
     for i, axis in enumerate("xyz"):
         d = np.zeros(3)
         d[i] = step
-        columns[f"rotation.{axis}"] = (depth(*plane, d, zero) - depth(*plane, -d, zero)) / (2 * step)
+        columns[f"rotation.{axis}"] = (depth(plane[0], plane[1], d, zero) - depth(plane[0], plane[1], -d, zero)) / (
+            2 * step
+        )
         d = d * rig.baseline_m
-        columns[f"translation.{axis}"] = (depth(*plane, zero, d) - depth(*plane, zero, -d)) / (2 * d[i])
+        columns[f"translation.{axis}"] = (depth(plane[0], plane[1], zero, d) - depth(plane[0], plane[1], zero, -d)) / (
+            2 * d[i]
+        )
     for side, camera, place in (("left", rig.left, in_left), ("right", rig.right, in_right)):
         by_plane = []
         for k in range(2):
@@ -134,7 +138,9 @@ def depth_derivatives(rig: StereoRig, names: Sequence[str], distance: float) -> 
             d2[k] = step
             ahead = [plane[0] + d2, plane[1]] if side == "left" else [plane[0], plane[1] + d2]
             behind = [plane[0] - d2, plane[1]] if side == "left" else [plane[0], plane[1] - d2]
-            by_plane.append((depth(*ahead, zero, zero) - depth(*behind, zero, zero)) / (2 * step))
+            by_plane.append(
+                (depth(ahead[0], ahead[1], zero, zero) - depth(behind[0], behind[1], zero, zero)) / (2 * step)
+            )
         # A pixel stays where it is; its direction moves by −(∂π/∂direction)⁻¹ ∂π/∂camera.
         unit = np.column_stack([place[:, :2] / place[:, 2:], np.ones(len(place))])
         _, by_point, by_camera = project_with_derivatives(unit, camera_vector(camera), camera.model)

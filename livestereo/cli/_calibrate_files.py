@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 from collections import deque
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.boards import Board
 from calibration.detection import BoardDetector, Detection, sharpness
@@ -20,6 +22,8 @@ from calibration.views import View, choose_diverse, look_vector
 from livestereo.errors import IncompleteSource, NoFrameYet
 from livestereo.sources.base import Source
 from livestereo.types import U8, StereoFrame
+
+F64 = NDArray[np.float64]
 
 # A video is looked at in about so many places, and the best so many of them are solved.
 VIDEO_LOOKS = 400
@@ -112,7 +116,9 @@ def not_found(collected: Collected, board: Board, least: int) -> CalibrationErro
         return None
     looked = collected.looked
     counts = f"in {left} left and {right} right pictures of {looked} pairs, in both at once in {both}"
-    details: dict[str, object] = {"views_used": 0, "pairs": looked, "found_left": left, "found_right": right, "rig": None}
+    details: dict[str, object] = {
+        "views_used": 0, "pairs": looked, "found_left": left, "found_right": right, "rig": None,
+    }  # fmt: skip
     other = _other_board(collected.blind, board)
     if other is not None:
         return CalibrationError(
@@ -222,12 +228,12 @@ def _choose(looks: list[_Look], board: Board, video: bool) -> list[_Look]:
     return _pick(pairs, board, _stillness(pairs), VIDEO_VIEWS, _SAME_POSE)
 
 
-def _pick(pairs: list[_Look], board: Board, worth: np.ndarray, most: int, least: float) -> list[_Look]:  # type: ignore[type-arg]
+def _pick(pairs: list[_Look], board: Board, worth: F64, most: int, least: float) -> list[_Look]:
     vectors = np.array([look_vector(look.view, board) for look in pairs])
     return [pairs[i] for i in choose_diverse(vectors, worth, most, least=least)]
 
 
-def _stillness(pairs: list[_Look]) -> np.ndarray:  # type: ignore[type-arg]
+def _stillness(pairs: list[_Look]) -> F64:
     """Sharpness, less where the board moves: two cameras that do not fire together see it at two places then."""
     speed = np.full(len(pairs), np.nan)
     for i, look in enumerate(pairs):
@@ -254,8 +260,6 @@ def _moved(a: _Look, b: _Look) -> float | None:
 
 def _other_board(blind: list[U8], board: Board) -> Board | None:
     """Look for a chessboard of nearly the given size in pictures where the given one is not."""
-    import dataclasses
-
     if board.kind != "chessboard" or not blind:
         return None
     c, r = board.columns, board.rows
@@ -272,5 +276,3 @@ def _other_board(blind: list[U8], board: Board) -> Board | None:
 def _jpeg(image: U8) -> bytes:
     ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _KEPT_QUALITY])
     return data.tobytes() if ok else b""
-
-

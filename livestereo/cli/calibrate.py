@@ -196,7 +196,9 @@ def make_rig_file(solution: Solution, info: SourceInfo, request: SourceRequest) 
         rig=solution.rig,
         metric=report.metric,
         covariance=Covariance.of(report.covariance.names, report.covariance.matrix),
-        cameras=Cameras(left=Camera(id=names[0], controls=controls[0]), right=Camera(id=names[1], controls=controls[1])),
+        cameras=Cameras(
+            left=Camera(id=names[0], controls=controls[0]), right=Camera(id=names[1], controls=controls[1])
+        ),
         capture=Capture(
             swap=swap, flip=(flips[0], flips[1]), size_wh=(raw[0], raw[1]) if raw[0] and raw[1] else None,
             autofocus=info.capture.get("autofocus"), zoom=info.capture.get("zoom"),
