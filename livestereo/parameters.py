@@ -158,16 +158,15 @@ _ALL = (
         minimum=1, maximum=100, matchers=_SGM,
     ),
     Parameter(
-        "sgm_paths", "Paths", "choice", "Directions the cost is gathered from.", "matching", choices=(3, 5),
+        "sgm_rows", "Level rows", "bool", "Measure a small vertical error and take it away.", "matching",
         matchers=_SGM,
     ),
     Parameter(
-        "sgm_rows", "Row tolerance", "bool", "Forgive a row of misalignment between the pictures.", "matching",
-        matchers=_SGM,
+        "smooth", "Smooth noise", "choice", "Smooth the pictures first: auto (when they are noisy), on, off.",
+        "matching", choices=("auto", "on", "off"), optional=True, matchers=("sgbm", "sgm"),
     ),
     Parameter(
-        "sgm_smooth", "Smooth noise", "choice", "Smooth the pictures first: always, never, or when they are noisy.",
-        "matching", choices=("auto", "on", "off"), matchers=_SGM,
+        "even_exposure", "Even exposure", "bool", "Even out a different exposure of the two pictures.", "matching",
     ),
     Parameter(
         "median", "Median", "choice", "Width of the median filter; 0 is off.", "filters", choices=(0, 3, 5), unit="px",

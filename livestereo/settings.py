@@ -54,11 +54,11 @@ class Settings(BaseModel):
     texture_threshold: int = 10
     sgm_p1: int = 7
     sgm_p2: int = 30
-    sgm_paths: int = 3
     sgm_rows: bool = True
-    sgm_smooth: str = "auto"
+    even_exposure: bool = True
+    smooth: Literal["auto", "on", "off"] | None = None
     median: int = 5
-    speckle_size: int = 100
+    speckle_size: int = 200
     speckle_range: float = 1.0
     wls: bool = False
     wls_lambda: float = 500.0
@@ -145,7 +145,7 @@ class Settings(BaseModel):
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "balanced": MappingProxyType({"keep_up": True}),
-        "quality": MappingProxyType({"mode": "hh"}),
+        "quality": MappingProxyType({"mode": "hh4", "smooth": "auto"}),
         "fast": MappingProxyType({"matcher": "sgm"}),
         "turbo": MappingProxyType({"matcher": "sgm", "scale": 0.5}),
     }

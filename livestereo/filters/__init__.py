@@ -21,7 +21,10 @@ def _median(settings: Settings) -> Filter | None:
 
 
 def _speckle(settings: Settings) -> Filter | None:
-    return SpeckleFilter(settings.speckle_size, settings.speckle_range) if settings.speckle_size else None
+    if not settings.speckle_size:
+        return None
+    # The range is of the full-size picture; at half size the same step is half as many pixels.
+    return SpeckleFilter(settings.speckle_size, settings.speckle_range * settings.scale)
 
 
 def _temporal(settings: Settings) -> Filter | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from livestereo.errors import SettingsError
 from livestereo.fixed import from_fixed
+from livestereo.matchers.exposure import evened
 from livestereo.matchers.padding import Padding
 from livestereo.matchers.sgbm import check_range
 from livestereo.settings import Settings
@@ -18,6 +19,7 @@ from livestereo.types import U8, MatchResult
 @dataclass(frozen=True)
 class BmConfig:
     """Everything StereoBM is built from; px of the pictures that it is given. left_right_px: 0 for no check.
+    even_exposure: bring both pictures to one brightness and contrast first.
 
     Raises:
         SettingsError: a value that StereoBM would fail on.
@@ -30,6 +32,7 @@ class BmConfig:
     left_right_px: int = 1
     pre_filter_cap: int = 31
     texture_threshold: int = 10
+    even_exposure: bool = True
 
     def __post_init__(self) -> None:
         check_range(self.min_disparity, self.num_disparities)
@@ -66,7 +69,8 @@ class BmMatcher:
                 f"block_size {self.config.block_size} is wider than the picture ({width}x{height}).",
                 "Use a smaller block.",
             )
-        raw = self._matcher.compute(self._padding.add(left_gray), self._padding.add(right_gray))
+        left, right = evened(left_gray, right_gray) if self.config.even_exposure else (left_gray, right_gray)
+        raw = self._matcher.compute(self._padding.add(left), self._padding.add(right))
         inside = self._padding.crop(np.asarray(raw, np.int16), self._invalid)
         return MatchResult(from_fixed(inside, self._invalid))
 
@@ -86,5 +90,6 @@ def make_bm(settings: Settings, min_disparity: int, num_disparities: int) -> BmM
             left_right_px=settings.left_right,
             pre_filter_cap=31 if settings.pre_filter_cap is None else settings.pre_filter_cap,
             texture_threshold=settings.texture_threshold,
+            even_exposure=settings.even_exposure,
         )
     )

@@ -10,7 +10,9 @@ import numpy as np
 
 from livestereo.errors import SettingsError
 from livestereo.fixed import from_fixed
+from livestereo.matchers.exposure import evened
 from livestereo.matchers.padding import Padding
+from livestereo.matchers.sgm_prepare import Smoothing, smooth
 from livestereo.settings import Settings
 from livestereo.types import U8, MatchResult
 
@@ -21,6 +23,8 @@ _MODES: dict[str, int] = {
     "hh": cv2.STEREO_SGBM_MODE_HH,
     "hh4": cv2.STEREO_SGBM_MODE_HH4,
 }
+# P1 and P2 per pixel of the block, by what measures best; OpenCV's documentation names 8 and 32.
+_PENALTIES: dict[str, tuple[int, int]] = {"sgbm": (8, 32), "3way": (8, 32), "hh": (4, 16), "hh4": (4, 24)}
 # int16 with 16 steps per pixel holds disparities up to 2047 px.
 MAX_DISPARITY = 2047
 
@@ -29,8 +33,9 @@ MAX_DISPARITY = 2047
 class SgbmConfig:
     """Everything StereoSGBM is built from; px of the pictures that it is given.
 
-    p1, p2: None for 8·b² and 32·b² with block size b, on gray pictures (OpenCV's documentation). left_right_px: 0 for
-    no check. uniqueness: percent by which the best cost must beat the others.
+    p1, p2: None for what suits mode and block size. left_right_px: 0 for no check. uniqueness: percent by which the
+    best cost must beat the others. even_exposure: bring both pictures to one brightness and contrast first.
+    smoothing: smooth both pictures first: auto (when they are noisy), on, off.
 
     Raises:
         SettingsError: a value that StereoSGBM would mend silently or fail on.
@@ -45,6 +50,8 @@ class SgbmConfig:
     uniqueness: int = 10
     left_right_px: int = 1
     pre_filter_cap: int = 31
+    even_exposure: bool = True
+    smoothing: Smoothing = "off"
 
     def __post_init__(self) -> None:
         check_range(self.min_disparity, self.num_disparities)
@@ -59,7 +66,8 @@ class SgbmConfig:
     def penalties(self) -> tuple[int, int]:
         """P1 and P2 as they are used."""
         area = self.block_size * self.block_size
-        return (8 * area if self.p1 is None else self.p1), (32 * area if self.p2 is None else self.p2)
+        p1, p2 = _PENALTIES[self.mode]
+        return (p1 * area if self.p1 is None else self.p1), (p2 * area if self.p2 is None else self.p2)
 
 
 def check_range(min_disparity: int, num_disparities: int) -> None:
@@ -103,7 +111,9 @@ class SgbmMatcher:
 
     def compute(self, left_gray: U8, right_gray: U8) -> MatchResult:
         """Match two rectified (H,W) uint8 pictures; disparity (H,W) float32 px, NaN invalid."""
-        raw = self._matcher.compute(self._padding.add(left_gray), self._padding.add(right_gray))
+        left, right = evened(left_gray, right_gray) if self.config.even_exposure else (left_gray, right_gray)
+        left, right = smooth(left, right, self.config.smoothing)
+        raw = self._matcher.compute(self._padding.add(left), self._padding.add(right))
         inside = self._padding.crop(np.asarray(raw, np.int16), self._invalid)
         return MatchResult(from_fixed(inside, self._invalid))
 
@@ -125,5 +135,7 @@ def make_sgbm(settings: Settings, min_disparity: int, num_disparities: int) -> S
             uniqueness=10 if settings.uniqueness is None else settings.uniqueness,
             left_right_px=settings.left_right,
             pre_filter_cap=31 if settings.pre_filter_cap is None else settings.pre_filter_cap,
+            even_exposure=settings.even_exposure,
+            smoothing=settings.smooth or "off",
         )
     )

@@ -271,7 +271,8 @@ def make_sgm(settings: Settings, min_disparity: int, num_disparities: int) -> Sg
             uniqueness=5 if settings.uniqueness is None else settings.uniqueness,
             left_right=settings.left_right,
             level_rows=settings.sgm_rows,
-            smoothing=settings.sgm_smooth,
+            even_exposure=settings.even_exposure,
+            smoothing=settings.smooth or "auto",
         )
     except ValidationError as error:
         broken = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

@@ -230,9 +230,11 @@ def test_a_view_changes_settings_and_a_wrong_value_changes_nothing() -> None:
             return Action("set:uniqueness", 20)
         if view.step == 2:
             return Action("set:uniqueness", 2000)
-        if newest and newest.settings.uniqueness == 20 and not any("wide" in m for m in view.messages):
+        if newest and newest.settings.uniqueness == 20 and not view.pairs:
+            view.pairs = [1]  # asked for once
             return Action("settings", {"num_disparities": 32})
-        if any("wide" in m for m in view.messages) and newest and newest.settings.colormap == "viridis":
+        if any("wide" in m for m in view.messages) and view.pairs == [1]:
+            view.pairs = [1, 2]
             return Action("set:colormap", "turbo")
         return Action("quit") if newest and newest.settings.colormap == "turbo" else None
 

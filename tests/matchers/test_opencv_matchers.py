@@ -10,6 +10,7 @@ from matcher_scenes import bad_percent, steps, texture
 from livestereo.errors import SettingsError
 from livestereo.matchers import MATCHERS
 from livestereo.matchers.bm import BmConfig, BmMatcher
+from livestereo.matchers.exposure import evened
 from livestereo.matchers.sgbm import SgbmConfig, SgbmMatcher
 from livestereo.settings import Settings
 
@@ -93,6 +94,7 @@ def test_the_answer_does_not_depend_on_threads_or_what_came_before(name: str) ->
 
 def test_penalties_follow_the_block() -> None:
     assert SgbmConfig(16, block_size=5).penalties == (200, 800)
+    assert SgbmConfig(16, mode="hh4").penalties == (36, 216)
     assert SgbmConfig(16, block_size=3, p1=10).penalties == (10, 288)
 
 
@@ -134,7 +136,38 @@ def test_settings_reach_the_matchers() -> None:
     matcher = MATCHERS["sgbm"](settings, -4, 48)
     assert isinstance(matcher, SgbmMatcher)
     config = matcher.config
-    assert (config.mode, config.block_size, config.uniqueness, config.penalties) == ("hh", 7, 3, (392, 2000))
+    assert (config.mode, config.block_size, config.uniqueness, config.penalties) == ("hh", 7, 3, (196, 2000))
     assert (config.min_disparity, config.num_disparities) == (-4, 48)
     block = MATCHERS["bm"](Settings(matcher="bm"), 0, 32)
     assert isinstance(block, BmMatcher) and block.config.block_size == 15
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1.25, 8), (0.8, 0), (1.0, 25), (0.6, 40)])
+@pytest.mark.parametrize("name", ["3way", "bm"])
+def test_a_different_exposure_of_the_two_cameras_costs_little(name: str, gain: float, offset: float) -> None:
+    left, right, truth = steps(120, 200, (3.0, 10.5))
+    left, right = (np.clip(one * 0.6 + 40, 0, 255).astype(np.uint8) for one in (left, right))  # nothing is clipped
+    other = np.clip(np.rint(right * gain + offset), 0, 255).astype(np.uint8)
+    same, uneven = (make(name, 0, 32).compute(left, one).disparity_px for one in (right, other))
+    assert np.isfinite(uneven).mean() > np.isfinite(same).mean() - 0.03
+    assert bad_percent(uneven, truth) < bad_percent(same, truth) + 1
+
+
+def test_equal_exposure_is_left_alone() -> None:
+    left, right, _ = steps(120, 200, (3.0, 10.5))
+    for one, given in zip(evened(left, right), (left, right)):
+        assert one is given
+    blank = np.full_like(left, 7)
+    assert evened(blank, right)[0] is blank
+
+
+def test_smoothing_helps_noisy_pictures_and_leaves_clean_ones_alone() -> None:
+    left, right, truth = steps(120, 200, (3.0, 10.5))
+    faint = [cv2.GaussianBlur(one, (0, 0), 1.5).astype(np.float32) * 0.3 + 90 for one in (left, right)]
+    rng = np.random.default_rng(0)
+    noisy = [np.clip(one + rng.normal(0, 6, one.shape), 0, 255).astype(np.uint8) for one in faint]
+    clean = [one.astype(np.uint8) for one in faint]
+    auto, off = (SgbmMatcher(SgbmConfig(32, smoothing=how)) for how in ("auto", "off"))
+    error = [np.nanmean(np.abs(m.compute(*noisy).disparity_px - truth)) for m in (off, auto)]
+    assert error[1] < 0.85 * error[0]
+    np.testing.assert_array_equal(auto.compute(*clean).disparity_px, off.compute(*clean).disparity_px)

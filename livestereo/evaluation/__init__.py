@@ -1,0 +1,1 @@
+"""How good and how fast depth is: ground-truth formats, scores, throughput."""
