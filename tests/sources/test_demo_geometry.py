@@ -97,7 +97,9 @@ def test_bounds_hold_every_hit() -> None:
 
 
 def test_a_pixel_is_the_mean_of_the_light_in_it() -> None:
-    checker = np.kron(np.indices((16, 16)).sum(0) % 2, np.ones((2, 2))).astype(np.uint8)[..., None] * np.uint8([[[255] * 3]])
+    checker = np.kron(np.indices((16, 16)).sum(0) % 2, np.ones((2, 2))).astype(np.uint8)[..., None] * np.uint8(
+        [[[255] * 3]]
+    )
     quad = Quad(np.array([-2.0, -2, 1]), np.array([4.0, 0, 0]), np.array([0.0, 4, 0]), Look(checker))
     axis = np.linspace(-1.9, 1.9, 24, dtype=np.float32)  # far coarser than the squares: must come out grey
     x, y = np.meshgrid(axis, axis)

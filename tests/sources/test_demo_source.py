@@ -77,9 +77,8 @@ def test_two_different_cameras() -> None:
     assert right[0] / right[2] > 1.02 * left[0] / left[2]  # white balance: the right one is bluer
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_room_is_as_hard_as_life(seed: int) -> None:
-    with open_demo(f"demo:room,seed={seed}") as source:
+def test_room_is_as_hard_as_life() -> None:
+    with open_demo("demo:room") as source:
         truth = source.truth(0)
         left, right = rectified_gray(source, 0)
     found = sgbm(left, right, 128)
@@ -157,7 +156,9 @@ def test_truth_in_another_rectification_is_what_matches_there() -> None:
         exact = source.stereo_rig
         turn = cv2.Rodrigues(np.radians([0.02, 0.05, -0.03]))[0]
         other = make_rectification(
-            dataclasses.replace(exact, R_right_left=turn @ exact.R_right_left, t_right_left_m=1.01 * exact.t_right_left_m)
+            dataclasses.replace(
+                exact, R_right_left=turn @ exact.R_right_left, t_right_left_m=1.01 * exact.t_right_left_m
+            )
         )
         truth, own = source.truth(0, other), source.truth(0)
         pair = source.frame(0)
@@ -212,7 +213,7 @@ def test_other_boards_are_found(spec: str) -> None:
     with open_demo(f"demo:board,board={spec}") as source:
         gray = cv2.cvtColor(source.frame(12).left.image, cv2.COLOR_BGR2GRAY)
     if spec.startswith("charuco"):
-        corners, ids, _, _ = cv2.aruco.CharucoDetector(source.board.aruco_board()).detectBoard(gray)
+        _, ids, _, _ = cv2.aruco.CharucoDetector(source.board.aruco_board()).detectBoard(gray)
         assert ids is not None
         assert len(ids) == 24
     else:
@@ -250,14 +251,12 @@ def test_positive_phase_means_the_right_camera_is_later() -> None:
 
 def test_moving_things_are_rendered_when_each_camera_exposes() -> None:
     with open_demo(f"demo:room,seed=4,{SMALL}") as on_time, open_demo(f"demo:room,seed=4,{SMALL},phase=10ms") as late:
-        views = on_time._views
         a, b = on_time.frame(20), late.read()
         while b is not None and b.seq < 20:
             b = late.read()
         assert b is not None
         assert np.array_equal(a.left.image, b.left.image)
         moved = (a.right.image.astype(int) != b.right.image.astype(int)).any(axis=2)
-        assert views
         assert moved.any()
 
 
@@ -287,17 +286,18 @@ def test_unplugged_camera_leaves_a_gap_and_comes_back() -> None:
 
 
 def test_frozen_camera_repeats_its_picture() -> None:
-    with DemoSource("room", 4, (320, 240), faults=Faults(freeze=(Outage("right", 0.1, 0.2),))) as source:
+    with DemoSource("room", 4, (320, 240), faults=Faults(freeze=(Outage("right", 0.1, 0.19),))) as source:
         pictures = [source.read() for _ in range(12)]
     same = [np.array_equal(a.right.image, b.right.image) for a, b in pairwise(p for p in pictures if p)]
-    # exposures 3..8 lie within 0.1..0.3 s and repeat exposure 2, the last before it
-    assert same == [False, False, True, True, True, True, True, True, False, False, False]
+    # exposures 3..8 lie within it and all show what the first of them saw
+    assert same == [False, False, False, True, True, True, True, True, False, False, False]
 
 
 def test_exposure_blur_and_swap() -> None:
-    with open_demo(f"demo:room,seed=4,{SMALL}") as plain, open_demo(
-        f"demo:room,seed=4,{SMALL},expose=right*1.25+8,blur=left*2px"
-    ) as faulty:
+    with (
+        open_demo(f"demo:room,seed=4,{SMALL}") as plain,
+        open_demo(f"demo:room,seed=4,{SMALL},expose=right*1.25+8,blur=left*2px") as faulty,
+    ):
         a, b = plain.frame(0), faulty.frame(0)
     assert b.right.image.mean() > a.right.image.mean() + 12
     sharp = [cv2.Laplacian(cv2.cvtColor(p.left.image, cv2.COLOR_BGR2GRAY), cv2.CV_32F).var() for p in (a, b)]
@@ -325,21 +325,18 @@ def test_flash_lights_the_rows_that_are_open() -> None:
     with open_demo(f"demo:plane,{SMALL},flash,readout=20ms,exposure=4ms,phase=5ms") as source:
         starts = source.timeline.flashes(0, 3)
         assert len(starts) >= 2
-        rows = np.zeros(240)
-        plain = source.timeline
-        for side in (0, 1):
-            number = round((starts[0] - 0.01 - (0.005 if side else 0)) * 30)
-            exposed = plain.exposed_s(side, number)
-            gain = plain.flash_gain(side, exposed, 240)
-            lit = np.flatnonzero(gain > 0) if gain is not None else np.array([])
-            if len(lit):
-                # A row is lit while it is open when the flash (1 ms) comes.
-                middle = exposed + 0.020 * lit.mean() / 240
-                assert middle == pytest.approx(starts[0] + 0.0005, abs=2e-4) or lit[0] == 0 or lit[-1] == 239
-                rows += 1
-        assert rows.any()
-        bright = [pair.left.image.mean() for pair in iter(source.read, None) if pair.seq < 70] if False else []
-        assert bright == []
+        seen = 0
+        for start in source.timeline.flashes(0, 20):
+            for side in (0, 1):
+                exposed = source.timeline.exposed_s(side, round((start - 0.01 - 0.005 * side) * 30))
+                gain = source.timeline.flash_gain(side, exposed, 240)
+                lit = np.flatnonzero(gain > 0) if gain is not None else np.array([])
+                if len(lit) and lit[0] > 0 and lit[-1] < 239:  # whole within the frame
+                    # A row is lit while it is open when the flash (1 ms) comes.
+                    assert exposed + 0.020 * lit.mean() / 240 == pytest.approx(start + 0.0005, abs=2e-4)
+                    assert len(lit) == pytest.approx(240 * (0.004 + 0.001) / 0.020, abs=2)
+                    seen += 1
+        assert seen > 5
 
 
 def test_a_flash_is_seen_in_the_picture() -> None:
@@ -352,7 +349,9 @@ def test_a_flash_is_seen_in_the_picture() -> None:
 def test_rolling_shutter_shears_what_moves_sideways() -> None:
     whole = open_demo(f"demo:room,seed=4,{SMALL}").truth(0)
     rolled = open_demo(f"demo:room,seed=4,{SMALL},readout=100ms").truth(0)
-    assert np.array_equal(whole.depth_m[~whole.moving & ~rolled.moving], rolled.depth_m[~whole.moving & ~rolled.moving], True)
+    assert np.array_equal(
+        whole.depth_m[~whole.moving & ~rolled.moving], rolled.depth_m[~whole.moving & ~rolled.moving], True
+    )
     assert (whole.moving != rolled.moving).sum() > 20
 
 

@@ -49,7 +49,8 @@ LEFT = Sensor(
     blur_px=0.50, gain=1.0, vignette=0.22, noise=1.15, grain_px=0.45, sharpen=0.5, jpeg=91
 )  # fmt: skip
 RIGHT = Sensor(
-    blur_px=0.62, gain=0.90, white_balance=(1.07, 1.0, 0.93), vignette=0.34, noise=1.5, grain_px=0.6, sharpen=0.7, jpeg=88
+    blur_px=0.62, gain=0.90, white_balance=(1.07, 1.0, 0.93), vignette=0.34, noise=1.5, grain_px=0.6, sharpen=0.7,
+    jpeg=88,
 )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ class Camera:
         y, x = np.mgrid[0:h, 0:w].astype(np.float32)
         r2 = ((x - (w - 1) / 2) ** 2 + (y - (h - 1) / 2) ** 2) / np.float32((w * w + h * h) / 4)
         fall = (1 - sensor.vignette * r2) * sensor.gain
-        self.response: F32 = fall[..., None] * np.float32(sensor.white_balance)
+        self.response: F32 = fall[..., None] * np.array(sensor.white_balance, np.float32)
         self._tables = _noise_tables(size_wh, seed, sensor.grain_px, sensor.sharpen) if sensor.noise else []
         self._strength = _noise_by_level(sensor.noise)
 
@@ -91,14 +92,16 @@ class Camera:
         """Make a picture (uint8, no noise yet) of linear light; `part` says which part of the frame it is."""
         s = self.sensor
         if s.blur_px > 0:
-            light = cv2.GaussianBlur(light, (0, 0), s.blur_px, borderType=cv2.BORDER_REPLICATE)
-        level = cv2.multiply(light, self.response[part])
-        level = cv2.sqrt(cv2.min(level, (1.0, 1.0, 1.0, 1.0)))
+            light = _blur(light, s.blur_px)
+        level: Any = cv2.multiply(light, self.response[part])
+        level = cv2.sqrt(np.minimum(level, np.float32(1)))
         if s.sharpen > 0:
             soft = cv2.GaussianBlur(level, (5, 5), 1.0, borderType=cv2.BORDER_REPLICATE)
             level = cv2.addWeighted(level, 1 + s.sharpen, soft, -s.sharpen, 0)
         shift = np.float32(s.offset)
-        return cv2.convertScaleAbs(cv2.max(level * np.float32(255) + shift, (0.0, 0.0, 0.0, 0.0)))  # type: ignore[return-value]
+        grey: Any = cv2.convertScaleAbs(np.maximum(level * np.float32(255) + shift, np.float32(0)))
+        picture: U8 = grey
+        return picture
 
     def expose(self, picture: U8, seq: int) -> tuple[U8, bytes | None]:
         """Add the noise of frame `seq` and pass it through JPEG: the picture, and the camera's own bytes."""
@@ -122,6 +125,12 @@ class Camera:
         return cv2.add(picture, grain, dtype=cv2.CV_8U)  # type: ignore[return-value]
 
 
+def _blur(picture: F32, sigma_px: float) -> F32:
+    soft: Any = cv2.GaussianBlur(picture, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
+    blurred: F32 = soft
+    return blurred
+
+
 def _noise_by_level(noise: float) -> U8:
     """Standard deviation by grey level, in eighths: shot noise is even under a square root, read noise is not."""
     level = np.arange(256) / 255
@@ -138,9 +147,9 @@ def _noise_tables(size_wh: SizeWH, seed: tuple[int, ...], grain_px: float, sharp
     for _ in range(3):
         fine = rng.standard_normal((h, w, 3), np.float32)
         if grain_px > 0:
-            fine = cv2.GaussianBlur(fine, (0, 0), grain_px)
+            fine = _blur(fine, grain_px)
         if sharpen > 0:
-            fine = cv2.addWeighted(fine, 1 + sharpen, cv2.GaussianBlur(fine, (5, 5), 1.0), -sharpen, 0)
+            fine = fine * np.float32(1 + sharpen) - _blur(fine, 1.0) * np.float32(sharpen)
         fine /= fine.std()
         # Demosaicing leaves most of the noise alike in all colours.
         grey = fine.mean(axis=2, keepdims=True)

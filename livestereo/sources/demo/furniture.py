@@ -132,7 +132,8 @@ class Furniture(Parts):
         R = turn_xyz(0, yaw, 0)
 
         def spot(dx: float, y: float, dz: float) -> F64:
-            return np.array([x, 0, z]) + R @ np.array([dx, 0, dz]) + [0, y, 0]
+            placed: F64 = R @ np.array([dx, 0, dz]) + [x, y, z]
+            return placed
 
         seat, top = FLOOR - 0.45, FLOOR - 0.92
         b.box("seat", (x, seat + 0.03, z), (0.40, 0.03, 0.38), OAK, yaw_deg=yaw)
@@ -190,7 +191,7 @@ class Furniture(Parts):
         side = side / np.linalg.norm(side) + np.array([0, float(self.rng.uniform(-0.5, 0.5)), 0])
         side *= half / np.linalg.norm(side)
         green = tuple(float(c) for c in np.array([58, 128, 78]) * self.rng.uniform(0.75, 1.25))
-        texture = paint.leaf(max(rows, 24), max(rows // 2, 14), self.rng, green)  # type: ignore[arg-type]
+        texture = paint.leaf(max(rows, 24), max(rows // 2, 14), self.rng, green)
         self.build.quad("leaf", root - side, 2 * side, along * long, texture)
 
     def _near_leaves(self) -> None:
@@ -206,7 +207,7 @@ class Furniture(Parts):
             side *= half / np.linalg.norm(side)
             green = tuple(float(c) for c in np.array([46, 112, 66]) * self.rng.uniform(0.85, 1.2))
             rows = b.texels(0.24, 0.36, 700)
-            b.quad("near leaf", np.array(root) - side, 2 * side, along, paint.leaf(rows, rows // 3, self.rng, green))  # type: ignore[arg-type]
+            b.quad("near leaf", np.array(root) - side, 2 * side, along, paint.leaf(rows, rows // 3, self.rng, green))
 
     def _pictures(self) -> None:
         b = self.build

@@ -117,8 +117,10 @@ def pixel_grid(camera: Intrinsics, samples: int = 1) -> Grid:
     # Exact at pixel centres, linear between them: off by less than 1e-4 px.
     u, v = np.meshgrid(np.arange(-1.0, w + 1), np.arange(-1.0, h + 1))
     wide = ((w + 2) * samples, (h + 2) * samples)
-    parts = [
-        np.ascontiguousarray(cv2.resize(c, wide, interpolation=cv2.INTER_LINEAR)[samples:-samples, samples:-samples])
+    parts: list[F32] = [
+        np.ascontiguousarray(
+            cv2.resize(c, wide, interpolation=cv2.INTER_LINEAR)[samples:-samples, samples:-samples], np.float32
+        )
         for c in undistort(camera, u, v)
     ]
     return Grid(parts[0], parts[1])

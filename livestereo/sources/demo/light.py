@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,7 +39,7 @@ class Emitter:
         """Sample points (k,3)."""
         na, nb = self.samples
         a, b = np.meshgrid((np.arange(na) + 0.5) / na, (np.arange(nb) + 0.5) / nb)
-        return (self.corner + a.reshape(-1, 1) * self.u + b.reshape(-1, 1) * self.v).astype(np.float32)  # type: ignore[no-any-return]
+        return (self.corner + a.reshape(-1, 1) * self.u + b.reshape(-1, 1) * self.v).astype(np.float32)
 
 
 class Blockers:
@@ -112,7 +113,7 @@ class Lighting:
                 origin = np.broadcast_to(start[:, None], ray.shape)[busy]
                 strength[busy] *= ~self.blockers.stop(origin, ray[busy])
             value = value + strength.mean(axis=1, keepdims=True) * emitter.power
-        return value
+        return value.astype(np.float64)
 
     def _openness(self, start: F32, normals: F32) -> F32:
         """Give how open the half-space above each point is, 0.25..1, from a few short rays."""
@@ -120,7 +121,7 @@ class Lighting:
         k = np.arange(n) + 0.5
         z = np.sqrt(1 - k / n)
         r = np.sqrt(1 - z * z)
-        helper = np.where(np.abs(normals[:, :1]) < 0.8, np.float32([[1, 0, 0]]), np.float32([[0, 1, 0]]))
+        helper = np.where(np.abs(normals[:, :1]) < 0.8, np.array([[1, 0, 0]]), np.array([[0, 1, 0]])).astype(np.float32)
         side = np.cross(normals, helper)
         side /= np.linalg.norm(side, axis=1, keepdims=True)
         other = np.cross(normals, side)
@@ -131,7 +132,8 @@ class Lighting:
         ).astype(np.float32) * np.float32(AMBIENT_REACH_M)
         origin = np.repeat(start, n, axis=0)
         shut = self.blockers.stop(origin, rays.reshape(-1, 3)).reshape(-1, n).mean(axis=1)
-        return (1 - 0.75 * shut).astype(np.float32)  # type: ignore[no-any-return]
+        openness: F32 = (1 - 0.75 * shut).astype(np.float32)
+        return openness
 
 
 def lit(shapes: Sequence[Shape], lighting: Lighting, grid_m: float = 0.13) -> list[Shape]:
@@ -187,8 +189,11 @@ def _plan(quad: Quad, grid_m: float) -> tuple[F64, F64, tuple[int, int]]:
 def _smooth(light: F32) -> F32:
     rows, columns = light.shape[:2]
     if min(rows, columns) >= 6:
-        light = cv2.GaussianBlur(light, (0, 0), 0.8, borderType=cv2.BORDER_REPLICATE)
-    return np.clip(cv2.resize(light, (columns * 3, rows * 3), interpolation=cv2.INTER_CUBIC), 0.01, None)
+        soft: Any = cv2.GaussianBlur(light, (0, 0), 0.8, borderType=cv2.BORDER_REPLICATE)
+        light = soft
+    return np.clip(cv2.resize(light, (columns * 3, rows * 3), interpolation=cv2.INTER_CUBIC), 0.01, None).astype(
+        np.float32
+    )
 
 
 def _directions() -> F64:
@@ -196,12 +201,13 @@ def _directions() -> F64:
     k = np.arange(n) + 0.5
     y = 1 - 2 * k / n
     r = np.sqrt(1 - y * y)
-    return np.stack([r * np.cos(_GOLDEN * k), y, r * np.sin(_GOLDEN * k)], -1)  # type: ignore[no-any-return]
+    return np.stack([r * np.cos(_GOLDEN * k), y, r * np.sin(_GOLDEN * k)], -1)
 
 
 def _fit(normals: F64, values: F64) -> F32:
     design = np.concatenate([np.ones((len(normals), 1)), normals], 1)
-    return np.linalg.lstsq(design, values, rcond=None)[0].astype(np.float32)  # type: ignore[no-any-return]
+    fitted: F32 = np.linalg.lstsq(design, values, rcond=None)[0].astype(np.float32)
+    return fitted
 
 
 def _ball(shape: Sphere | Cone) -> tuple[F32, float]:

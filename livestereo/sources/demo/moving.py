@@ -64,7 +64,7 @@ class Moving(Parts):
         """Cards on threads under two crossed bars, turning slowly below the ceiling."""
         b = Builder(self.build.focal_px, self.rng)
         height = MOBILE[1]
-        light = harmonics(np.array(MOBILE) + [0, 0.2, 0], lighting)
+        light = harmonics(np.array([MOBILE[0], MOBILE[1] + 0.2, MOBILE[2]]), lighting)
         for turn in (0.0, 90.0):
             reach = turn_xyz(0, turn, 0) @ np.array([0.21, 0, 0])
             b.rod("mobile", (-reach[0], height, -reach[2]), (reach[0], height, reach[2]), 0.004, (60, 80, 100))
@@ -99,7 +99,7 @@ def turn_many(roll: F64, yaw: F64) -> F64:
     zero, one = np.zeros_like(roll), np.ones_like(roll)
     c, s = np.cos(yaw), np.sin(yaw)
     turned = np.stack([np.stack([c, zero, s], -1), np.stack([zero, one, zero], -1), np.stack([-s, zero, c], -1)], 1)
-    return turned @ roll_many(-roll)  # type: ignore[no-any-return]
+    return turned @ roll_many(-roll)
 
 
 def roll_many(angle: F64) -> F64:

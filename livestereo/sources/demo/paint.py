@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from livestereo.types import F32, U8
 
 Generator = np.random.Generator
-Colour = tuple[float, float, float]  # BGR 0..255, as painted
+Colour = Sequence[float]  # BGR 0..255, as painted
 
 
 def clouds(h: int, w: int, rng: Generator, size: float, octaves: int = 4, gain: float = 0.5) -> F32:
@@ -23,17 +27,19 @@ def clouds(h: int, w: int, rng: Generator, size: float, octaves: int = 4, gain: 
         weight *= gain
         if step <= 1:
             break
-    return (total - total.mean()) / max(float(total.std()), 1e-6)  # type: ignore[no-any-return]
+    even: F32 = (total - total.mean()) / np.float32(max(float(total.std()), 1e-6))
+    return even
 
 
 def flat(h: int, w: int, colour: Colour) -> F32:
     """One colour, (h,w,3) float32."""
-    return np.broadcast_to(np.float32(colour), (h, w, 3)).copy()
+    return np.broadcast_to(np.array(colour, np.float32), (h, w, 3)).copy()
 
 
-def done(picture: F32) -> U8:
+def done(picture: NDArray[np.floating]) -> U8:
     """Round to uint8."""
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)  # type: ignore[no-any-return]
+    rounded: U8 = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    return rounded
 
 
 def plaster(h: int, w: int, colour: Colour, rng: Generator, relief: float = 0.0, grain_px: float = 9) -> U8:
@@ -65,7 +71,7 @@ def planks(h: int, w: int, colour: Colour, rng: Generator, wide: int, long: int)
         strip = cv2.rotate(sheet[row : row + wide, start : start + h], cv2.ROTATE_90_CLOCKWISE)
         strip = cv2.resize(strip, (wide, h))
         edges = [0, *range(int(rng.integers(long // 4, long)), h, long), h]
-        for top, bottom in zip(edges, edges[1:]):
+        for top, bottom in pairwise(edges):
             tone = np.float32(rng.normal(0, 11)) + np.float32(rng.normal(0, 3, 3))
             out[top:bottom, left:right] = done(strip[top:bottom, : right - left].astype(np.float32) + tone)
             joints.append((left, top))
@@ -87,7 +93,7 @@ def stripes(h: int, w: int, light: Colour, dark: Colour, count: int) -> U8:
     """Wallpaper: `count` equal stripes down the picture, alike to the last pixel."""
     phase = (np.arange(w, dtype=np.float32) + 0.5) * (count / w) * 2 * np.pi
     share = 0.5 + 0.5 * np.tanh(3.5 * np.cos(phase))
-    row = np.float32(light) * share[:, None] + np.float32(dark) * (1 - share[:, None])
+    row = np.array(light, np.float32) * share[:, None] + np.array(dark, np.float32) * (1 - share[:, None])
     return np.broadcast_to(done(row), (h, w, 3)).copy()
 
 
@@ -109,10 +115,10 @@ def rug(h: int, w: int, rng: Generator) -> U8:
             corners = cv2.boxPoints(((cx, cy), (size * 2, size * rng.uniform(1, 2)), float(rng.uniform(0, 90))))
             cv2.fillConvexPoly(out, corners.astype(np.int32), palette[int(rng.integers(len(palette)))], cv2.LINE_AA)
     for part, colour in ((0.30, navy), (0.27, cream), (0.25, teal), (0.17, red), (0.10, cream), (0.07, navy)):
-        size = np.array([part * w, part * h])
+        reach_xy = np.array([part * w, part * h])
         angle = np.linspace(0, 2 * np.pi, 96, endpoint=False)
         reach = 1 + 0.16 * np.cos(8 * angle)
-        ring = np.stack([np.cos(angle), np.sin(angle)], -1) * reach[:, None] * size + [w / 2, h / 2]
+        ring = np.stack([np.cos(angle), np.sin(angle)], -1) * reach[:, None] * reach_xy + [w / 2, h / 2]
         cv2.fillPoly(out, [ring.astype(np.int32)], colour, cv2.LINE_AA)
     pile = clouds(h, w, rng, 4, 2, 0.9) * 7 + clouds(h, w, rng, unit / 3, 3) * 5
     return done(out.astype(np.float32) + pile[..., None])
@@ -120,19 +126,19 @@ def rug(h: int, w: int, rng: Generator) -> U8:
 
 def painting(h: int, w: int, rng: Generator) -> U8:
     """A landscape in oils: sky, ridges one behind the other, a sun, brush strokes."""
-    top = np.float32(rng.uniform((150, 120, 90), (230, 190, 170)))
-    low = np.float32(rng.uniform((120, 170, 200), (180, 220, 250)))
+    top = np.array(rng.uniform((150, 120, 90), (230, 190, 170)), np.float32)
+    low = np.array(rng.uniform((120, 170, 200), (180, 220, 250)), np.float32)
     ramp = np.linspace(0, 1, h, dtype=np.float32)[:, None, None]
     picture = np.broadcast_to(top * (1 - ramp) + low * ramp, (h, w, 3)).copy()
     sun = int(rng.uniform(0.2, 0.8) * w), int(rng.uniform(0.15, 0.4) * h)
     cv2.circle(picture, sun, max(2, h // 11), (170, 225, 250), -1, cv2.LINE_AA)
-    tone = np.float32(rng.uniform((70, 60, 40), (150, 130, 110)))
+    tone = np.array(rng.uniform((70, 60, 40), (150, 130, 110)), np.float32)
     for layer in range(5):
         line = (0.35 + 0.13 * layer) * h + clouds(1, w, rng, w / 3, 5)[0] * h * 0.05
         ridge = np.stack([np.arange(w), line], -1).astype(np.int32)
         outline = np.concatenate([ridge, [[w, h], [0, h]]]).astype(np.int32)
         cv2.fillPoly(picture, [outline], tuple(float(c) for c in tone), cv2.LINE_AA)
-        tone = tone * np.array([0.62, 0.78, 0.72], np.float32) + np.float32(rng.uniform(-8, 8, 3))
+        tone = tone * np.array([0.62, 0.78, 0.72], np.float32) + rng.uniform(-8, 8, 3).astype(np.float32)
     strokes = clouds(h, w, rng, 12, 3, 0.8) * 9 + clouds(h, w, rng, 40, 3) * 6
     return done(picture + strokes[..., None])
 
@@ -193,7 +199,7 @@ def spine(h: int, w: int, rng: Generator) -> U8:
     """The back of a book."""
     bases = ((60, 52, 120), (96, 72, 40), (60, 96, 70), (64, 110, 170), (50, 50, 56), (150, 150, 160), (120, 70, 90),
              (140, 120, 50), (48, 70, 140), (180, 196, 206))  # fmt: skip
-    base = np.float32(bases[int(rng.integers(len(bases)))]) * np.float32(rng.uniform(0.8, 1.15))
+    base = np.array(bases[int(rng.integers(len(bases)))], np.float32) * np.float32(rng.uniform(0.8, 1.15))
     picture = flat(h, w, tuple(base))
     ink = tuple(float(c) for c in (base * 0.35 if base.mean() > 120 else base * 0.4 + 150))
     band = max(1, h // 40)

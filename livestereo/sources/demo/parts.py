@@ -54,4 +54,5 @@ class Parts:
         return paint.done(paint.flat(rows, columns, tuple(c * 0.92 for c in colour)) + tone)
 
     def kind(self, surface: Surface) -> Surface:
+        """Give a kind of surface; all are textured in the clean room."""
         return Surface.TEXTURED if self.clean else surface

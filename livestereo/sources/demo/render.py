@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,10 +40,10 @@ class Painter:
     def colour(self, look: Look, hit: Hit) -> tuple[F32, U8 | None]:
         """Give linear colour (h,w,3) float32 at the hits, and alpha (h,w) uint8 where the texture has one."""
         texture = self._fitting(look.texture, hit)
-        seen = _look_up(texture, hit.a, hit.b)
+        seen: Any = _look_up(texture, hit.a, hit.b)
         alpha = cv2.extractChannel(seen, 3) if seen.shape[2] == 4 else None
         encoded = cv2.cvtColor(seen, cv2.COLOR_BGRA2BGR) if alpha is not None else seen
-        colour = cv2.multiply(encoded, encoded, scale=1 / 65025, dtype=cv2.CV_32F)
+        colour: Any = cv2.multiply(encoded, encoded, scale=1 / 65025, dtype=cv2.CV_32F)
         if look.light is not None:
             colour = cv2.multiply(colour, _look_up(look.light, hit.a, hit.b))
         if look.harmonics is not None and hit.normal is not None:
@@ -76,7 +77,7 @@ class Painter:
         return self._small[key][0]
 
 
-def _look_up(texture: NDArray[np.generic], a: F32, b: F32) -> NDArray[np.generic]:
+def _look_up(texture: U8 | F32, a: F32, b: F32) -> Any:
     height, width = texture.shape[:2]
     columns = a * np.float32(width)
     columns -= np.float32(0.5)
@@ -133,7 +134,8 @@ def cast(shapes: Sequence[Shape], grid: Grid, painter: Painter | None = None, *,
 def _alpha(texture: U8, hit: Hit) -> U8 | None:
     if texture.shape[2] < 4:
         return None
-    return _look_up(np.ascontiguousarray(texture[..., 3]), hit.a, hit.b)  # type: ignore[return-value]
+    alpha: U8 = _look_up(np.ascontiguousarray(texture[..., 3]), hit.a, hit.b)
+    return alpha
 
 
 def average(values: F32, samples: int) -> F32:
@@ -149,8 +151,9 @@ def reflect(quad: Quad, mirror: Quad) -> Quad:
     normal = np.cross(mirror.u, mirror.v)
     normal = normal / np.linalg.norm(normal)
 
-    def over(point: NDArray[np.float64], pivot: NDArray[np.float64]) -> NDArray[np.float64]:
-        return point - 2 * np.dot(point - pivot, normal) * normal
+    def over(point: F64, pivot: F64) -> F64:
+        moved: F64 = point - 2 * np.dot(point - pivot, normal) * normal
+        return moved
 
     zero = np.zeros(3)
     return Quad(over(quad.corner, mirror.corner), over(quad.u, zero), over(quad.v, zero), quad.look, quad.name)

@@ -19,9 +19,9 @@ from livestereo.types import U8
 
 # They lie flat against something, let light through, or are too small to matter.
 CAST_NO_SHADOW = (
-    "outside", "wall", "rough wall", "wallpaper", "panelling", "skirting", "floor", "rug", "corridor floor", "lamp shade",
-    "glass", "picture", "picture frame", "window frame", "door frame", "book", "shelf back", "near leaf", "leaf",
-    "table edge", "dado rail",
+    "outside", "wall", "rough wall", "wallpaper", "panelling", "skirting", "floor", "rug", "corridor floor",
+    "lamp shade", "glass", "picture", "picture frame", "window frame", "door frame", "book", "shelf back", "near leaf",
+    "leaf", "table edge", "dado rail",
 )  # fmt: skip
 
 
@@ -64,8 +64,8 @@ class Room:
         )
         # A second window behind the cameras, so that what faces them is not in the dark.
         behind = Emitter(
-            np.array([0.2, -1.2, -1.6]), np.array([1.5, 0, 0]), np.array([0, 1.2, 0]), np.array([5.2, 5.3, 5.4]), (3, 3),
-            np.array([0, 0.1, 1.0]),
+            np.array([0.2, -1.2, -1.6]), np.array([1.5, 0, 0]), np.array([0, 1.2, 0]), np.array([5.2, 5.3, 5.4]),
+            (3, 3), np.array([0, 0.1, 1.0]),
         )  # fmt: skip
         hall = Emitter(
             np.array([1.15, CEILING + 0.05, 6.6]),

@@ -70,10 +70,14 @@ class Shape(Protocol):
     """One piece of the scene."""
 
     @property
-    def look(self) -> Look: ...
+    def look(self) -> Look:
+        """How it looks."""
+        ...
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it is."""
+        ...
 
     def at(self, R: F64, p: F64) -> Shape:
         """Place it: x_camera = R x + p, R (n,3,3), p (n,3)."""
@@ -305,7 +309,8 @@ class Cone:
         own *= np.where(facing > 0, np.float32(-1), np.float32(1))[..., None]  # the inside faces inwards
         a = np.arctan2(px, pz) * np.float32(0.5 / np.pi) + np.float32(0.5)
         b = np.float32(1) + py * np.float32(1 / self.height)
-        return Hit(np.float32(1) / z, a, b, mask, _twist(self.axes, own))
+        q = (np.float32(1) / z).astype(np.float32)
+        return Hit(q, a.astype(np.float32), b.astype(np.float32), mask, _twist(self.axes, own))
 
 
 def place(shapes: Sequence[Shape], R: F64, p: F64) -> list[Shape]:
@@ -319,28 +324,28 @@ def turn_xyz(x_deg: float = 0.0, y_deg: float = 0.0, z_deg: float = 0.0) -> F64:
     rx = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
     ry = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     rz = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
-    return ry @ rx @ rz
+    turned: F64 = ry @ rx @ rz
+    return turned
 
 
 def _turn(R: F64, vector: F64) -> F64:
     """R (n,3,3) times (3,) or (n,3) or (1,3), giving (n,3)."""
-    return np.einsum("nij,nj->ni", R, np.broadcast_to(np.atleast_2d(vector), (len(R), 3)))
+    moved: F64 = np.einsum("nij,nj->ni", R, np.broadcast_to(np.atleast_2d(vector), (len(R), 3)))
+    return moved
 
 
 def _untwist(axes: F64, normal: F32) -> F32:
     """Bring (h,w,3) camera directions into the shape's own frame."""
     A = axes.astype(np.float32)
-    if len(A) == 1:
-        return normal @ A[0]
-    return np.einsum("hwi,hij->hwj", normal, A).astype(np.float32)
+    turned: F32 = normal @ A[0] if len(A) == 1 else np.einsum("hwi,hij->hwj", normal, A)
+    return turned
 
 
 def _twist(axes: F64, own: F32) -> F32:
     """Bring (h,w,3) directions of the shape's own frame into the camera's."""
     A = axes.astype(np.float32)
-    if len(A) == 1:
-        return own @ A[0].T
-    return np.einsum("hwj,hij->hwi", own, A).astype(np.float32)
+    turned: F32 = own @ A[0].T if len(A) == 1 else np.einsum("hwj,hij->hwi", own, A)
+    return turned
 
 
 def _box_of_polygon(corners: F64) -> Box | None:

@@ -25,6 +25,8 @@ from livestereo.sources.demo.parts import (
 )
 from livestereo.sources.demo.shapes import Surface
 
+Point = tuple[float, float, float]
+
 
 class Shell(Parts):
     """Walls, window, corridor, floor."""
@@ -36,9 +38,7 @@ class Shell(Parts):
         self._corridor()
         self._floor()
 
-    def _wall(
-        self, corner: tuple[float, float, float], u: tuple[float, float, float], v: tuple[float, float, float], relief: float = 0.0
-    ) -> None:  # fmt: skip
+    def _wall(self, corner: Point, u: Point, v: Point, relief: float = 0.0) -> None:
         wide, tall = float(np.linalg.norm(u)), float(np.linalg.norm(v))
         z = max(2.8, min(corner[2], corner[2] + u[2] + v[2]))
         self.build.quad(

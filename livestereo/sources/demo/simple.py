@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -45,9 +46,9 @@ def board_scene(room: Scene, rig: StereoRig, board: Board, seed: int) -> Scene:
         R, p = zip(*(_between(poses, float(moment)) for moment in t))
         return R_world_left @ np.stack(R), np.stack(p) @ R_world_left.T
 
-    return replace(
-        room, name="board", shapes=tuple(s for s in room.shapes if s.name != "near leaf"), movers=(Mover("board", (card,), motion),), period_s=period, duration_s=period,
-    )  # fmt: skip
+    free = tuple(shape for shape in room.shapes if shape.name != "near leaf")  # nothing hangs before the board
+    tour_of_board = (Mover("board", (card,), motion),)
+    return replace(room, name="board", shapes=free, movers=tour_of_board, period_s=period, duration_s=period)
 
 
 def board_pose(scene: Scene, t_s: float) -> Pose:
@@ -61,8 +62,8 @@ def tour(rig: StereoRig, board: Board, seed: int) -> list[Pose]:
     """Choose the poses: each is moved inwards until both cameras see the whole board."""
     rng = np.random.default_rng((seed, 606))
     points = board.object_points() * (1.0 if board.metric else 0.025)
-    centre = (points.max(axis=0) + points.min(axis=0)) / 2
-    span = float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
+    # The markers of a ChArUco board stand around its corners, and must be whole too.
+    border = (1.1 if board.kind == "charuco" else 0.6) * (board.unit_m if board.metric else 0.025)
     wishes: list[tuple[float, float, float, tuple[float, float, float]]] = []  # x, y in -1..1, size, angles
     for y in (-0.85, 0.0, 0.85):
         for x in (-0.9, 0.0, 0.9):
@@ -85,19 +86,20 @@ def tour(rig: StereoRig, board: Board, seed: int) -> list[Pose]:
         wishes.append(
             (x, y, size, (float(rng.uniform(-25, 25)), float(rng.uniform(-25, 25)), float(rng.uniform(-12, 12))))
         )
-    return [_fit(rig, points, centre, span, wish) for wish in wishes]
+    return [_fit(rig, points, border, wish) for wish in wishes]
 
 
 def _fit(
-    rig: StereoRig, points: F64, centre: F64, span: float, wish: tuple[float, float, float, tuple[float, float, float]]
+    rig: StereoRig, points: F64, border: float, wish: tuple[float, float, float, tuple[float, float, float]]
 ) -> Pose:
     """Place the board as wished, drawn to the middle of the common view until it is whole in both pictures."""
     x, y, size, angles = wish
+    centre = (points.max(axis=0) + points.min(axis=0)) / 2
+    span = float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
     assert rig.left.size_wh is not None
     w, h = rig.left.size_wh
     distance = rig.left.focal_px * span / (size * float(np.hypot(w, h)))
     R = turn_xyz(*angles)
-    border = span * 0.05
     outline = np.concatenate([points, _frame(points, border)])
     pulls = sorted(((a, b) for a in PULLS for b in PULLS), key=lambda pull: pull[0] + pull[1])
     for pull_x, pull_y in pulls:
@@ -151,6 +153,7 @@ def draw_board(board: Board) -> tuple[U8, tuple[float, float], tuple[float, floa
     The picture's texels fall on the board's lines exactly.
     """
     unit = board.unit_m if board.metric else 0.025
+    picture: Any
     fine = 48
     if board.kind == "circles":
         spread = 2 * board.columns, board.rows

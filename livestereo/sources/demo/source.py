@@ -68,6 +68,12 @@ def make_stage(scene: Callable[[], Scene], side: int, seed: int, size_wh: SizeWH
     return Stage(made, rig.right, rig.R_right_left @ made.R_left_world, rig.t_right_left_m / made.unit_m)
 
 
+@lru_cache(maxsize=2)
+def make_truth(scene: Callable[[], Scene], seed: int, size_wh: SizeWH) -> TruthMaker:
+    """Prepare what is really there; kept like the scene."""
+    return TruthMaker(scene(), make_rig(seed, size_wh))
+
+
 class DemoSource:
     """A rendered scene; see `Source`. Deterministic: the same options give the same bytes.
 
@@ -100,10 +106,11 @@ class DemoSource:
         self.size_wh = size_wh
         self.fps = fps
         self.faults = faults or Faults()
+        self.board = board
         self._request = request or SourceRequest()
         self._key = _SceneKey(scene, seed, size_wh, board, distance_m, tilt_deg)
         self._rig = make_rig(seed, size_wh)
-        self._timeline = Timeline(self.faults, fps, seed)
+        self.timeline = Timeline(self.faults, fps, seed)
         self._clock = clock
         self._wait = wait or threading.Event().wait
         self._truth: TruthMaker | None = None
@@ -222,7 +229,7 @@ class DemoSource:
     def truth(self, seq: int, rectification: Rectification | None = None) -> DemoTruth:
         """Give the truth of a pair, in the rectified left view of the exact rig, or of another rectification."""
         if self._truth is None:
-            self._truth = TruthMaker(self.scene, self._rig)
+            self._truth = make_truth(self._key, self.seed, self.size_wh)
         return self._truth.at(seq, self.exposures(seq)[0], rectification, self.faults.readout_s[0])
 
     def board_pose(self, seq: int) -> Pose:
@@ -233,7 +240,7 @@ class DemoSource:
 
     def _new_feed(self) -> Feed:
         bias = self._request.stamp_bias_s
-        return Feed(self._timeline, self._request.max_skew_s, bias if not self._request.swap else -bias)
+        return Feed(self.timeline, self._request.max_skew_s, bias if not self._request.swap else -bias)
 
     def _view(self, side: int, bump_deg: float) -> View:
         sensor = self.sensor(side)
@@ -260,9 +267,9 @@ class DemoSource:
             return self._given[seq]
         shots = []
         for side in (0, 1):
-            exposed = self._timeline.exposed_s(side, seq)
-            number = self._timeline.pictured(side, seq)
-            shots.append(Shot(side, seq, exposed, exposed, number, self._timeline.exposed_s(side, number)))
+            exposed = self.timeline.exposed_s(side, seq)
+            number = self.timeline.pictured(side, seq)
+            shots.append(Shot(side, seq, exposed, exposed, number, self.timeline.exposed_s(side, number)))
         return Given(shots[0], shots[1], 0.0, None)
 
     def _newest(self, timeout_s: float) -> Given:
@@ -303,7 +310,7 @@ class DemoSource:
         rows = self.size_wh[1]
         moment = Moment(
             shot.pictured_s, self.faults.readout_s[side], self.faults.exposure_s,
-            self._timeline.flash_gain(side, shot.pictured_s, rows),
+            self.timeline.flash_gain(side, shot.pictured_s, rows),
         )  # fmt: skip
         image, encoded = view.camera.expose(view.picture(moment), shot.pictured)
         return Frame(image, shot.stamp_s + self._start_s if self.faults.live else shot.stamp_s, shot.number, encoded)

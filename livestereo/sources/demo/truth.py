@@ -6,7 +6,9 @@ camera's centre to that very point: hidden is what something else meets first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +33,8 @@ class DemoTruth:
 
     disparity_px, depth_m: float32, z of the rectified left camera; NaN where the left picture shows nothing.
     occluded: something nearer hides it from the right camera. out_of_view: the right picture ends before it.
-    surface: uint8 of `Surface`. moving: part of a moving thing. nearest_m, farthest_m are `depth_m`'s extremes.
-    raw_depth_m, raw_surface: depth along the left camera's own axis, and surface, in its raw (distorted) picture.
+    surface: uint8 of `Surface`. moving: part of a moving thing.
+    raw: gives depth and surface in the left camera's raw (distorted) picture.
     """
 
     seq: int
@@ -43,13 +45,26 @@ class DemoTruth:
     out_of_view: Mask
     surface: U8
     moving: Mask
-    raw_depth_m: F32
-    raw_surface: U8
+    raw: Callable[[], tuple[F32, U8]] = field(repr=False)
+
+    @cached_property
+    def _raw(self) -> tuple[F32, U8]:
+        return self.raw()
+
+    @property
+    def raw_depth_m(self) -> F32:
+        """Depth along the left camera's own axis, in its raw picture; computed on first use."""
+        return self._raw[0]
+
+    @property
+    def raw_surface(self) -> U8:
+        """Surface in the left camera's raw picture; computed on first use."""
+        return self._raw[1]
 
     @property
     def visible(self) -> Mask:
         """Seen by both cameras."""
-        return np.isfinite(self.disparity_px) & ~self.occluded & ~self.out_of_view  # type: ignore[no-any-return]
+        return np.isfinite(self.disparity_px) & ~self.occluded & ~self.out_of_view
 
     def range_class(self, min_disparity_px: float, num_disparities: float) -> U8:
         """Tell which pixels a disparity range cannot hold: uint8 of `Reason` TOO_NEAR, TOO_FAR, else NONE."""
@@ -156,17 +171,21 @@ class TruthMaker:
         column = np.arange(depth.shape[1], dtype=np.float32)[None]
         matched = column - disparity
         beyond |= (matched < 0) | (matched > depth.shape[1] - 1)
-        if self._raw is None:
-            self._raw = _Still(self.scene, self.rig, pixel_grid(self.rig.left))
-        raw_times = t_left_s + readout_s * np.arange(h_raw) / h_raw if readout_s else np.array([t_left_s])
-        raw_q, raw_surface, *_ = self._raw.at(self.scene, raw_times)
-        with np.errstate(divide="ignore"):
-            raw_depth = np.where(raw_q > 0, self.scene.unit_m / raw_q, np.nan).astype(np.float32)
         known = np.isfinite(depth)
         return DemoTruth(
             seq, t_left_s, disparity.astype(np.float32), depth.astype(np.float32), hidden & known, beyond & known,
-            np.where(known, surface, Surface.NOTHING).astype(np.uint8), moving & known, raw_depth, raw_surface,
+            np.where(known, surface, Surface.NOTHING).astype(np.uint8), moving & known,
+            lambda: self._raw_at(t_left_s, readout_s),
         )  # fmt: skip
+
+    def _raw_at(self, t_left_s: float, readout_s: float) -> tuple[F32, U8]:
+        if self._raw is None:
+            self._raw = _Still(self.scene, self.rig, pixel_grid(self.rig.left))
+        rows = self._raw.grid.x.shape[0]
+        times = t_left_s + readout_s * np.arange(rows) / rows if readout_s else np.array([t_left_s])
+        q, surface, *_ = self._raw.at(self.scene, times)
+        with np.errstate(divide="ignore"):
+            return np.where(q > 0, self.scene.unit_m / q, np.nan).astype(np.float32), surface
 
     def _for(self, rectification: Rectification) -> tuple[_Still, Mask, F64]:
         key = id(rectification)

@@ -94,7 +94,7 @@ class Stage:
             assert seen.colour is not None
             light[top:bottom] = average(seen.colour, SAMPLES)
             nearness[top * SAMPLES : bottom * SAMPLES] = seen.q
-        bright = cv2.max(light - 1, (0.0, 0.0, 0.0, 0.0))
+        bright = np.maximum(light - 1, np.float32(0))
         if float(bright.max()) > 0.3:  # a lamp glares: part of its light goes everywhere around
             small = cv2.resize(bright, (w // 4, h // 4), interpolation=cv2.INTER_AREA)
             spread = cv2.GaussianBlur(small, (0, 0), w / 180) * 0.6 + cv2.GaussianBlur(small, (0, 0), w / 48)
@@ -199,7 +199,7 @@ class View:
         _, h = self.stage.size_wh
         row = np.repeat(np.arange(row0, row1) / h, SAMPLES)
         within = np.tile((np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5, row1 - row0)
-        return moment.t_s + moment.readout_s * row + moment.exposure_s * within  # type: ignore[no-any-return]
+        return moment.t_s + moment.readout_s * row + moment.exposure_s * within
 
 
 def _distance(shape: Shape) -> float:
