@@ -30,7 +30,9 @@ VIDEO_LOOKS = 400
 VIDEO_VIEWS = 50
 MAX_VIEWS = 150
 # Two looks of a video nearer than this are one pose; 1 is a large difference.
-_SAME_POSE = 0.12
+_SAME_POSE = 0.04
+# Of a video, so many pictures that only one camera has a board in: they tell its own lens.
+_SINGLE_VIEWS = 15
 _KEPT_QUALITY = 92
 _FRAMES_OF_DEMO = 900
 
@@ -124,6 +126,12 @@ def not_found(collected: Collected, board: Board, least: int) -> CalibrationErro
         return CalibrationError(
             f"The board was found {counts}. The pictures seem to show {other.words}.",
             f"Give --board {other.text}. A chessboard is counted by its inner corners, not by its squares.",
+            details,
+        )
+    if both == looked:
+        return CalibrationError(
+            f"Too few views: {looked} with the board in both pictures, and at least {least} are needed.",
+            "Take 15 to 30 pairs with the whole board in both pictures, near and far, tilted each way, in all corners.",
             details,
         )
     if min(left, right) >= least:
@@ -223,9 +231,11 @@ def _choose(looks: list[_Look], board: Board, video: bool) -> list[_Look]:
         if len(looks) <= MAX_VIEWS:
             return looks
         return _pick(pairs, board, np.array([look.sharp for look in pairs]), MAX_VIEWS, 0.0)
-    if not pairs:
-        return looks[:VIDEO_VIEWS]
-    return _pick(pairs, board, _stillness(pairs), VIDEO_VIEWS, _SAME_POSE)
+    chosen = _pick(pairs, board, _stillness(pairs), VIDEO_VIEWS, _SAME_POSE) if pairs else []
+    for side in ("left", "right"):
+        single = [look for look in looks if not look.view.both and getattr(look.view, side) is not None]
+        chosen += _pick(single, board, np.array([look.sharp for look in single]), _SINGLE_VIEWS, _SAME_POSE)
+    return sorted({id(look): look for look in chosen}.values(), key=lambda look: look.index)
 
 
 def _pick(pairs: list[_Look], board: Board, worth: F64, most: int, least: float) -> list[_Look]:
