@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from livestereo.filters.base import Filter
+from livestereo.filters.fixed_chain import FixedChain
 from livestereo.filters.holes import HoleFilter
 from livestereo.filters.median import MedianFilter
 from livestereo.filters.speckle import SpeckleFilter
@@ -44,6 +45,13 @@ FILTERS: Mapping[str, FilterFactory] = MappingProxyType(
 
 
 def make_filters(settings: Settings) -> list[Filter]:
-    """Build the filters that the settings ask for, in the order they run."""
-    made = (factory(settings) for factory in FILTERS.values())
-    return [one for one in made if one is not None]
+    """Build the filters that the settings ask for, in the order they run; fixed-point neighbours become one."""
+    made: list[Filter] = []
+    for factory in FILTERS.values():
+        one = factory(settings)
+        if isinstance(one, (MedianFilter, SpeckleFilter)):
+            last = made.pop() if made and isinstance(made[-1], FixedChain) else None
+            made.append(FixedChain([*(last.filters if isinstance(last, FixedChain) else ()), one]))
+        elif one is not None:
+            made.append(one)
+    return made

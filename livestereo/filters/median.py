@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from livestereo.fixed import INVALID, equal_to, from_fixed, to_fixed, where_invalid
+from livestereo.filters.fixed_chain import FixedChain
+from livestereo.fixed import INVALID, equal_to
 from livestereo.types import U8, MatchResult
 
 
@@ -24,11 +24,13 @@ class MedianFilter:
 
     def apply(self, match: MatchResult, guide_gray: U8) -> MatchResult:
         """Give the filtered result."""
-        raw = to_fixed(match.disparity_px)
+        return FixedChain([self]).apply(match, guide_gray)
+
+    def apply_fixed(self, raw: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Give the median of int16 disparity."""
         middle = np.asarray(cv2.medianBlur(raw, self._width), np.int16)
-        disparity = from_fixed(middle)
-        where_invalid(disparity, equal_to(raw, INVALID))
-        return dataclasses.replace(match, disparity_px=disparity)
+        cv2.copyTo(raw, equal_to(raw, INVALID), middle)
+        return middle
 
     def reset(self) -> None:
         """Nothing is remembered."""

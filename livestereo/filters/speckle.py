@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
-from livestereo.compiled import numba_loaded
-from livestereo.fixed import INVALID, from_fixed, to_fixed
+from livestereo.filters.fixed_chain import FixedChain
+from livestereo.fixed import INVALID
 from livestereo.types import U8, MatchResult
 
 
@@ -19,20 +19,17 @@ class SpeckleFilter:
     def __init__(self, size: int, range_px: float) -> None:
         self._size = size
         self._range = max(1, round(range_px * 16))
-        self._compiled = None
-        if numba_loaded():  # with `sgm`, say; the same answer in half the time
-            from livestereo.filters.speckle_kernel import SpeckleRemover
-
-            self._compiled = SpeckleRemover()
+        self._labels: U8 | None = None  # kept for speed: OpenCV fills it anew
 
     def apply(self, match: MatchResult, guide_gray: U8) -> MatchResult:
         """Give the result without speckles."""
-        if self._compiled is not None:
-            clean = self._compiled.without_speckles(match.disparity_px, self._size, self._range / 16)
-            return dataclasses.replace(match, disparity_px=clean)
-        raw = to_fixed(match.disparity_px)
-        cv2.filterSpeckles(raw, INVALID, self._size, self._range)
-        return dataclasses.replace(match, disparity_px=from_fixed(raw))
+        return FixedChain([self]).apply(match, guide_gray)
+
+    def apply_fixed(self, raw: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Take the speckles out of int16 disparity in place."""
+        _, labels = cv2.filterSpeckles(raw, INVALID, self._size, self._range, self._labels)
+        self._labels = np.asarray(labels, np.uint8)
+        return raw
 
     def reset(self) -> None:
         """Nothing is remembered."""

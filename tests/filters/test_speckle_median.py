@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from livestereo.filters import make_filters
+from livestereo.filters.fixed_chain import FixedChain
 from livestereo.filters.median import MedianFilter
 from livestereo.filters.speckle import SpeckleFilter
 from livestereo.fixed import INVALID, from_fixed, rounded, to_fixed
@@ -74,5 +75,18 @@ def test_an_edge_stays_where_it_is_under_the_median() -> None:
 
 
 def test_settings_choose_the_filters_median_first() -> None:
-    assert [type(one) for one in make_filters(Settings())][:2] == [MedianFilter, SpeckleFilter]
+    (chain,) = make_filters(Settings())
+    assert isinstance(chain, FixedChain)
+    assert [type(one) for one in chain.filters] == [MedianFilter, SpeckleFilter]
     assert make_filters(Settings(median=0, speckle_size=0)) == []
+
+
+def test_a_chain_is_the_same_as_one_after_another() -> None:
+    rng = np.random.default_rng(3)
+    disparity = (np.rint(rng.normal(20, 2, (40, 60)) * 16) / 16).astype(np.float32)
+    disparity[rng.random(disparity.shape) < 0.1] = np.nan
+    given_match = MatchResult(disparity)
+    apart = SpeckleFilter(30, 1.0).apply(MedianFilter(5).apply(given_match, GUIDE), GUIDE).disparity_px
+    chain = FixedChain([MedianFilter(5), SpeckleFilter(30, 1.0)])
+    for _ in range(2):
+        np.testing.assert_array_equal(chain.apply(given_match, GUIDE).disparity_px, apart)
