@@ -48,8 +48,8 @@ class Drift:
     turn: (3,) rad, pitch, yaw, roll: what the right camera sees is turned by exp([turn]) from where the rig says.
     focal: natural logarithm of the right focal length over what the rig says, both against the left. covariance: (4,4)
     of these four. noise_px: robust, of what the fit leaves. count: matches. median_px: of |row difference| before,
-    left_px: after. focal_px: of the rectified pair. pattern: the parts that are clearly there, strongest first.
-    worst_px: by how much the strongest moves rows, where it moves them most.
+    left_px: after. focal_px: of the rectified pair. reach_px: of each part that is clearly there, by how much it moves
+    rows where it moves them most; strongest first.
     """
 
     turn: Array
@@ -61,8 +61,17 @@ class Drift:
     left_px: float
     focal_px: float
     turns: int
-    pattern: tuple[str, ...]
-    worst_px: float
+    reach_px: dict[str, float]
+
+    @property
+    def pattern(self) -> tuple[str, ...]:
+        """The parts of the drift that are clearly there, strongest first: pitch, roll, yaw, focal."""
+        return tuple(self.reach_px)
+
+    @property
+    def worst_px(self) -> float:
+        """By how much the strongest part moves rows, where it moves them most."""
+        return max(self.reach_px.values(), default=0.0)
 
     @property
     def angles_deg(self) -> dict[str, float]:
@@ -95,8 +104,8 @@ class Drift:
         yaw = float(self.turn[1]) if self.yaw_clear else 0.0
         return math.degrees(math.sqrt(float(self.turn[0]) ** 2 + yaw**2 + float(self.turn[2]) ** 2))
 
-    def words(self) -> tuple[str, ...]:
-        """Say what moved, one sentence for each part of the pattern."""
+    def words(self, least_px: float = 0.0) -> tuple[str, ...]:
+        """Say what moved, one sentence for each part of the pattern that moves rows by `least_px` somewhere."""
         upside = -1 if self.turns == 2 else 1
         pitch, yaw, roll = (math.degrees(float(a)) for a in self.turn)
         said = {
@@ -112,7 +121,7 @@ class Drift:
         if self.turns % 2:
             said["pitch"] = f"The second camera is turned about the line between the cameras by {abs(pitch):.2f}°."
             said["yaw"] = f"The second camera is turned towards or away from the first one by {abs(yaw):.2f}° (yaw)."
-        return tuple(said[name] for name in self.pattern)
+        return tuple(said[name] for name, reach in self.reach_px.items() if reach >= least_px)
 
 
 def fit_drift(
@@ -150,7 +159,6 @@ def fit_drift(
     values, normal, noise = _solve(model, own, centre, spread)
     covariance: Array = np.asarray(np.linalg.inv(normal), dtype=np.float64)
     before = left[:, 1] - right[:, 1]
-    clear = _pattern(values, covariance, rectification)
     return Drift(
         turn=values[:3],
         focal=float(values[3]),
@@ -161,8 +169,7 @@ def fit_drift(
         left_px=float(np.median(np.abs(model.residuals(values)))),
         focal_px=rectification.focal_px,
         turns=rectification.display_turns,
-        pattern=tuple(clear),
-        worst_px=max(clear.values(), default=0.0),
+        reach_px=_pattern(values, covariance, rectification),
     )
 
 

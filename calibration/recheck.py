@@ -33,6 +33,8 @@ Verdict = Literal["good", "usable", "bad"]
 # Rows off by more than half a pixel cost StereoSGBM answers at edges, more than one and a half everywhere.
 GOOD_RMS_PX, USABLE_RMS_PX = 0.6, 1.5
 GOOD_SCALE_PERCENT, USABLE_SCALE_PERCENT = 1.0, 3.0
+# A part of the drift that moves rows by less is nothing to worry about; a focal length that does more is no turn.
+TOLD_PX, USABLE_FOCAL_PX = 0.3, 0.7
 AT_M = (1.0, 2.0, 4.0)
 
 
@@ -103,7 +105,7 @@ class Recheck:
         settled = self._settle(drift, left, right, distance_m)
         if settled is not None:
             drift = fit_drift(made, left, right, sigma_px=sigma, yaw=settled.yaw)
-        warnings += drift.words()
+        warnings += drift.words(TOLD_PX)
         if drift.left_px > 0.7 * drift.median_px > 0.35:
             warnings.append("No turn of a camera explains the row differences: another camera, lens or picture size?")
         hidden = {d: self._hidden(drift, d) for d in AT_M} if made.metric else {}
@@ -125,7 +127,7 @@ class Recheck:
                 f"A turned camera does not explain what is wrong: {report.drift.left_px:.1f} px would be left.",
                 "Calibrate again with `livestereo calibrate`.",
             )
-        if "focal" in report.drift.pattern:
+        if report.drift.reach_px.get("focal", 0.0) > USABLE_FOCAL_PX:
             raise CalibrationError(
                 "The focal length has changed (zoom or autofocus): a repaired rotation would not mend that.",
                 "Switch autofocus off, or set zoom and focus as they were, or calibrate again.",
