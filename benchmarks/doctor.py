@@ -15,6 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+# The folder of this file holds a calibration.py, which must not stand before the package of that name.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from calibration.rectify import make_rectification
 from calibration.rig import Intrinsics, StereoRig
 from calibration.rigfile import RigFile
