@@ -52,8 +52,8 @@ class Settings(BaseModel):
     left_right: int = 1
     pre_filter_cap: int | None = None
     texture_threshold: int = 10
-    sgm_p1: int = 7
-    sgm_p2: int = 30
+    sgm_p1: int = 6
+    sgm_p2: int = 24
     sgm_rows: bool = True
     even_exposure: bool = True
     smooth: Literal["auto", "on", "off"] | None = None

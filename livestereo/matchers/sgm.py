@@ -33,16 +33,16 @@ GUARD = 32
 ROWS_SOUGHT = 5
 ROW_PENALTY = 2  # bits
 NO_CHECK = 4096  # px; larger than any disparity
-# The 24 neighbours of the census (dy, dx): a 7x7 window, thinned out.
+# The neighbours of the census (dy, dx): 16 of a 7x7 window. All 24 of a denser pattern were not better, and slower.
 CENSUS = np.array(
-    [(dy, dx) for dy in (-3, -1, 1, 3) for dx in (-3, -1, 1, 3)]
-    + [(-2, 0), (2, 0), (0, -2), (0, 2), (-3, 0), (3, 0), (0, 3), (0, -3)],
+    [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)]
+    + [(-3, 0), (3, 0), (0, -3), (0, 3), (-2, -2), (-2, 2), (2, -2), (2, 2)],
     dtype=np.int64,
 )
 
 
 class SgmConfig(BaseModel):
-    """Settings of `sgm`; px of the pictures that it is given, penalties in census bits (a cost has 24).
+    """Settings of `sgm`; px of the pictures that it is given, penalties in census bits (a cost has up to 16).
 
     Raises:
         pydantic.ValidationError: a value out of its range, or P1 above P2.
@@ -52,8 +52,8 @@ class SgmConfig(BaseModel):
 
     num_disparities: int = Field(128, ge=16, le=256, multiple_of=16, description="Disparities searched, px.")
     min_disparity: int = Field(0, ge=-1024, le=1024, description="Smallest disparity searched, px.")
-    p1: int = Field(7, ge=1, le=100, description="Penalty for a step of 1 px between neighbours.")
-    p2: int = Field(30, ge=1, le=100, description="Penalty for a jump between neighbours.")
+    p1: int = Field(6, ge=1, le=100, description="Penalty for a step of 1 px between neighbours.")
+    p2: int = Field(24, ge=1, le=100, description="Penalty for a jump between neighbours.")
     uniqueness: int = Field(5, ge=0, le=50, description="Percent by which the winner must beat any other disparity.")
     left_right: int = Field(1, ge=0, le=32, description="Largest disagreement of the two views, px; 0: not checked.")
     level_rows: bool = Field(True, description="Measure a vertical error of up to two rows and take it away.")
@@ -101,8 +101,8 @@ class Memory:
         return Memory(
             base=base,
             picture=np.zeros((height + 2 * REACH, whole + 2 * REACH), np.uint8),
-            left=np.zeros((height, 3, whole), np.uint8),
-            right=np.zeros((height, 3, base + 1 + max(0, min_disparity) + lanes + BLOCK), np.uint8),
+            left=np.zeros((height, 2, whole), np.uint8),
+            right=np.zeros((height, 2, base + 1 + max(0, min_disparity) + lanes + BLOCK), np.uint8),
             costs=_aligned(width * lanes),
             sums=_aligned(width * lanes),
             above=above,

@@ -63,12 +63,11 @@ def _jit(cache: bool) -> Jit:
 
 
 @_inline
-def _bits_apart(address: Any, plane: Any, a: Any, b: Any, c: Any, chunk: Any, count: Any) -> Any:
-    """Bits in which a left code (three bytes, splatted) differs from those of all disparities."""
+def _bits_apart(address: Any, plane: Any, a: Any, b: Any, chunk: Any, count: Any) -> Any:
+    """Bits in which a left code (two bytes, splatted) differs from those of all disparities."""
     bits_a = count_bits(exclusive_or(load(address, chunk, count), a))
     bits_b = count_bits(exclusive_or(load(address + plane, chunk, count), b))
-    bits_c = count_bits(exclusive_or(load(address + 2 * plane, chunk, count), c))
-    return add(add(bits_a, bits_b), bits_c)
+    return add(bits_a, bits_b)
 
 
 @_inline
@@ -89,8 +88,8 @@ def make_census(chunk: int, cache: bool) -> Compiled:
     def encode(picture: Any, offsets: Any, codes: Any, first: int, step: int) -> None:
         """Code a picture that is padded by REACH on every side and to whole blocks on the right.
 
-        picture: (H + 2 REACH, ≥ W + 2 REACH) uint8. offsets: (24,2) int64 of (dy, dx); a bit is set where that
-        neighbour is not darker. codes: (H, 3, …) uint8; the code of column x goes to `first + step * x`, with step 1
+        picture: (H + 2 REACH, ≥ W + 2 REACH) uint8. offsets: (16,2) int64 of (dy, dx); a bit is set where that
+        neighbour is not darker. codes: (H, 2, …) uint8; the code of column x goes to `first + step * x`, with step 1
         or −1 (mirrored).
         """
         height = picture.shape[0] - 2 * REACH
@@ -98,7 +97,7 @@ def make_census(chunk: int, cache: bool) -> Compiled:
         stride = picture.strides[0]
         for y in range(height):
             row = picture[y + REACH].ctypes.data + REACH
-            for plane in range(3):
+            for plane in range(2):
                 out = codes[y, plane].ctypes.data
                 for block in range(blocks):
                     x = block * BLOCK
@@ -155,9 +154,8 @@ def make_rows(chunk: int, count: int, cache: bool) -> Compiled:
                     code = left[y].ctypes.data + x
                     a = splat(byte_at(code), chunk, count)
                     b = splat(byte_at(code + left_plane), chunk, count)
-                    c = splat(byte_at(code + 2 * left_plane), chunk, count)
                     codes = right[y + row - ROW_REACH].ctypes.data + base + offset - x
-                    cost = add_saturated(cost, _bits_apart(codes, plane, a, b, c, chunk, count))
+                    cost = add_saturated(cost, _bits_apart(codes, plane, a, b, chunk, count))
                 store(at_costs + row * lanes, cost)
                 low = lowest(cost)
                 if low < best:
@@ -166,8 +164,8 @@ def make_rows(chunk: int, count: int, cache: bool) -> Compiled:
                     best_d = first_equal(cost, low)
             out[n] = np.nan
             # A doubtful point: bad even at its best, at the end of the search, or with a rival elsewhere.
-            if best < 140 and 0 < best_row < 2 * ROW_REACH:
-                limit = np.uint8(min(255, best + best // 4 + 12))
+            if best < 94 and 0 < best_row < 2 * ROW_REACH:
+                limit = np.uint8(min(255, best + best // 4 + 8))
                 rivals = count_below(load(at_costs + best_row * lanes, chunk, count), limit)
                 for d in range(max(0, best_d - 2), min(used, best_d + 3)):
                     rivals -= costs[best_row, d] < limit
@@ -211,7 +209,7 @@ def make_matcher(chunk: int, count: int, tolerant: bool, cache: bool) -> Compile
     ) -> None:
         """Match all rows.
 
-        left, right: codes, (H, 3, …) uint8; the right ones mirrored, column x at `base − x`. used: disparities.
+        left, right: codes, (H, 2, …) uint8; the right ones mirrored, column x at `base − x`. used: disparities.
         offset: the smallest disparity. row_penalty: bits that a match one row higher or lower costs, if `tolerant`.
         tolerance: of the left-right check, px; a large one switches it off. spare: 255 in the lanes beyond `used`.
         rivals: (256,) uint8, for each winning sum the sum under which another one makes it doubtful. costs, sums,
@@ -235,18 +233,17 @@ def make_matcher(chunk: int, count: int, tolerant: bool, cache: bool) -> Compile
         for y in range(height):
             codes = left[y].ctypes.data
             mirrored = right[y].ctypes.data + base + offset
-            row_up = 0 if y == 0 else 3 * plane
-            row_down = 0 if y == height - 1 else 3 * plane
+            row_up = 0 if y == 0 else 2 * plane
+            row_down = 0 if y == height - 1 else 2 * plane
             path = zero
             for x in range(width):
                 a = splat(byte_at(codes + x), chunk, count)
                 b = splat(byte_at(codes + left_plane + x), chunk, count)
-                c = splat(byte_at(codes + 2 * left_plane + x), chunk, count)
                 here = mirrored - x
-                cost = _bits_apart(here, plane, a, b, c, chunk, count)
+                cost = _bits_apart(here, plane, a, b, chunk, count)
                 if tolerant:
-                    up = _bits_apart(here - row_up, plane, a, b, c, chunk, count)
-                    down = _bits_apart(here + row_down, plane, a, b, c, chunk, count)
+                    up = _bits_apart(here - row_up, plane, a, b, chunk, count)
+                    down = _bits_apart(here + row_down, plane, a, b, chunk, count)
                     cost = minimum(cost, add(minimum(up, down), off_row))
                 cost = bit_or(cost, load(at_spare, chunk, count))
                 store(at_costs + x * lanes, cost)
@@ -285,15 +282,17 @@ def make_matcher(chunk: int, count: int, tolerant: bool, cache: bool) -> Compile
             for k in range(width + last):
                 winner = np.uint32(16) * (np.uint32(255) - (np.uint32(votes[k]) & np.uint32(255)))
                 votes[k] = np.uint16(winner) if votes[k] < NO_VOTE else np.uint16(NO_VOTE)
-            # Sixteenths of a pixel: the flanks of the sum are taken as equally steep (equiangular fit).
+            # Sixteenths of a pixel: the flanks of the sum are taken as equally steep, x = rise / (2 steep), and
+            # slightly rounded at the bottom, x (9 − 2 |x|) / 8: without that, fractions crowd around whole pixels.
             for x in range(width):
                 low_sum = np.int32(found[x] & np.uint32(255))
                 d_ = np.int32((found[x] >> np.uint32(8)) & np.uint32(255))
                 before_ = np.int32((found[x] >> np.uint32(16)) & np.uint32(255))
                 after_ = np.int32(found[x] >> np.uint32(24))
                 steep = max(max(before_, after_) - low_sum, np.int32(1))
-                part = np.float32(np.int32(8) * (before_ - after_)) / np.float32(steep) + np.float32(64.5)
-                part_ = np.int32(part) - np.int32(64) if (d_ > 0) & (d_ < np.int32(last)) else np.int32(0)
+                rise = before_ - after_
+                part = np.float32(rise * (9 * steep - abs(rise))) / np.float32(steep * steep) + np.float32(8.5)
+                part_ = np.int32(part) - np.int32(8) if (d_ > 0) & (d_ < np.int32(last)) else np.int32(0)
                 column = np.int32(x) - np.int32(offset) - d_
                 unseen = (low_sum == 255) | (column < 0) | (column >= np.int32(width))
                 fine[x] = np.int32(INVALID) if unseen else d_ * np.int32(16) + part_

@@ -40,7 +40,7 @@ def reference_match(left_gray: U8, right_gray: U8, config: SgmConfig) -> F32:
 
 
 def census(picture: U8) -> I32:
-    """Code every pixel by which of its 24 neighbours are not darker, (H,W) int32; the border is repeated outwards."""
+    """Code every pixel by which of its 16 neighbours are not darker, (H,W) int32; the border is repeated outwards."""
     height, width = picture.shape
     padded = cv2.copyMakeBorder(picture, REACH, REACH, REACH, REACH, cv2.BORDER_REPLICATE)
     codes = np.zeros((height, width), np.int32)
@@ -51,7 +51,7 @@ def census(picture: U8) -> I32:
 
 
 def bits_apart(a: I32, b: I32) -> I32:
-    """Count the bits in which two arrays of 24-bit codes differ."""
+    """Count the bits in which two arrays of 16-bit codes differ."""
     apart = np.ascontiguousarray(np.broadcast_to(a ^ b, np.broadcast_shapes(a.shape, b.shape)))
     bits = np.unpackbits(apart.view(np.uint8).reshape(*apart.shape, 4), axis=-1)
     return np.asarray(bits.sum(axis=-1), np.int32)
@@ -118,9 +118,11 @@ def winners(sums: I32, config: SgmConfig) -> F32:
     rival &= np.abs(np.arange(count) - best[..., None]) > 1
     known = ~rival.any(axis=-1) & (low < 255)
 
-    # The flanks of the sum are taken as equally steep; rounded to 1/16 px, halves upwards.
+    # The flanks of the sum are taken as equally steep, x = rise / (2 steep), and slightly rounded at the bottom,
+    # x (9 − 2 |x|) / 8; in 1/16 px, halves upwards.
     steep = np.maximum(np.maximum(before, after) - low, 1)
-    part = (16 * (before - after) + steep) // (2 * steep)
+    rise = before - after
+    part = (2 * rise * (9 * steep - np.abs(rise)) + steep * steep) // (2 * steep * steep)
     sixteenths = 16 * best + np.where((best > 0) & (best < count - 1), part, 0)
 
     votes = _right_view(best, low, known, count)
@@ -168,10 +170,10 @@ def row_offsets(left_codes: I32, right_codes: I32, points: NDArray[np.int64], co
             costs[row] = np.minimum(255, bits_apart(left_codes[patch_y, patch_x][:, None], codes).sum(axis=0))
         row, d = divmod(int(costs.argmin()), config.num_disparities)
         best = int(costs[row, d])
-        limit = min(255, best + best // 4 + 12)
+        limit = min(255, best + best // 4 + 8)
         near = slice(max(0, d - 2), d + 3)
         rivals = (costs[row] < limit).sum() - (costs[row, near] < limit).sum()
-        if best < 140 and 0 < row < ROWS_SOUGHT - 1 and rivals == 0:
+        if best < 94 and 0 < row < ROWS_SOUGHT - 1 and rivals == 0:
             beside = slice(max(0, d - 1), d + 2)
             up, down = int(costs[row - 1, beside].min()), int(costs[row + 1, beside].min())
             steep = max(1, max(up, down) - best)
