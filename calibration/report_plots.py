@@ -92,10 +92,14 @@ def depth_error(
     body.append(_path(x(distances), y(rig_percent), BLUE))
     body.append(_path(x(distances), y(match_percent), ORANGE, "6 4"))
     body.append(_path(x(distances), y(total), INK))
-    for percent, words, colour in (
-        (rig_percent, "this calibration", BLUE), (match_percent, "matching", ORANGE), (total, "both", INK),
+    # Each name stands where its line is alone: the lines meet at the ends.
+    for percent, words, colour, share, below in (
+        (rig_percent, "this calibration", BLUE, 0.72, 18), (match_percent, "matching", ORANGE, 0.5, 18),
+        (total, "both", INK, 0.86, -10),
     ):  # fmt: skip
-        body.append(_text(width - right - 6, float(y(percent[-1])) - 6, words, "end", colour))
+        i = int(share * (len(distances) - 1))
+        anchor = "end" if below < 0 else "start"
+        body.append(_text(float(x(distances[i])), float(y(percent[i])) + below, words, anchor, colour))
     if goal is not None:
         gx, gy = float(x(goal[0])), float(y(goal[1]))
         body.append(f'<circle cx="{gx:.1f}" cy="{gy:.1f}" r="6" fill="none" stroke="{RED}" stroke-width="2.5"/>')

@@ -1,0 +1,58 @@
+"""The report stands alone and says what was measured."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration.report import Goal, figures, write_report
+from calibration.solve import SolveOptions, solve
+from calibration.synthetic import SceneOptions, make_scene
+
+
+@pytest.fixture(scope="module")
+def solution():
+    scene = make_scene(5, SceneOptions(views=9))
+    return solve(scene.views, scene.board, SolveOptions(lens="pinhole", heldout=False))
+
+
+def pictures(name: str):
+    rng = np.random.default_rng(len(name))
+    return tuple(rng.integers(0, 255, (720, 1280, 3)).astype(np.uint8) for _ in range(2))
+
+
+def test_the_page_asks_nothing_of_the_outside(solution, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report(path, solution.rig, solution.report, pictures=pictures, goal=Goal(1.0, 2.0), rig_path="rig.json")
+    page = path.read_text()
+    for outside in re.findall(r'(?:src|href)="([^"]+)"', page):
+        assert outside.startswith("data:"), outside
+    assert "<script" not in page and "@import" not in page and "url(" not in page
+    assert page.count("data:image/jpeg") >= 2 * solution.report.views_used
+
+
+def test_the_page_shows_the_figures_and_every_view(solution, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report(path, solution.rig, solution.report)
+    page = path.read_text()
+    assert solution.report.verdict in page and f"{solution.report.rms_px:.3f} px" in page
+    for view in solution.report.views:
+        assert f"<td>{view.name}</td>" in page
+    assert f"{solution.report.baseline_m * 1000:.1f} mm" in page
+    assert "±" in page, "parameters have their σ"
+
+
+def test_the_goal_is_judged(solution, tmp_path: Path) -> None:
+    for percent, words in ((50.0, "met by the calibration"), (0.001, "not met")):
+        path = tmp_path / f"{percent}.html"
+        write_report(path, solution.rig, solution.report, goal=Goal(percent, 2.0))
+        assert words in path.read_text()
+
+
+def test_unknown_figures_are_called_unknown(solution) -> None:
+    # the solve above left out the held-out error
+    heldout = figures(solution.report)[0]
+    assert heldout.value == "unknown" and heldout.state == "plain"
