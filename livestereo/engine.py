@@ -32,6 +32,7 @@ A wrong value changes nothing and is shown as a message.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -55,6 +56,8 @@ DRAIN_S = 1.2
 JOIN_S = 0.5
 # How long the main thread waits for a result before it polls the views, or looks round.
 POLL_S = 0.008
+# No screen shows more pictures than this: a view is given the newest result at most so often.
+VIEW_S = 1 / 60
 IDLE_S = 0.1
 TELL_S = 0.2
 
@@ -147,9 +150,11 @@ class _Run:
         self.observers = Observers(observers, source, self.flow)
         self.rooms: list[Room] = [self.reader, self.builder, self.workers, self.observers]
         self.last: StereoResult | None = None
+        self.unseen: StereoResult | None = None
+        self.shown_s = -math.inf
         self.warnings: list[str] = list(settings.notes)
         self.messages: list[str] = list(settings.notes)
-        self.told_s = -1e9
+        self.told_s = -math.inf
 
     # --- the run
 
@@ -180,8 +185,9 @@ class _Run:
         while not (self.flow.stopped or self.flow.dry or self.signals.stop):
             self._emit_ready(POLL_S if self.views else IDLE_S)
             self._take_new_pipelines()
-            self._poll_views()
             now = self.clock()
+            self._show_newest(now)
+            self._poll_views()
             if self.messages or now - self.told_s >= TELL_S:
                 self._tell_views(now)
             if now >= self.deadline_s:
@@ -193,6 +199,7 @@ class _Run:
         deadline = self.clock() + DRAIN_S
         while not self.flow.dry and self.flow.failure is None and self.clock() < deadline:
             self._emit_ready(0.05)
+        self._show_newest(math.inf)
         self._tell_views(self.clock())
 
     def _close(self, opened: list[Sink], failure: BaseException | None) -> BaseException | None:
@@ -209,19 +216,22 @@ class _Run:
 
     # --- results
 
-    def _emit_ready(self, timeout_s: float) -> bool:
-        """Take out all results that are ready, waiting for the first; the views are given the newest."""
+    def _emit_ready(self, timeout_s: float) -> None:
+        """Take out all results that are ready, waiting for the first."""
         item = self.flow.next(timeout_s)
         newest: StereoResult | None = None
         while item is not None:
             newest = self._emit(*item)
             item = self.flow.next(0)
         if newest is not None:
-            self.last = newest
+            self.last = self.unseen = newest
             self.observers.see(newest)
+
+    def _show_newest(self, now: float) -> None:
+        if self.unseen is not None and now - self.shown_s >= VIEW_S:
             for view in self.views:
-                view.accept(newest)
-        return newest is not None
+                view.accept(self.unseen)
+            self.unseen, self.shown_s = None, now
 
     def _emit(self, job: Job, made: StereoResult | Matched) -> StereoResult:
         if isinstance(made, Matched):
@@ -285,7 +295,7 @@ class _Run:
                     self.builder.ask(self.wanted)
                 else:
                     self.settings = self.wanted
-                    self.told_s = -1e9
+                    self.told_s = -math.inf
             else:
                 self._act_on_run(action)
         except LiveStereoError as error:
@@ -296,7 +306,7 @@ class _Run:
             self.flow.stop()
         elif action.name == "pause":
             self.flow.pause(not self.flow.paused if action.value is None else bool(action.value))
-            self.told_s = -1e9
+            self.told_s = -math.inf
         elif action.name == "step" and (action.value or 1) > 0:
             self.flow.pause(True)
             self.flow.step(int(action.value or 1))

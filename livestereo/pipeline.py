@@ -90,16 +90,11 @@ class Pipeline:
             RigError: the pictures have another size than the rectification expects.
         """
         timer = StageTimer()
+        with timer.stage("decode"):
+            _ = frame.left.image, frame.right.image  # pictures of live cameras are decoded when first looked at
         with timer.stage("rectify"):
-            left, right = self._gray(frame.left, "left"), self._gray(frame.right, "right")
-            if left.shape != right.shape:
-                raise RigError(
-                    f"Left is {left.shape[1]}x{left.shape[0]} and right is {right.shape[1]}x{right.shape[0]}.",
-                    "Two pictures of different sizes need a rig file of these two cameras: --rig.",
-                )
-            pair = RectifiedPair(frame, self.rectification, left, right)
-            if self.scale != 1:
-                left, right = _half(left), _half(right)
+            pair = self._rectified(frame)
+            left, right = self._scaled(pair)
         with timer.stage("match"):
             match = self.matcher.compute(left, right)
         with timer.stage("filter"):
@@ -108,6 +103,10 @@ class Pipeline:
             if self.scale != 1:
                 match = _doubled(match, pair.left_gray.shape)
         return Matched(pair, match, timer)
+
+    def to_match(self, frame: StereoFrame) -> tuple[U8, U8]:
+        """Give the two gray pictures that the matcher would get."""
+        return self._scaled(self._rectified(frame))
 
     def finish(self, matched: Matched) -> StereoResult:
         """Run the filters that remember, round, and compute depth."""
@@ -143,6 +142,20 @@ class Pipeline:
         release = getattr(self.matcher, "close", None)
         if release is not None:
             release()
+
+    def _rectified(self, frame: StereoFrame) -> RectifiedPair:
+        left, right = self._gray(frame.left, "left"), self._gray(frame.right, "right")
+        if left.shape != right.shape:
+            raise RigError(
+                f"Left is {left.shape[1]}x{left.shape[0]} and right is {right.shape[1]}x{right.shape[0]}.",
+                "Two pictures of different sizes need a rig file of these two cameras: --rig.",
+            )
+        return RectifiedPair(frame, self.rectification, left, right)
+
+    def _scaled(self, pair: RectifiedPair) -> tuple[U8, U8]:
+        if self.scale == 1:
+            return pair.left_gray, pair.right_gray
+        return _half(pair.left_gray), _half(pair.right_gray)
 
     def _gray(self, frame: Frame, side: Side) -> U8:
         image = frame.image

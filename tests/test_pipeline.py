@@ -42,7 +42,7 @@ def test_depth_is_focal_times_baseline_over_disparity_and_doffs() -> None:
     shifted = rectified(160, 120, doffs_px=2.0)
     settings = Settings(num_disparities=32, min_disparity=0)
     assert np.nanmedian(build_pipeline(settings, shifted).process(frame).depth_m) == pytest.approx(1.0)
-    assert set(result.stage_s) == {"rectify", "match", "filter", "depth"}
+    assert set(result.stage_s) == {"decode", "rectify", "match", "filter", "depth"}
     np.testing.assert_array_equal(np.isnan(result.depth_m), np.isnan(result.disparity_px))
 
 

@@ -134,6 +134,7 @@ class Collector:
         self.pairs: list[int] = []
         self.results: list[int] = []
         self.disparities: list[float] = []
+        self.settings: list[Settings | None] = []
         self.opened = self.closed = 0
 
     def open(self, info: SourceInfo) -> None:
@@ -145,6 +146,7 @@ class Collector:
     def accept(self, result: StereoResult) -> None:
         self.results.append(result.frame.seq)
         self.disparities.append(float(result.disparity_px[0, 0]))
+        self.settings.append(result.settings)
 
     def close(self) -> None:
         self.closed += 1
