@@ -157,11 +157,17 @@ class Window:
     @property
     def size_wh(self) -> SizeWH:
         """Size of the window's inside now, px."""
-        if self._open and self._shown:
+        if self._open and self._shown and self._is_visible():
             _, _, w, h = cv2.getWindowImageRect(self._name)
             if w > 0 and h > 0:
                 self._size_wh = (w, h)
         return self._size_wh
+
+    def _is_visible(self) -> bool:
+        try:
+            return cv2.getWindowProperty(self._name, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error:
+            return False  # the last window was closed, and Qt with it
 
     def show(self, bgr: U8) -> None:
         """Show a (H,W,3) uint8 BGR picture."""
@@ -183,7 +189,7 @@ class Window:
             name = key_name(code)
             if name:
                 self._events.append(Key(name))
-        if self._shown and cv2.getWindowProperty(self._name, cv2.WND_PROP_VISIBLE) < 1:
+        if self._shown and not self._is_visible():
             self._open = False
             self._events.append(Closed())
         events = list(self._events)

@@ -1,0 +1,214 @@
+"""Every key of the window, in the whole program under a virtual display; and how a run ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+LIMIT_S = 120.0  # for a slow machine; nothing depends on it being reached
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    for tool in ("Xvfb", "xdotool", "import"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x700x24", "-nolisten", "tcp", "-noreset"],
+        pass_fds=(write,), stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        number = pipe.readline().strip()
+    yield f":{number}"
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.fixture
+def start(display: str, tmp_path: Path) -> Iterator[Any]:
+    """Start the program in the display; whatever happens, it does not outlive the test."""
+    started: list[Program] = []
+
+    def begin(*words: str) -> Program:
+        started.append(Program(display, tmp_path, *words))
+        return started[-1].wait()
+
+    yield begin
+    for program in started:
+        if program.process.poll() is None:
+            program.process.kill()
+            program.process.communicate()
+
+
+class Program:
+    """The running program and a person before it."""
+
+    def __init__(self, display: str, folder: Path, *words: str) -> None:
+        self.env = {**os.environ, "DISPLAY": display}
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "livestereo", *words], env=self.env, cwd=folder, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def wait(self) -> Program:
+        self.until(lambda: self.tool("search", "--onlyvisible", "--name", "livestereo") != "", "window")
+        return self
+
+    def tool(self, *words: str) -> str:
+        return subprocess.run(["xdotool", *words], env=self.env, capture_output=True, text=True).stdout.strip()
+
+    def screen(self) -> bytes:
+        shot = subprocess.run(["import", "-window", "root", "rgb:-"], env=self.env, capture_output=True, check=True)
+        return shot.stdout
+
+    def until(self, holds: Any, what: str) -> None:
+        limit = time.monotonic() + LIMIT_S
+        while not holds():
+            assert self.process.poll() is None, self.process.communicate()[1]
+            assert time.monotonic() < limit, f"no {what} within {LIMIT_S:.0f} s"
+            select_a_while()
+
+    def press(self, key: str) -> None:
+        before = self.screen()
+        self.tool("key", key)
+        self.until(lambda: self.screen() != before, f"change of the screen by {key}")
+
+    def find_page(self) -> None:
+        """Remember the page's address, which tells what the run is doing."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            found = re.search(r"http://[^/]+", line)
+            if found:
+                self.page = found.group(0)
+                return
+
+    def state(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.page}/state", timeout=LIMIT_S) as answer:
+            return json.loads(answer.read())  # type: ignore[no-any-return]
+
+    def press_until(self, key: str, holds: Any) -> None:
+        assert not holds(self.state())
+        self.tool("key", key)
+        self.until(lambda: holds(self.state()), f"effect of {key}")
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=LIMIT_S)
+        return self.process.returncode, out, err
+
+
+def select_a_while() -> None:
+    """Wait for other processes without spinning."""
+    import select
+
+    select.select([], [], [], 0.1)
+
+
+@pytest.mark.timeout(600)
+def test_every_key(start: Any, tmp_path: Path) -> None:
+    program = start(
+        "preview", "demo:clean", "--size", "320x240", "--save-dir", "saved", "--num-disparities", "64", "--json",
+        "--web", "0",
+    )  # fmt: skip
+    program.find_page()
+    program.press("question")
+    # The picture stands still: what changes from here on is what the key does.
+    program.press_until("space", lambda now: now["paused"])
+    for key in ("1", "2", "3", "4", "5", "6", "7", "0", "c", "bracketleft", "bracketright", "braceleft", "braceright",
+                "a", "a", "e", "0", "comma", "period", "x", "x", "k", "question", "question"):  # fmt: skip
+        program.press(key)
+    program.press_until("w", lambda now: now["values"]["wls"]["value"])
+    program.press_until("t", lambda now: now["values"]["temporal"]["value"])
+    program.press_until("h", lambda now: now["values"]["holes"]["value"])
+    program.press("Tab")
+    program.press("Down")
+    program.press_until("Right", lambda now: now["values"]["mode"]["value"] == "hh")
+    program.press("Tab")
+    program.press_until("m", lambda now: now["matcher"] != "sgbm")
+    program.press_until("p", lambda now: now["preset"] == "quality")
+    program.tool("mousemove", "500", "300", "mousedown", "1", "mousemove", "560", "330", "mouseup", "1")
+    program.press("s")
+    program.until(lambda: len(list((tmp_path / "saved").glob("*_cloud.ply"))) == 1, "saved cloud")
+    program.press_until("space", lambda now: not now["paused"])
+    program.press_until("r", lambda now: now["recording_s"] is not None)
+    program.press_until("r", lambda now: now["recording_s"] is None)
+    assert len(list((tmp_path / "saved").glob("take-*/take.json"))) == 1
+    program.tool("key", "q")
+    code, out, err = program.end()
+    assert code == 0, err
+    assert "Traceback" not in err
+    figures = json.loads(out)
+    assert figures["pairs"] >= 1 and figures["settings"]["preset"] == "quality"
+    kinds = {path.name.split("_", 1)[1] for path in (tmp_path / "saved").glob("*_*.*")}
+    assert {"left.png", "right.png", "depth.png", "depth_mm.png", "disparity.pfm", "cloud.ply", "screen.png"} <= kinds
+
+
+@pytest.mark.parametrize("ending", ["q", "close", "interrupt"])
+def test_each_way_to_end_is_clean(start: Any, ending: str) -> None:
+    program = start("preview", "demo:plane", "--size", "160x120", "--num-disparities", "32")
+    window = program.tool("search", "--onlyvisible", "--name", "livestereo").split()[0]
+    program.tool("mousemove", "--window", window, "20", "20")  # with no window manager, keys go where the mouse is
+    before = program.screen()
+    program.until(lambda: program.screen() != before, "moving picture")
+    if ending == "q":
+        program.tool("key", "q")
+    elif ending == "close":
+        click_close_button(program.env["DISPLAY"], int(window))
+    else:
+        program.process.send_signal(signal.SIGINT)
+    code, out, err = program.end()
+    assert code == 0, err
+    assert "Traceback" not in err
+    assert "pairs" in out and "dropped" in out
+
+
+def click_close_button(display: str, window: int) -> None:
+    """Send what a window manager sends when its close button is clicked (ICCCM 4.2.8.1)."""
+    import ctypes
+
+    class ClientMessage(ctypes.Structure):
+        _fields_ = (
+            ("type", ctypes.c_int), ("serial", ctypes.c_ulong), ("send_event", ctypes.c_int),
+            ("display", ctypes.c_void_p), ("window", ctypes.c_ulong), ("message_type", ctypes.c_ulong),
+            ("format", ctypes.c_int), ("data", ctypes.c_long * 5), ("padding", ctypes.c_long * 12),
+        )  # fmt: skip
+
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XInternAtom.restype = ctypes.c_ulong
+    x11.XInternAtom.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
+    x11.XSendEvent.argtypes = [ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int, ctypes.c_long, ctypes.c_void_p]
+    x11.XCloseDisplay.argtypes = [ctypes.c_void_p]
+    connection = x11.XOpenDisplay(display.encode())
+    message = ClientMessage(type=33, window=window, format=32)
+    message.message_type = x11.XInternAtom(connection, b"WM_PROTOCOLS", 0)
+    message.data[0] = x11.XInternAtom(connection, b"WM_DELETE_WINDOW", 0)
+    x11.XSendEvent(connection, window, 0, 0, ctypes.byref(message))
+    x11.XCloseDisplay(connection)
+
+
+def test_no_display_runs_headless_and_says_so(tmp_path: Path) -> None:
+    env = {key: value for key, value in os.environ.items() if key != "DISPLAY"}
+    done = subprocess.run(
+        [sys.executable, "-m", "livestereo", "preview", "demo:plane", "--size", "160x120", "--frames", "5", "--json",
+         "--num-disparities", "32"],
+        env=env, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "no display" in done.stderr
+    assert json.loads(done.stdout)["pairs"] == 5
