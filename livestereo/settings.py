@@ -146,8 +146,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "balanced": MappingProxyType({"keep_up": True}),
         "quality": MappingProxyType({"mode": "hh4", "smooth": "auto"}),
-        "fast": MappingProxyType({"matcher": "sgm"}),
-        "turbo": MappingProxyType({"matcher": "sgm", "scale": 0.5}),
+        "fast": MappingProxyType({"matcher": "sgm", "speckle_size": 100}),
+        "turbo": MappingProxyType({"matcher": "sgm", "scale": 0.5, "speckle_size": 100}),
     }
 )
 # Without `sgm`, the presets that are made of it.
