@@ -1,8 +1,7 @@
 """Finding speckles, compiled: patches of pixels whose disparity steps to one another are small.
 
-The same answer as OpenCV's `filterSpeckles`, in less than half the time, and on float32 with NaN as it comes. Rows are
-cut into runs; runs of neighbouring rows are joined in a forest (union by size) where any two of their pixels that
-touch are alike.
+The same answer as OpenCV's `filterSpeckles`, in about half the time. Rows are cut into runs; runs of neighbouring rows
+are joined in a forest (union by size) where any two of their pixels that touch are alike.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livestereo.compiled import compiled_once
-from livestereo.fixed import rounded
-from livestereo.types import F32
+from livestereo.fixed import INVALID
 
 Compiled = Callable[..., None]
 
@@ -30,34 +28,37 @@ def _make(cache: bool) -> Compiled:
         disparity: Any, size: int, step: Any, starts: Any, cuts: Any, alike: Any, first: Any, end: Any, parent: Any,
         pixels: Any,
     ) -> None:  # fmt: skip
-        """Set pixels of `disparity` (H,W) float32 to NaN, in place, that are in patches of at most `size` pixels.
+        """Set pixels of `disparity` (H,W) int16 to INVALID, in place, that are in patches of at most `size` pixels.
 
-        step: float32 px, largest difference inside a patch. Working memory: starts (H+1,) int32; cuts (W+1,), alike
+        step: largest difference inside a patch. Working memory: starts (H+1,) int32; cuts (W+1,), alike
         (W,) uint8; first, end, parent, pixels (H·W,) int32.
         """
         height, width = disparity.shape
+        most = np.int32(step)
         runs = 0
         above = 0  # the first run of the row above
         for y in range(height):
             row = runs
             starts[y] = row
             here = disparity[y]
-            # Simple loops over a row, which the compiler turns into vectors; NaN is alike to nothing.
+            # Simple loops over a row, which the compiler turns into vectors.
             for x in range(1, width):
-                cuts[x] = 0 if abs(here[x] - here[x - 1]) <= step else 1
+                cuts[x] = 0 if (abs(np.int32(here[x]) - np.int32(here[x - 1])) <= most) & (here[x] != INVALID) else 1
             cuts[0] = 1
             cuts[width] = 1
             if y > 0:
                 higher = disparity[y - 1]
                 for x in range(width):
-                    alike[x] = abs(here[x] - higher[x]) <= step
+                    alike[x] = (
+                        abs(np.int32(here[x]) - np.int32(higher[x])) <= most
+                    )  # both valid, or neither: then there is no run
             x = 0
             while x < width:
                 begin = x
                 x += 1
                 while cuts[np.uintp(x)] == 0:
                     x += 1
-                if x > begin + 1 or not np.isnan(here[begin]):
+                if here[begin] != INVALID:
                     first[runs] = begin
                     end[runs] = x
                     parent[runs] = runs
@@ -97,7 +98,7 @@ def _make(cache: bool) -> Compiled:
                     a = parent[a]
                 if pixels[a] <= size:
                     for x in range(first[run], end[run]):
-                        disparity[y, x] = np.nan
+                        disparity[y, x] = INVALID
 
     return jit(remove)
 
@@ -105,7 +106,7 @@ def _make(cache: bool) -> Compiled:
 @lru_cache(maxsize=1)
 def _remove() -> Compiled:
     def try_out(function: Compiled) -> None:
-        function(np.zeros((4, 5), np.float32), 1, np.float32(1), *_memory(4, 5))
+        function(np.zeros((4, 5), np.int16), 1, 1, *_memory(4, 5))
 
     return compiled_once("speckle", Path(__file__), _make, try_out)
 
@@ -127,15 +128,13 @@ class SpeckleRemover:
         self._shape = (0, 0)
         self._memory = _memory(0, 0)
 
-    def without_speckles(self, disparity_px: F32, size: int, step_px: float) -> F32:
-        """Give a copy of (H,W) float32 px, rounded to 1/16 px, in which patches of at most `size` pixels are NaN.
+    def remove(self, raw: NDArray[np.int16], size: int, step: int) -> None:
+        """Set to INVALID, in place, the pixels of (H,W) int16 disparity that are in patches of at most `size` pixels.
 
-        A patch holds pixels that touch by a side and differ by at most `step_px` px from the next.
+        A patch holds valid pixels that touch by a side and differ by at most `step` from the next.
         """
-        height, width = disparity_px.shape
+        height, width = raw.shape
         if self._shape != (height, width):
             self._shape = (height, width)
             self._memory = _memory(height, width)
-        result = rounded(disparity_px)
-        self._remove(result, size, np.float32(step_px), *self._memory)
-        return result
+        self._remove(raw, size, step, *self._memory)
