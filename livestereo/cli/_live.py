@@ -76,7 +76,7 @@ def run_live(
     info = opened.source.info
 
     def build(wanted: Settings, frame: StereoFrame) -> Pipeline:
-        pipeline = build_pipeline(wanted, opened.rectification_for(frame))
+        pipeline = build_pipeline(wanted, opened.rectification_for(frame), output.say)
         return pipeline if parts.wrap is None else parts.wrap(pipeline, wanted)
 
     closing: list[Callable[[], None]] = []
@@ -186,20 +186,23 @@ def _add_views(
     if parts.web is not None:
         parts.views.append(_web(settings, match, parts.web, can, snapshots, output))
     if window:
-        view = _window(settings, match, parts, can, snapshots)
+        view = _window(opened, settings, match, parts, can, snapshots)
         parts.views.append(_Held(view))
         closing.append(view.close)
     return closing
 
 
-def _window(settings: Settings, match: MatchOptions, parts: LiveParts, can: set[str], snapshots: Any) -> WindowView:
+def _window(
+    opened: Opened, settings: Settings, match: MatchOptions, parts: LiveParts, can: set[str], snapshots: Any
+) -> WindowView:  # fmt: skip
+    from livestereo.cli._measuring import Measuring
     from livestereo.sinks.window import WindowView
     from livestereo.sinks.window_effects import WindowEffects
     from livestereo.sinks.window_state import WindowState
 
     effects = WindowEffects()
-    state = WindowState(settings, can={*can, "effect"}, config_file=match.config, effects=effects.names)
-    return WindowView(state, title=parts.title, snapshots=snapshots, effects=effects)
+    state = WindowState(settings, can={*can, "effect", "measure"}, config_file=match.config, effects=effects.names)
+    return WindowView(state, title=parts.title, snapshots=snapshots, effects=effects, measure=Measuring(opened))
 
 
 def _web(

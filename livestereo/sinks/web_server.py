@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from livestereo.errors import LiveStereoError
 from livestereo.sinks.web_guard import Guard, Refusal, WebAddress, new_token, own_names
-from livestereo.timing import monotonic
+from livestereo.sinks.web_sockets import DeadlineReader, gone
 from livestereo.types import Action
 
 MOST_BODY = 4096
@@ -191,26 +191,6 @@ class WebServer:
         self._server.server_close()
 
 
-class _DeadlineReader(io.RawIOBase):
-    """Reads from a socket until a moment in time, however the bytes trickle in."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self.deadline_s = monotonic() + REQUEST_S
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read what is there, waiting until the deadline at most."""
-        left = self.deadline_s - monotonic()
-        if left <= 0:
-            raise TimeoutError("the request took too long")
-        self._connection.settimeout(left)
-        return self._connection.recv_into(buffer)
-
-
 class _Handler(BaseHTTPRequestHandler):
     """One connection."""
 
@@ -222,12 +202,12 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """Read through a reader with a deadline: a client that sends a byte now and then cannot stay for ever."""
         super().setup()
-        self._reader = _DeadlineReader(self.connection)
+        self._reader = DeadlineReader(self.connection, REQUEST_S)
         self.rfile = io.BufferedReader(self._reader)
 
     def handle_one_request(self) -> None:
         """Serve one request, which must be here in time."""
-        self._reader.deadline_s = monotonic() + REQUEST_S
+        self._reader.restart(REQUEST_S)
         super().handle_one_request()
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -375,7 +355,7 @@ class _Handler(BaseHTTPRequestHandler):
             found = self.server.backend.wait_picture(view, serial, REPEAT_S)
             if found is not None:
                 serial, jpeg = found
-            elif _gone(self.connection):
+            elif gone(self.connection, SEND_S):
                 return
             if jpeg:  # while paused the same again: some programs show a picture when the next one comes
                 self.wfile.write(jpeg + between)
@@ -401,20 +381,6 @@ class _Handler(BaseHTTPRequestHandler):
         if status not in (204, 304):
             self.connection.settimeout(SEND_S)
             self.wfile.write(body)
-
-
-def _gone(connection: socket.socket) -> bool:
-    """Whether the client has closed its side."""
-    try:
-        connection.setblocking(False)
-        return connection.recv(1, socket.MSG_PEEK) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    finally:
-        with contextlib.suppress(OSError):
-            connection.settimeout(SEND_S)
 
 
 def _whole(text: str) -> int:

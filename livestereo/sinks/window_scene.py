@@ -82,6 +82,7 @@ class SceneMaker:
         self._figures = Figures(live=live, count=count)
         self._figures_s = -math.inf
         self._analysis: tuple[float, int, MatchResult] | None = None
+        self._measured: tuple[float, tuple[Measurement, ...], tuple[Ruler, ...]] | None = None
         # With the result itself, so that its id stays its own.
         self._rendered: tuple[object, StereoResult, tuple[U8, ...]] | None = None
 
@@ -201,10 +202,14 @@ class SceneMaker:
         return kept
 
     def _rulers(self, result: StereoResult, state: WindowState) -> tuple[Ruler, ...]:
-        shown = [*state.measurements, *([state.drag] if state.drag else [])]
-        if self._measure is None:
+        shown = (*state.measurements, *([state.drag] if state.drag else []))
+        if self._measure is None or not shown:
             return ()
-        return tuple(self._measure(result, one) for one in shown)
+        now = self._clock()
+        # As with the figures: measured anew a few times a second, and at once when a line is drawn.
+        if self._measured is None or self._measured[1] != shown or now - self._measured[0] >= FIGURES_EVERY_S:
+            self._measured = (now, shown, tuple(self._measure(result, one) for one in shown))
+        return self._measured[2]
 
 
 def readout(result: StereoResult, analysis: MatchResult, x: int, y: int) -> tuple[list[str], bool]:

@@ -62,7 +62,7 @@ class Program:
         self.env = {**os.environ, "DISPLAY": display}
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "livestereo", *words], env=self.env, cwd=folder, text=True,
+            [sys.executable, "-X", "faulthandler", "-m", "livestereo", *words], env=self.env, cwd=folder, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -81,7 +81,9 @@ class Program:
         limit = time.monotonic() + LIMIT_S
         while not holds():
             assert self.process.poll() is None, self.process.communicate()[1]
-            assert time.monotonic() < limit, f"no {what} within {LIMIT_S:.0f} s"
+            if time.monotonic() > limit:
+                self.process.send_signal(signal.SIGABRT)  # shows where it hangs
+                raise AssertionError(f"no {what} within {LIMIT_S:.0f} s: {self.process.communicate()[1]}")
             select_a_while()
 
     def press(self, key: str) -> None:
