@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from calibration.rectify import Rectification
 from livestereo.cli._options import MatchOptions
 from livestereo.filters import make_filters
@@ -28,8 +30,12 @@ def settings_from(options: MatchOptions) -> Settings:
     return resolve_settings(options.preset, overrides, options.config)
 
 
-def build_pipeline(settings: Settings, rectification: Rectification) -> Pipeline:
+def build_pipeline(
+    settings: Settings, rectification: Rectification, tell: Callable[[str], None] | None = None
+) -> Pipeline:
     """Build the pipeline: matcher, filters, rectification.
+
+    tell: is told one line where a matcher has to be compiled first; with it that happens here and now.
 
     Raises:
         SettingsError: the settings do not fit the picture or one another.
@@ -38,6 +44,9 @@ def build_pipeline(settings: Settings, rectification: Rectification) -> Pipeline
     found = find_range(settings, rectification)
     scaled = found.at_scale(settings.scale)
     matcher = MATCHERS[settings.matcher](settings, scaled.minimum, scaled.count)
+    compile_now = getattr(matcher, "warm_up", None)
+    if tell is not None and compile_now is not None:
+        compile_now(tell)
     if settings.wls:
         matcher = WlsMatcher(
             matcher, scaled.minimum, scaled.count, strength=settings.wls_lambda, edge=settings.wls_sigma

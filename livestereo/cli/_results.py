@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import cv2
 import numpy as np
@@ -101,8 +101,9 @@ def each_frame(opened: Opened, limit: int | None, troubles: Troubles) -> Iterato
 class ResultMaker:
     """Turns pairs into results; keeps the pipeline as long as the pairs allow."""
 
-    def __init__(self, opened: Opened, settings: Settings) -> None:
+    def __init__(self, opened: Opened, settings: Settings, tell: Callable[[str], None] | None = None) -> None:
         self._opened = opened
+        self._tell = tell
         self._settings = settings
         self._still = is_still(opened.source.info)
         asked = (settings.min_depth, settings.max_depth, settings.num_disparities, settings.min_disparity)
@@ -123,7 +124,7 @@ class ResultMaker:
         self._count += 1
         if self._pipeline is None or self._pipeline.rectification is not rectification:
             self.close()
-            self._pipeline = build_pipeline(self._settings, rectification)
+            self._pipeline = build_pipeline(self._settings, rectification, self._tell)
         return self._pipeline.process(frame)
 
     def _rectification(self, frame: StereoFrame) -> Rectification:
@@ -187,7 +188,7 @@ def each_result(
     info = opened.source.info
     limit = None if endless else how_many(info, frames)
     total = info.count if limit is None else limit if info.count is None else min(limit, info.count)
-    maker = ResultMaker(opened, settings)
+    maker = ResultMaker(opened, settings, output.say)
     for note in settings.notes:
         output.say(note)
     try:

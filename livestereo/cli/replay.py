@@ -145,7 +145,7 @@ def _prove(opened: Opened, take: Path, output: Output) -> None:
             raise TakeError(
                 "The settings of the take cannot be read by this version.", "Use the version it was made with."
             )
-        return build_pipeline(settings, opened.rectification_for(frame))
+        return build_pipeline(settings, opened.rectification_for(frame), output.say)
 
     with output.progress("compute again", len(reader.computed_pairs())) as advance:
         report = prove(reader, source.frame, build, versions(), advance)

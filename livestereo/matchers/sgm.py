@@ -147,11 +147,16 @@ class SgmMatcher:
         if left_gray.ndim != 2 or left_gray.shape != right_gray.shape:
             raise ValueError(f"two (H,W) pictures of one size are needed, got {left_gray.shape} and {right_gray.shape}")
         if not self._has_run:
-            self._kernels = run_first(
-                self._kernels, self.config.num_disparities, self.config.row_tolerance, self._try_out
-            )
-            self._has_run = True
+            self.warm_up()
         return MatchResult(self._compute(self._kernels, left_gray, right_gray))
+
+    def warm_up(self, progress: Callable[[str], None] | None = None) -> None:
+        """Compile, or read from the cache, what `compute` needs; `progress` is told one line before a compilation."""
+        if progress is not None and not self._kernels.known:
+            kept = "once" if self._kernels.folder is not None else "each time, for no cache folder can be written"
+            progress(f"Compiling the matcher sgm for this computer ({kept}) …")
+        self._kernels = run_first(self._kernels, self.config.num_disparities, self.config.row_tolerance, self._try_out)
+        self._has_run = True
 
     def _try_out(self, kernels: Kernels) -> None:
         """Run all kernels on a small picture, so that they are compiled."""
@@ -241,13 +246,11 @@ def warm_up(config: SgmConfig, size_wh: SizeWH, progress: Callable[[str], None] 
     Raises:
         MissingExtra: numba cannot be used here.
     """
-    kernels = get_kernels(config.num_disparities, config.row_tolerance)
-    if progress is not None and not kernels.known:
-        kept = "" if kernels.folder is not None else ", for no cache folder can be written"
-        progress(f"Compiling the matcher sgm for this computer ({'once' if not kept else 'each time' + kept}) …")
+    matcher = SgmMatcher(config)
+    matcher.warm_up(progress)
     width, height = size_wh
     blank = np.zeros((height, width), np.uint8)
-    SgmMatcher(config).compute(blank, blank)
+    matcher.compute(blank, blank)
 
 
 def make_sgm(settings: Settings, min_disparity: int, num_disparities: int) -> SgmMatcher:
