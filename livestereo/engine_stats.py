@@ -136,7 +136,8 @@ class RunMeter:
         stamps = [t for t in self._recent if now_s - t < 2.0]
         if len(stamps) < 2 or stamps[-1] <= stamps[0]:
             return None
-        return (len(stamps) - 1) / (stamps[-1] - stamps[0])
+        # To now, not to the last one: two that came close together after a pause are no high rate.
+        return (len(stamps) - 1) / max(now_s - stamps[0], 1e-3)
 
     def fps(self, *, live: bool) -> float:
         """Pairs per second over the run: from the start of work for files, from the first result for live sources."""

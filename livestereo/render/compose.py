@@ -87,10 +87,11 @@ class Composer:
         if scene.entries and scene.layout.panes:
             overlay.draw_entries(canvas, scene.layout.panes[-1].rect, scene.entries)
         stage = _stage(scene.layout)
+        taken: list[Rect] = []
         for ruler in scene.rulers:
-            self._ruler(canvas, scene.layout.panes, ruler, stage)
+            self._ruler(canvas, scene.layout.panes, ruler, stage, taken)
         if scene.pointer:
-            self._pointer(canvas, scene.layout.panes, scene.pointer, stage)
+            self._pointer(canvas, scene.layout.panes, scene.pointer, stage, taken)
         if scene.banner:
             overlay.draw_banner(canvas, scene.banner, stage)
         if scene.paused:
@@ -119,15 +120,17 @@ class Composer:
             self._frame_of = key
         return self._frame
 
-    def _pointer(self, canvas: U8, panes: tuple[Pane, ...], pointer: Pointer, stage: Rect) -> None:
+    def _pointer(
+        self, canvas: U8, panes: tuple[Pane, ...], pointer: Pointer, stage: Rect, taken: list[Rect]
+    ) -> None:  # fmt: skip
         size = max(6, theme.metrics_for((canvas.shape[1], canvas.shape[0])).body // 2 + 3)
         for pane in panes:
             x, y = pane.to_canvas(pointer.u, pointer.v)
             paint.crosshair(canvas, x, y, size)
             if pane.view == pointer.pane and pointer.lines:
-                overlay.draw_readout(canvas, pointer.lines, x, y, stage, tone=pointer.tone)
+                overlay.draw_readout(canvas, pointer.lines, x, y, stage, tone=pointer.tone, avoid=taken)
 
-    def _ruler(self, canvas: U8, panes: tuple[Pane, ...], ruler: Ruler, stage: Rect) -> None:
+    def _ruler(self, canvas: U8, panes: tuple[Pane, ...], ruler: Ruler, stage: Rect, taken: list[Rect]) -> None:
         for i, pane in enumerate(panes):
             start, end = pane.to_canvas(*ruler.start), pane.to_canvas(*ruler.end)
             if ruler.start == ruler.end:
@@ -137,7 +140,7 @@ class Composer:
                 paint.ruler_line(canvas, start, end)
             if i == 0 and ruler.lines:
                 middle = ((start[0] + end[0]) // 2, (start[1] + end[1]) // 2)
-                overlay.draw_readout(canvas, ruler.lines, *middle, stage, tone=ruler.tone)
+                taken.append(overlay.draw_readout(canvas, ruler.lines, *middle, stage, tone=ruler.tone, avoid=taken))
 
 
 def place(canvas: U8, picture: U8, rect: Rect) -> None:

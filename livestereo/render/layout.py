@@ -31,6 +31,12 @@ class Rect:
         """Whether a canvas point lies inside."""
         return self.x <= x < self.right and self.y <= y < self.bottom
 
+    def overlap(self, other: Rect) -> int:
+        """Area that it shares with another, px²."""
+        w = min(self.right, other.right) - max(self.x, other.x)
+        h = min(self.bottom, other.bottom) - max(self.y, other.y)
+        return max(0, w) * max(0, h)
+
     def inset(self, by: int) -> Rect:
         """Smaller by `by` on every side, never negative."""
         return Rect(self.x + by, self.y + by, max(0, self.w - 2 * by), max(0, self.h - 2 * by))

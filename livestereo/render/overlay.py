@@ -227,20 +227,32 @@ def draw_entries(canvas: U8, rect: Rect, entries: Sequence[tuple[tuple[int, int,
         draw_text(canvas, text, box.x + m.pad // 2 + m.small * 1.4, y + 1, m.small, theme.TEXT)
 
 
-def draw_readout(canvas: U8, lines: Sequence[str], x: int, y: int, inside: Rect, *, tone: Tone = "plain") -> Rect:
-    """Draw a value beside the point (x, y), where it fits inside `inside`: the first line large, others small."""
+def draw_readout(
+    canvas: U8, lines: Sequence[str], x: int, y: int, inside: Rect, *, tone: Tone = "plain", avoid: Sequence[Rect] = ()
+) -> Rect:
+    """Draw a value beside the point (x, y), where it fits inside `inside`: the first line large, others small.
+
+    It keeps off the rectangles `avoid` where there is room; gives its own.
+    """
     m = metrics_for((canvas.shape[1], canvas.shape[0]))
     sizes = [m.large if i == 0 else m.small for i in range(len(lines))]
     weights: list[Literal["regular", "medium"]] = ["medium" if i == 0 else "regular" for i in range(len(lines))]
     width = max(text_width(t, s, w) for t, s, w in zip(lines, sizes, weights)) + 2 * m.pad
     height = sum(line_height(s) for s in sizes) + m.pad
     offset = m.body
-    left = x + offset if x + offset + width <= inside.right else x - offset - width
-    top = y + offset if y + offset + height <= inside.bottom else y - offset - height
-    box = Rect(
-        min(max(left, inside.x), max(inside.x, inside.right - width)),
-        min(max(top, inside.y), max(inside.y, inside.bottom - height)), width, height,
-    )  # fmt: skip
+    columns, rows = (x + offset, x - offset - width), (y + offset, y - offset - height)
+    if columns[0] + width > inside.right:
+        columns = columns[::-1]
+    if rows[0] + height > inside.bottom:
+        rows = rows[::-1]
+    places = [
+        Rect(
+            min(max(left, inside.x), max(inside.x, inside.right - width)),
+            min(max(top, inside.y), max(inside.y, inside.bottom - height)), width, height,
+        )
+        for top in rows for left in columns
+    ]  # fmt: skip
+    box = min(places, key=lambda place: sum(place.overlap(other) for other in avoid))
     panel(canvas, box, theme.SHADE, 0.8, m.radius)
     line_y = box.y + m.pad // 2
     for i, (text, size, weight) in enumerate(zip(lines, sizes, weights)):

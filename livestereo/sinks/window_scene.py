@@ -183,6 +183,8 @@ class SceneMaker:
         at = pane.to_picture(*state.mouse) if pane else None
         if pane is None or at is None or pane.view in ("right", "right lines"):
             return None
+        if any(abs(m.end[0] - at[0]) + abs(m.end[1] - at[1]) < 6 for m in state.measurements):
+            return None  # what was just measured there says it better
         u, v = to_rectified(at[0], at[1], result)
         h, w = result.depth_m.shape
         x, y = min(w - 1, max(0, round(u))), min(h - 1, max(0, round(v)))
