@@ -45,13 +45,13 @@ def cache_folder(name: str, sources: Sequence[Path]) -> Path | None:
 
     It is named after a digest of the sources, so that code of another version is never taken for ours.
     """
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     try:
+        if sys.platform == "win32":
+            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        elif sys.platform == "darwin":
+            base = Path.home() / "Library" / "Caches"
+        else:
+            base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
         folder = base / "livestereo" / f"{name}-{digest}"
         folder.mkdir(parents=True, exist_ok=True)
