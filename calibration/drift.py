@@ -34,6 +34,7 @@ PRIOR_FOCAL = 0.005
 # Errors of the lens model are the same for neighbouring matches: more than so many say no more.
 _INDEPENDENT = 200
 _FLOOR_PX = 0.05
+_FOCAL_STEP = 1e-3
 # A part of the drift is named when it is this many σ and shows by this many pixels somewhere.
 _CLEAR_SIGMA = 3.5
 _CLEAR_PX = 0.15
@@ -182,15 +183,29 @@ class _Model:
         self.row = (left_px[:, 1] - P_left[1]) / self.focal_px
         plane = (right_px - P_right) / self.focal_px
         self.rays = np.column_stack([plane, np.ones(len(plane))])
-        self.axes = rectification.R_rect_right
+        self.by_focal = _by_focal(rectification, right_px) - self.rays
 
     def residuals(self, values: Array) -> Array:
         """Right minus left row (N,), px."""
         back = np.asarray(cv2.Rodrigues(-values[:3])[0])
-        in_camera = self.rays @ back.T @ self.axes
-        in_camera[:, :2] *= math.exp(-values[3])
-        turned = in_camera @ self.axes.T
+        turned = (self.rays + values[3] / _FOCAL_STEP * self.by_focal) @ back.T
         return np.asarray(self.focal_px * (turned[:, 1] / turned[:, 2] - self.row))
+
+
+def _by_focal(rectification: Rectification, right_px: Array) -> Array:
+    """Directions (N,3), z = 1, that right points would have if the right focal length were larger by a small step.
+
+    A longer lens shows the same point farther out: in the raw picture, before the lens model.
+    """
+    P = rectification.projection("right")
+    moved = right_px
+    if rectification.rig is not None:
+        centre = rectification.rig.right.K[:2, 2]
+        raw = rectification.unrectify_points(right_px, "right")
+        moved = rectification.rectify_points(centre + (raw - centre) / (1 + _FOCAL_STEP), "right")
+    if rectification.rig is None or not np.isfinite(moved).all():
+        moved = P[:2, 2] + (right_px - P[:2, 2]) / (1 + _FOCAL_STEP)
+    return np.column_stack([(moved - P[:2, 2]) / P[0, 0], np.ones(len(moved))])
 
 
 def _solve(model: _Model, own: Array, centre: Array, spread: Array) -> tuple[Array, Array, float]:

@@ -96,6 +96,8 @@ class Recheck:
         made = self.rectification
         vertical = row_differences(left, right, doffs_px=made.doffs_px)
         warnings: list[str] = []
+        if vertical.swapped is None and self._exchanged(left, right):
+            vertical = replace(vertical, swapped=True)
         if vertical.swapped:
             warnings.append("Left and right are exchanged: use --swap, or exchange the two sources.")
             return CheckReport(
@@ -189,6 +191,19 @@ class Recheck:
             mended.rectify_points(old.unrectify_points(left, "left"), "left"),
             mended.rectify_points(old.unrectify_points(right, "right"), "right"),
         )
+
+    def _exchanged(self, left: Array, right: Array) -> bool:
+        """Whether many points lie beyond infinity as they are, and hardly any with the pictures exchanged."""
+        made = self.rectification
+        if made.source_size_wh["left"] != made.source_size_wh["right"]:
+            return False
+        other_left = made.rectify_points(made.unrectify_points(right, "right"), "left")
+        other_right = made.rectify_points(made.unrectify_points(left, "left"), "right")
+        behind, other = (
+            float(np.mean(a[:, 0] - b[:, 0] + made.doffs_px < -1))
+            for a, b in ((left, right), (other_left, other_right))
+        )
+        return behind > 0.25 and other < 0.05
 
     def _hidden(self, drift: Drift, distance_m: float) -> float:
         yaw = math.hypot(float(drift.turn[1]), math.sqrt(float(drift.covariance[1, 1])))

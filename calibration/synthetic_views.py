@@ -52,11 +52,15 @@ def make_scene(
 
 def render_pair(scene: list[Plane], rig: StereoRig, *, noise: float = 1.0, seed: int = 0) -> tuple[U8, U8]:
     """Render both views, (H,W) uint8, with Gaussian noise of `noise` gray levels."""
-    R, t = rig.R_right_left, rig.t_right_left_m
-    pictures = [_view(scene, rig.left, np.eye(3), np.zeros(3)), _view(scene, rig.right, R, t)]
-    rng = np.random.default_rng([seed, 7])
-    noisy = [np.clip(np.round(p + rng.normal(0, noise, p.shape)), 0, 255).astype(np.uint8) for p in pictures]
-    return noisy[0], noisy[1]
+    left = render_view(scene, rig.left, np.eye(3), np.zeros(3), noise=noise, seed=seed)
+    return left, render_view(scene, rig.right, rig.R_right_left, rig.t_right_left_m, noise=noise, seed=seed + 1)
+
+
+def render_view(scene: list[Plane], camera: Intrinsics, R: Array, t: Array, *, noise: float = 1.0, seed: int = 0) -> U8:
+    """Render one view, (H,W) uint8; R, t take a point from the scene's frame to the camera's."""
+    picture = _view(scene, camera, R, t)
+    noisy = picture + np.random.default_rng([seed, 7]).normal(0, noise, picture.shape)
+    return np.asarray(np.clip(np.round(noisy), 0, 255).astype(np.uint8))
 
 
 def scene_points(scene: list[Plane], camera: Intrinsics, count: int, seed: int = 0) -> Array:
