@@ -62,6 +62,19 @@ def wants_window(options: RunOptions, output: Output, *, quietly: bool = False) 
     return found.ok
 
 
+def check_addresses(*wanted: str | None) -> None:
+    """Refuse a wrong address before cameras are opened and scenes are made.
+
+    Raises:
+        SettingsError: it is not of its form.
+    """
+    from livestereo.sinks.web_guard import parse_address
+
+    for address in wanted:
+        if address is not None:
+            parse_address(address)
+
+
 def run_live(
     opened: Opened, settings: Settings, match: MatchOptions, options: RunOptions, output: Output, parts: LiveParts,
     *, window: bool,

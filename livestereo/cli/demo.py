@@ -49,14 +49,19 @@ def demo(
     figures.
     """
     from livestereo.cli._build import settings_from
-    from livestereo.cli._live import LiveParts, run_live, wants_window
+    from livestereo.cli._live import LiveParts, check_addresses, run_live, wants_window
     from livestereo.cli._setup import open_pictures
+    from livestereo.imageio import make_folder
 
+    check_addresses(web, view3d_at if view3d else None)
     settings = settings_from(match)
     window = wants_window(run, output, quietly=web is not None or view3d)
+    watched = window or web is not None or view3d
+    if not watched:
+        make_folder(out)
     word = scene if scene == "demo" or scene.startswith("demo:") else f"demo:{scene}"
     with open_pictures([word], source, RigOptions(), output) as opened:
-        if window or web is not None or view3d:
+        if watched:
             parts = LiveParts(web=web, view3d=view3d_at if view3d else None, title="livestereo demo")
             summary = run_live(opened, settings, match, run, output, parts, window=window)
             output.result(summary.as_json())
@@ -73,12 +78,11 @@ def _without_display(
 
     from livestereo.cli._live import LiveParts, run_live
     from livestereo.cli._output import plain
-    from livestereo.imageio import make_folder, write_bytes, write_picture
+    from livestereo.imageio import write_bytes, write_picture
     from livestereo.render.colorize import colorize_depth
     from livestereo.sinks.cloud import save_cloud
     from livestereo.sinks.film import Film
 
-    make_folder(out)
     pairs = run.frames if run.frames is not None or run.duration is not None else HEADLESS_PAIRS
     film = Film(out / "preview.mp4", settings)
     with output.progress("depth of the demo scene", pairs) as advance:

@@ -44,9 +44,10 @@ def preview(
     Keys are listed in the window when it opens and by `?`. With `--headless --json` the run's figures are printed.
     """
     from livestereo.cli._build import settings_from
-    from livestereo.cli._live import LiveParts, run_live, wants_window
+    from livestereo.cli._live import LiveParts, check_addresses, run_live, wants_window
     from livestereo.cli._setup import open_pictures
 
+    check_addresses(web, view3d_at if view3d else None)
     settings = settings_from(match)
     window = wants_window(run, output, quietly=web is not None or view3d)
     with open_pictures(pictures, source, rig, output) as opened:
