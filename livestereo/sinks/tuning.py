@@ -19,10 +19,12 @@ def _units(parameter: Parameter) -> tuple[float, float, float]:
 
 
 def choices_of(parameter: Parameter) -> tuple[Any, ...]:
-    """Give the values of a choice or a switch; empty for numbers."""
+    """Give the values of a choice or a switch, None first where the program may choose; empty for numbers."""
     if parameter.kind == "bool":
         return (False, True)
-    return parameter.choices if parameter.kind == "choice" else ()
+    if parameter.kind != "choice":
+        return ()
+    return (None, *parameter.choices) if parameter.optional else parameter.choices
 
 
 def _wide(parameter: Parameter) -> bool:

@@ -115,7 +115,7 @@ def test_mcap_can_be_read_back(take: Path, tmp_path: Path, capsys: pytest.Captur
 
 @pytest.mark.parametrize(("words", "told"), [
     (("verify", "no-such-take"), "not a take"),
-    (("replay", "no-such-take"), "not a take"),
+    (("replay", "no-such-take"), "no-such-take"),
     (("export", "no-such-take", "-o", "x"), "no"),
     (("record", "demo"), "No take is named"),
     (("record", "demo", "-o", "x", "--raw", "gif"), "no way to record"),
