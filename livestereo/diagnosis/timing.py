@@ -40,7 +40,7 @@ def skew(e: Evidence) -> Finding | None:
     if typical > SKEW_MS:
         return Finding(
             "skew", f"The cameras fire {typical:.0f} ms apart: what moves gets a wrong depth.",
-            "Search a better phase with `livestereo sync --phase-search 4`, or bound it with --max-skew.", 0.84,
+            "Bound it with --max-skew; opening one camera again changes it.", 0.84,
         )  # fmt: skip
     return Finding("skew", f"The cameras fire {typical:.1f} ms apart.", ok=True)
 
