@@ -1,20 +1,20 @@
-"""The command `measure`: a point, a distance, a height, each with its standard deviation."""
+"""`livestereo measure`."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livestereo.cli._options import MatchOptions, Pictures, RigOptions, SourceOptions, command
+from livestereo.cli._options import MatchOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
-from livestereo.errors import SettingsError
+from livestereo.errors import NoFrameYet, SettingsError, SourceError
 
 if TYPE_CHECKING:
-    from livestereo.measure import Length, Ruler
+    from livestereo.cli._setup import Opened
+    from livestereo.types import StereoFrame
 
-_panel = "Measure"
+PATIENCE_S = 10.0
 
 
 @command
@@ -23,142 +23,78 @@ def measure(
     source: SourceOptions,
     rig: RigOptions,
     match: MatchOptions,
+    run: RunOptions,
     output: Output,
     point: Annotated[
         list[str] | None,
-        typer.Option(
-            "--point", metavar="U,V", rich_help_panel=_panel,
-            help="A pixel of the rectified left picture; twice for the distance between two.",
-        ),
+        typer.Option("--point", metavar="U,V", help="A pixel of the shown left picture; give two for a distance."),
     ] = None,
-    over_plane: Annotated[
-        str | None,
-        typer.Option(
-            "--over-plane", metavar="X,Y,W,H|all", rich_help_panel=_panel,
-            help="Height of the point over the plane in this rectangle.",
-        ),
-    ] = None,
-    pair: Annotated[
-        int, typer.Option("--pair", metavar="N", min=0, rich_help_panel=_panel, help="Which pair, counted from 0.")
-    ] = 0,
-    save: Annotated[
-        Path | None,
-        typer.Option("--save", metavar="FILE", rich_help_panel=_panel, help="Write the picture with what was measured."),
-    ] = None,
+    plane: Annotated[
+        bool, typer.Option("--plane", help="Height of the one point over the plane that most of the picture lies on.")
+    ] = False,
 ) -> None:
-    """Measure a point, the distance between two, or a height, with its uncertainty.
+    """Measure a point, or the distance between two, with its uncertainty.
 
-    Example: livestereo measure left.png right.png --rig rig.json --point 320,240 --point 400,240
+    Example: `livestereo measure left.png right.png --rig rig.json --point 320,240 --point 400,240`
 
-    Pixels are those of the rectified left picture, as `preview` and `depth` show it. With no point, the window opens:
-    click a point, or drag from one to another. Without a rig file lengths are relative.
+    With one point its distance from the left camera is given; with none the window opens, where a click measures a
+    point and a drag a distance.
     """
-    from livestereo.cli._build import settings_from
-    from livestereo.cli._effect_files import parse_point
+    from livestereo.cli._build import build_pipeline, settings_from
+    from livestereo.cli._live import LiveParts, run_live, wants_window
     from livestereo.cli._setup import open_pictures
+    from livestereo.measure import Ruler
 
-    points = [parse_point(text) for text in point or []]
-    if len(points) > 2:
-        raise SettingsError(f"{len(points)} points were given.", "Give one for a point, two for a distance.")
-    box = _parse_box(over_plane)
-    if over_plane is not None and len(points) != 1:
-        raise SettingsError("A height over a plane needs exactly one point.", "Give --point once.")
+    pixels = [_pixel(text) for text in point or []]
+    if len(pixels) > 2:
+        raise SettingsError(f"{len(pixels)} points are too many.", "Give one --point, or two for a distance.")
+    if plane and len(pixels) != 1:
+        raise SettingsError("A height needs one point.", "Give one --point with --plane.")
     settings = settings_from(match)
     with open_pictures(pictures, source, rig, output) as opened:
-        if not points:
-            from livestereo.cli._ruler import measure_in_window
-
-            measure_in_window(opened, settings, match, output)
+        if not pixels:
+            if not wants_window(run, output):
+                raise SettingsError("No point is named, and there is no window to click in.", "Give --point U,V.")
+            run_live(opened, settings, match, run, output, LiveParts(title="livestereo: measure"), window=True)
             return
-        from livestereo.cli._ruler import result_of_pair
-        from livestereo.measure import Ruler
+        frame = _frame(opened)
+        pipeline = build_pipeline(settings, opened.rectification_for(frame))
+        ruler = Ruler(pipeline.process(frame), opened.rig_file)
+        if plane:
+            found, what = ruler.height(pixels[0], ruler.plane()), "height over the plane"
+        elif len(pixels) == 1:
+            found, what = ruler.range(pixels[0]), "distance from the left camera"
+        else:
+            found, what = ruler.distance(pixels[0], pixels[1]), "distance"
+    output.result(
+        {
+            "distance_m": found.distance_m, "sigma_m": found.sigma_m, "sigma_of": found.sigma_of,
+            "points_m": [measured.position_m for measured in found.points], "metric": ruler.metric,
+        }
+    )  # fmt: skip
+    unit = " m" if ruler.metric else " (relative: no rig of known size)"
+    output.show(f"{what}: {found.distance_m:.4f} ± {found.sigma_m:.4f}{unit} (1 σ, {found.sigma_of})")
 
-        result = result_of_pair(opened, settings, pair)
-        ruler = Ruler(result, opened.rig_file)
-        if not ruler.metric:
-            output.say("Lengths are relative: without a rig file (--rig) nothing tells metres.")
-        elif opened.rig_file is not None and opened.rig_file.covariance is None:
-            output.say("The rig file has no covariance: the uncertainty is that of matching alone.")
-        found = _measured(ruler, points, box, over=over_plane is not None)
-        if save is not None:
-            from livestereo.cli._ruler import picture_of
-            from livestereo.imageio import write_picture
 
-            write_picture(save, picture_of(result, ruler, points))
-    output.show(*_told(found))
-    output.result(found)
-
-
-def _parse_box(text: str | None) -> tuple[int, int, int, int] | None:
-    if text is None or text == "all":
-        return None
-    words = text.split(",")
+def _pixel(text: str) -> tuple[float, float]:
     try:
-        x, y, w, h = (int(word) for word in words)
+        u, v = (float(part) for part in text.split(","))
     except ValueError:
-        raise SettingsError(
-            f"{text!r} is not a rectangle.", "Write x,y,width,height in pixels, such as 100,300,400,150, or `all`."
-        ) from None
-    return x, y, w, h
+        raise SettingsError(f"{text!r} is not a pixel.", "Write it as U,V, such as --point 320,240.") from None
+    return u, v
 
 
-def _measured(
-    ruler: Ruler, points: list[tuple[float, float]], box: tuple[int, int, int, int] | None, *, over: bool
-) -> dict[str, Any]:
-    plane: dict[str, Any] = {}
-    if over:
-        fitted = ruler.plane(box)
-        length = ruler.height(points[0], fitted)
-        kind = "height"
-        plane = {
-            "normal": fitted.normal, "distance_m": abs(fitted.offset_m), "residual_m": fitted.residual_m,
-            "points": fitted.count, "share_percent": 100 * fitted.share,
-        }  # fmt: skip
-    elif len(points) == 2:
-        length, kind = ruler.distance(points[0], points[1]), "distance"
-    else:
-        length, kind = ruler.range(points[0]), "point"
-    return {
-        "kind": kind,
-        "distance_m": length.distance_m,
-        "sigma_m": length.sigma_m,
-        "sigma_of": length.sigma_of,
-        "sigma_match_m": length.sigma_match_m,
-        "sigma_rig_m": length.sigma_rig_m,
-        "points_m": [p.position_m for p in length.points],
-        "depths_m": [p.depth_m for p in length.points],
-        "depth_sigmas_m": [_depth_sigma(p) for p in length.points],
-        "disparities_px": [p.refined.disparity_px for p in length.points],
-        "disparity_sigmas_px": [p.refined.sigma_px for p in length.points],
-        "plane": plane or None,
-        "metric": ruler.metric,
-    }
+def _frame(opened: Opened) -> StereoFrame:
+    """Give the first pair."""
+    from livestereo.timing import monotonic
 
-
-def _depth_sigma(point: Any) -> float:
-    return float(point.match[2, 2]) ** 0.5
-
-
-def _told(found: dict[str, Any]) -> list[str]:
-    """Say it to a person."""
-    unit = " m" if found["metric"] else ""
-    what = {"point": "Distance from the left camera", "distance": "Distance", "height": "Height over the plane"}
-    covers = "" if found["sigma_rig_m"] is not None else " (1 σ of matching alone)"
-    lines = [f"{what[found['kind']]}: {found['distance_m']:.4g}{unit} ± {found['sigma_m']:.2g}{unit}{covers}"]
-    for place, depth, sigma in zip(found["points_m"], found["depths_m"], found["depth_sigmas_m"]):
-        x, y, z = place
-        lines.append(f"  at x {x:+.3f}, y {y:+.3f}, z {z:.3f}{unit}   depth {depth:.4g} ± {sigma:.2g}{unit}")
-    if found["plane"]:
-        p = found["plane"]
-        lines.append(f"  plane from {p['points']} points, {p['residual_m'] * 1000:.1f} mm RMS around it"
-                     if found["metric"] else f"  plane from {p['points']} points")  # fmt: skip
-    return lines
-
-
-def length_text(length: Length, *, metric: bool) -> str:
-    """Write a length with its standard deviation, in the unit a person would use."""
-    if not metric:
-        return f"{length.distance_m:.3g} ± {length.sigma_m:.2g} (relative)"
-    if length.distance_m < 1:
-        return f"{length.distance_m * 100:.1f} ± {length.sigma_m * 100:.1f} cm"
-    return f"{length.distance_m:.3f} ± {length.sigma_m:.3f} m"
+    end = monotonic() + PATIENCE_S
+    while monotonic() < end:
+        try:
+            frame = opened.source.read(0.5)
+        except NoFrameYet:
+            continue
+        if frame is None:
+            break
+        return frame
+    raise SourceError("No pair came to measure in.", "See `livestereo devices`, or check the files.")
