@@ -152,7 +152,7 @@ class CameraClock:
         Weighs the rarity of a loss against that of such a delay, as this camera has shown them.
         −1: the frame before was taken for one later.
         """
-        drop_cost = -math.log((self._drops + 1) / (self._frames + 20))
+        drop_cost = -math.log((max(0, self._drops) + 1) / (max(0, self._frames) + 20))
         best, best_cost = 0, math.inf
         middle = round(ahead_s / self._period_s)
         for step in {0, max(middle - 1, -1), max(middle, -1), middle + 1}:
