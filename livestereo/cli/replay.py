@@ -38,7 +38,7 @@ def replay(
 
     Example: `livestereo replay takes/kitchen`
 
-    Without options about depth the recorded depth is played. Space pauses, `,` and `.` step, a click on the bar seeks.
+    Without options about depth the recorded depth is played. Space pauses, `,` and `.` step.
     With -o the take is computed again with the options given; with --bitexact its depth is proved.
     """
     from livestereo.cli._live import wants_window
