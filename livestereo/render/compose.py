@@ -149,9 +149,11 @@ def place(canvas: U8, picture: U8, rect: Rect) -> None:
     if picture.shape[:2] == target.shape[:2]:
         target[:] = picture
         return
-    smaller = picture.shape[1] > 1.5 * rect.w
-    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    target[:] = cv2.resize(picture, (rect.w, rect.h), interpolation=how)
+    times = int(min(picture.shape[1] / max(1, rect.w), picture.shape[0] / max(1, rect.h)))
+    if times >= 2:  # whole steps are averaged, which is quick, and leave the rest to interpolation
+        whole = (max(1, picture.shape[1] // times), max(1, picture.shape[0] // times))
+        picture = np.asarray(cv2.resize(picture, whole, interpolation=cv2.INTER_AREA), np.uint8)
+    target[:] = cv2.resize(picture, (rect.w, rect.h), interpolation=cv2.INTER_LINEAR)
 
 
 def _stage(layout: Layout) -> Rect:
