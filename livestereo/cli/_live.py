@@ -34,8 +34,9 @@ class LiveParts:
     """What a live command adds to the plain run.
 
     web: [HOST:]PORT to serve a page on. view3d: port of the 3D view. record: whether the key `r` records (a command
-    that records anyway says no). title: of the window. pace: speed at which a file is played. wrap: changes each
-    pipeline that is built (a take plays its recorded depth).
+    that records anyway says no). title: of the window. pace: speed at which a file is played. hold: keep the
+    window open after the last picture of a file, whoever started the program. wrap: changes each pipeline that is
+    built (a take plays its recorded depth).
     """
 
     pair_sinks: list[PairSink] = field(default_factory=list)
@@ -49,6 +50,7 @@ class LiveParts:
     record: bool = True
     title: str = "livestereo"
     pace: float | None = None
+    hold: bool = False
     wrap: Callable[[Pipeline, Settings], Pipeline] | None = None
 
 
@@ -113,7 +115,8 @@ def run_live(
             duration_s=options.duration, pace=pace, tell=output.say,
             on_summary=lambda summary: finished.append(told(summary)),
         )  # fmt: skip
-        if window and not info.live and options.frames is None and options.duration is None and sys.stdin.isatty():
+        watched = parts.hold or sys.stdin.isatty()
+        if window and watched and not info.live and options.frames is None and options.duration is None:
             _hold(parts.views)
     finally:
         for summary in finished:

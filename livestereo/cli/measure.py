@@ -1,20 +1,21 @@
-"""`livestereo measure`."""
+"""The command `measure`: a point, a distance, a height, each with its standard deviation."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from livestereo.cli._options import MatchOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
-from livestereo.errors import NoFrameYet, SettingsError, SourceError
+from livestereo.errors import SettingsError
 
 if TYPE_CHECKING:
-    from livestereo.cli._setup import Opened
-    from livestereo.types import StereoFrame
+    from livestereo.measure import Point, Ruler
 
-PATIENCE_S = 10.0
+_panel = "Measure"
 
 
 @command
@@ -27,74 +28,129 @@ def measure(
     output: Output,
     point: Annotated[
         list[str] | None,
-        typer.Option("--point", metavar="U,V", help="A pixel of the shown left picture; give two for a distance."),
+        typer.Option(
+            "--point", metavar="U,V", rich_help_panel=_panel,
+            help="A pixel of the shown left picture; give two for a distance.",
+        ),
     ] = None,
     plane: Annotated[
-        bool, typer.Option("--plane", help="Height of the one point over the plane that most of the picture lies on.")
+        bool,
+        typer.Option(
+            "--plane", rich_help_panel=_panel,
+            help="Height of the one point over the plane that most of the picture lies on.",
+        ),
     ] = False,
-) -> None:
-    """Measure a point, or the distance between two, with its uncertainty.
+    plane_in: Annotated[
+        str | None,
+        typer.Option(
+            "--plane-in", metavar="X,Y,W,H", rich_help_panel=_panel,
+            help="Height of the one point over the plane in this rectangle.",
+        ),
+    ] = None,
+    pair: Annotated[
+        int, typer.Option("--pair", metavar="N", min=0, rich_help_panel=_panel, help="Which pair, counted from 0.")
+    ] = 0,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="FILE", rich_help_panel=_panel, help="A picture of what was measured."),
+    ] = None,
+) -> None:  # fmt: skip
+    """Measure a point, the distance between two, or a height, with its uncertainty.
 
     Example: `livestereo measure left.png right.png --rig rig.json --point 320,240 --point 400,240`
 
     With one point its distance from the left camera is given; with none the window opens, where a click measures a
-    point and a drag a distance.
+    point and a drag a distance. Pixels are those of the rectified left picture, as `preview` and `depth` show it.
     """
-    from livestereo.cli._build import build_pipeline, settings_from
-    from livestereo.cli._live import LiveParts, run_live, wants_window
+    from livestereo.cli._build import settings_from
+    from livestereo.cli._effect_files import parse_point
+    from livestereo.cli._ruler import measure_in_window, picture_of, result_of_pair
     from livestereo.cli._setup import open_pictures
+    from livestereo.imageio import PICTURE_FORMATS, check_format, write_picture
     from livestereo.measure import Ruler
 
-    pixels = [_pixel(text) for text in point or []]
-    if len(pixels) > 2:
-        raise SettingsError(f"{len(pixels)} points are too many.", "Give one --point, or two for a distance.")
-    if plane and len(pixels) != 1:
-        raise SettingsError("A height needs one point.", "Give one --point with --plane.")
+    points = [parse_point(text) for text in point or []]
+    if len(points) > 2:
+        raise SettingsError(f"{len(points)} points are too many.", "Give one --point, or two for a distance.")
+    over = plane or plane_in is not None
+    box = None if plane_in is None else _parse_box(plane_in)
+    if over and len(points) != 1:
+        raise SettingsError("A height needs exactly one point.", "Give --point once with --plane or --plane-in.")
+    if not points and output.json:
+        raise SettingsError("With --json there is no window to click in.", "Give --point U,V, once or twice.")
+    if save is not None:
+        check_format(save, PICTURE_FORMATS, "a picture")
     settings = settings_from(match)
     with open_pictures(pictures, source, rig, output) as opened:
-        if not pixels:
-            if not wants_window(run, output):
-                raise SettingsError("No point is named, and there is no window to click in.", "Give --point U,V.")
-            run_live(opened, settings, match, run, output, LiveParts(title="livestereo: measure"), window=True)
+        if not points:
+            measure_in_window(opened, settings, match, run, output)
             return
-        frame = _frame(opened)
-        pipeline = build_pipeline(settings, opened.rectification_for(frame))
-        ruler = Ruler(pipeline.process(frame), opened.rig_file)
-        if plane:
-            found, what = ruler.height(pixels[0], ruler.plane()), "height over the plane"
-        elif len(pixels) == 1:
-            found, what = ruler.range(pixels[0]), "distance from the left camera"
-        else:
-            found, what = ruler.distance(pixels[0], pixels[1]), "distance"
-    output.result(
-        {
-            "distance_m": found.distance_m, "sigma_m": found.sigma_m, "sigma_of": found.sigma_of,
-            "points_m": [measured.position_m for measured in found.points], "metric": ruler.metric,
-        }
-    )  # fmt: skip
-    unit = " m" if ruler.metric else " (relative: no rig of known size)"
-    output.show(f"{what}: {found.distance_m:.4f} ± {found.sigma_m:.4f}{unit} (1 σ, {found.sigma_of})")
+        result = result_of_pair(opened, settings, pair)
+        ruler = Ruler(result, opened.rig_file)
+        if not ruler.metric:
+            output.say("Lengths are relative: without a rig file (--rig) nothing tells metres.")
+        found = _measured(ruler, points, box, over=over)
+        if save is not None:
+            write_picture(save, picture_of(result, points, _told(found)[:1]))
+    output.show(*_told(found))
+    output.result(found)
 
 
-def _pixel(text: str) -> tuple[float, float]:
+def _parse_box(text: str) -> tuple[int, int, int, int]:
     try:
-        u, v = (float(part) for part in text.split(","))
+        x, y, w, h = (int(word) for word in text.split(","))
     except ValueError:
-        raise SettingsError(f"{text!r} is not a pixel.", "Write it as U,V, such as --point 320,240.") from None
-    return u, v
+        raise SettingsError(
+            f"{text!r} is not a rectangle.", "Write X,Y,width,height in pixels, such as 100,300,400,150."
+        ) from None
+    return x, y, w, h
 
 
-def _frame(opened: Opened) -> StereoFrame:
-    """Give the first pair."""
-    from livestereo.timing import monotonic
+def _measured(
+    ruler: Ruler, points: list[tuple[float, float]], box: tuple[int, int, int, int] | None, *, over: bool
+) -> dict[str, Any]:
+    fitted = ruler.plane(box) if over else None
+    if fitted is not None:
+        length, kind = ruler.height(points[0], fitted), "height"
+    elif len(points) == 2:
+        length, kind = ruler.distance(points[0], points[1]), "distance"
+    else:
+        length, kind = ruler.range(points[0]), "point"
+    return {
+        "kind": kind,
+        "distance_m": length.distance_m,
+        "sigma_m": length.sigma_m,
+        "sigma_of": length.sigma_of,
+        "sigma_match_m": length.sigma_match_m,
+        "sigma_rig_m": length.sigma_rig_m,
+        "points_m": [p.position_m for p in length.points],
+        "depths_m": [p.depth_m for p in length.points],
+        "depth_sigmas_m": [_depth_sigma(p) for p in length.points],
+        "disparities_px": [p.refined.disparity_px for p in length.points],
+        "disparity_sigmas_px": [p.refined.sigma_px for p in length.points],
+        "plane": None if fitted is None else {
+            "normal": fitted.normal, "distance_m": abs(fitted.offset_m), "residual_m": fitted.residual_m,
+            "points": fitted.count, "share_percent": 100 * fitted.share,
+        },
+        "metric": ruler.metric,
+    }  # fmt: skip
 
-    end = monotonic() + PATIENCE_S
-    while monotonic() < end:
-        try:
-            frame = opened.source.read(0.5)
-        except NoFrameYet:
-            continue
-        if frame is None:
-            break
-        return frame
-    raise SourceError("No pair came to measure in.", "See `livestereo devices`, or check the files.")
+
+def _depth_sigma(point: Point) -> float:
+    return float(np.sqrt(point.match[2, 2]))
+
+
+def _told(found: dict[str, Any]) -> list[str]:
+    """Say it to a person."""
+    unit = " m" if found["metric"] else ""
+    what = {"point": "Distance from the left camera", "distance": "Distance", "height": "Height over the plane"}
+    lines = [
+        f"{what[found['kind']]}: {found['distance_m']:.4g}{unit} ± {found['sigma_m']:.2g}{unit} "
+        f"(1 σ, {found['sigma_of']}{'' if found['metric'] else '; relative'})"
+    ]
+    for (x, y, _), depth, sigma in zip(found["points_m"], found["depths_m"], found["depth_sigmas_m"]):
+        lines.append(f"  at x {x:+.3f}, y {y:+.3f}{unit}: depth {depth:.4g} ± {sigma:.2g}{unit}")
+    if found["plane"]:
+        around = f", {found['plane']['residual_m'] * 1000:.1f} mm RMS around it" if found["metric"] else ""
+        lines.append(f"  plane of {found['plane']['points']} points{around}")
+    return lines
