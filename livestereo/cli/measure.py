@@ -91,7 +91,7 @@ def measure(
             output.say("Lengths are relative: without a rig file (--rig) nothing tells metres.")
         found = _measured(ruler, points, box, over=over)
         if save is not None:
-            write_picture(save, picture_of(result, points, _told(found)[:1]))
+            write_picture(save, picture_of(result, points, _short(found)))
     output.show(*_told(found))
     output.result(found)
 
@@ -138,6 +138,11 @@ def _measured(
 
 def _depth_sigma(point: Point) -> float:
     return float(np.sqrt(point.match[2, 2]))
+
+
+def _short(found: dict[str, Any]) -> list[str]:
+    unit = " m" if found["metric"] else " (relative)"
+    return [f"{found['distance_m']:.4g} ± {found['sigma_m']:.2g}{unit}", f"1 σ, {found['sigma_of']}"]
 
 
 def _told(found: dict[str, Any]) -> list[str]:
