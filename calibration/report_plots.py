@@ -56,9 +56,9 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def depth_error(
     distances: Array, rig_percent: Array, match_percent: Array, nearest: float, unit: str,
-    goal: tuple[float, float] | None,
+    goal: tuple[float, float] | None, *, goal_name: str = "goal",
 ) -> str:  # fmt: skip
-    """Predicted depth error (percent, 1 σ) against distance, both axes logarithmic."""
+    """Predicted depth error (percent, 1 σ) against distance, both axes logarithmic; goal: a point of it."""
     width, height, left, right, top, bottom = 720.0, 360.0, 62.0, 18.0, 18.0, 46.0
     total = np.hypot(rig_percent, match_percent)
     lowest = max(1e-3, 0.7 * float(min(rig_percent.min(), match_percent.min())))
@@ -103,7 +103,7 @@ def depth_error(
     if goal is not None:
         gx, gy = float(x(goal[0])), float(y(goal[1]))
         body.append(f'<circle cx="{gx:.1f}" cy="{gy:.1f}" r="6" fill="none" stroke="{RED}" stroke-width="2.5"/>')
-        body.append(_text(gx + 10, gy + 4, f"goal {goal[1]:g} % at {goal[0]:g} {unit}", "start", RED))
+        body.append(_text(gx + 10, gy + 4, f"{goal_name} {goal[1]:.3g} % at {goal[0]:.4g} {unit}", "start", RED))
     body.append(_text((left + width - right) / 2, height - 8, f"distance, {unit}"))
     return _svg(width, height, body, "predicted depth error against distance")
 

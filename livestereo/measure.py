@@ -20,9 +20,10 @@ from calibration.point_error import point_derivatives
 from calibration.rectify import Rectification
 from calibration.rigfile import RigFile
 from livestereo.errors import LiveStereoError
+from livestereo.planes import design, find_plane
 from livestereo.refine import Refined, refine
 from livestereo.render.colorize import REASON_TEXT
-from livestereo.render.views import displayed_size, to_displayed, to_rectified
+from livestereo.render.views import displayed_size, rectified_box, to_displayed, to_rectified
 from livestereo.types import Reason, StereoResult
 
 Array = NDArray[Any]
@@ -219,42 +220,24 @@ class Ruler:
         u, v, d = self._samples(box)
         if len(d) < 60:
             raise MeasureError("There is too little depth in the rectangle for a plane.", "Choose a larger one.")
-        A = np.stack([np.ones(len(d)), u / self._at.focal_px, v / self._at.focal_px], axis=1)
-        rng = np.random.default_rng(seed)
-        tolerance = 0.75
-        best = np.zeros(len(d), bool)
-        for _ in range(400):
-            three = rng.choice(len(d), 3, replace=False)
-            if abs(np.linalg.det(A[three])) < 1e-6:
-                continue
-            inside = np.abs(A @ np.linalg.solve(A[three], d[three]) - d) < tolerance
-            if inside.sum() > best.sum():
-                best = inside
-        if best.sum() < max(50, 0.15 * len(d)):
+        found = find_plane(design(u / self._at.focal_px, v / self._at.focal_px), d, seed=seed)
+        if found.inside.sum() < max(50, 0.15 * len(d)):
             raise MeasureError("There is no plane in the rectangle.", "Choose one that shows a flat surface alone.")
-        for _ in range(3):
-            fitted = np.linalg.lstsq(A[best], d[best], rcond=None)[0]
-            rest = d - A @ fitted
-            spread = max(1.4826 * float(np.median(np.abs(rest[best]))), 0.05)
-            best = np.abs(rest) < 3 * spread
-        return self._plane_of(A[best], d[best], fitted, float(best.mean()))
+        A = design(u[found.inside] / self._at.focal_px, v[found.inside] / self._at.focal_px)
+        return self._plane_of(A, d[found.inside], found.values, found.share)
 
     def _samples(self, box: tuple[int, int, int, int] | None) -> tuple[Array, Array, Array]:
         """Pixels relative to the principal point, and shifted disparity, of about 6000 known points."""
-        width, height = displayed_size(self._result)
-        x, y, w, h = box or (0, 0, width, height)
-        if w < 2 or h < 2 or x < 0 or y < 0 or x + w > width or y + h > height:
-            raise MeasureError(
-                f"The rectangle {x},{y},{w},{h} does not lie in the picture, which is {width}x{height}.",
-                "Write x,y,width,height in pixels.",
-            )
-        ends = [to_rectified(float(a), float(b), self._result) for a, b in ((x, y), (x + w - 1, y + h - 1))]
-        (c0, c1), (r0, r1) = (sorted(round(e[i]) for e in ends) for i in (0, 1))
+        try:
+            columns, rows = rectified_box(box, self._result)
+        except ValueError as error:
+            raise MeasureError(str(error), "Write x,y,width,height in pixels.") from error
+        w, h = columns.stop - columns.start, rows.stop - rows.start
         step = max(1, int(np.sqrt(w * h / 6000)))
-        part = self._result.disparity_px[r0 : r1 + 1 : step, c0 : c1 + 1 : step]
-        rows, columns = np.nonzero(np.isfinite(part))
-        d = part[rows, columns].astype(np.float64) + self._at.doffs_px
-        return columns * step + c0 - self._at.cx_px, rows * step + r0 - self._at.cy_px, d
+        part = self._result.disparity_px[rows, columns][::step, ::step]
+        v, u = np.nonzero(np.isfinite(part))
+        d = part[v, u].astype(np.float64) + self._at.doffs_px
+        return u * step + columns.start - self._at.cx_px, v * step + rows.start - self._at.cy_px, d
 
     def _plane_of(self, A: Array, d: Array, fitted: Array, share: float) -> Plane:
         """Turn d = c0 + c1·x' + c2·y' into n·P = offset: 1/z = d/(f·B), so (c1, c2, c0)·P = f·B."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from livestereo.diagnosis.afterwards import LastLook
     from livestereo.pipeline import Pipeline
     from livestereo.sinks.window import WindowView
+    from livestereo.sinks.window_scene import Card
 
 
 @dataclass
@@ -36,7 +37,7 @@ class LiveParts:
     web: [HOST:]PORT to serve a page on. view3d: port of the 3D view. record: whether the key `r` records (a command
     that records anyway says no). title: of the window. pace: speed at which a file is played. hold: keep the
     window open after the last picture of a file, whoever started the program. wrap: changes each pipeline that is
-    built (a take plays its recorded depth).
+    built (a take plays its recorded depth). cards: what the command shows over the pictures of the window.
     """
 
     pair_sinks: list[PairSink] = field(default_factory=list)
@@ -52,6 +53,7 @@ class LiveParts:
     pace: float | None = None
     hold: bool = False
     wrap: Callable[[Pipeline, Settings], Pipeline] | None = None
+    cards: list[Card] = field(default_factory=list)
 
 
 def wants_window(options: RunOptions, output: Output, *, quietly: bool = False) -> bool:
@@ -218,7 +220,10 @@ def _window(
 
     effects = WindowEffects()
     state = WindowState(settings, can={*can, "effect", "measure"}, config_file=match.config, effects=effects.names)
-    return WindowView(state, title=parts.title, snapshots=snapshots, effects=effects, measure=Measuring(opened))
+    return WindowView(
+        state, title=parts.title, snapshots=snapshots, effects=effects, measure=Measuring(opened),
+        cards=parts.cards,
+    )  # fmt: skip
 
 
 def _web(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from livestereo.cli._setup import Opened
+from livestereo.errors import SettingsError
 from livestereo.measure import Length, MeasureError, Ruler
 from livestereo.render.compose import Ruler as DrawnRuler
 from livestereo.sinks.window_scene import length_text
@@ -44,3 +45,18 @@ def _length(found: Length, *, metric: bool) -> str:
 def _reason(error: MeasureError) -> str:
     """The reason at the end of the message, without the pixel that the person sees anyway."""
     return error.what.rsplit(": ", 1)[-1].rstrip(".")
+
+
+def parse_box(text: str) -> tuple[int, int, int, int]:
+    """Read "X,Y,W,H" as a rectangle.
+
+    Raises:
+        SettingsError: not four whole numbers.
+    """
+    try:
+        x, y, w, h = (int(word) for word in text.split(","))
+    except ValueError:
+        raise SettingsError(
+            f"{text!r} is not a rectangle.", "Write X,Y,width,height in pixels, such as 100,300,400,150."
+        ) from None
+    return x, y, w, h

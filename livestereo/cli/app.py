@@ -13,7 +13,7 @@ from livestereo import __version__
 # In the order a new user needs them. Module livestereo.cli.<name> holds a function <name>.
 COMMANDS = (
     "demo", "devices", "board", "calibrate", "check", "convert", "preview", "record", "replay",
-    "verify", "export", "depth", "effect", "measure", "evaluate", "doctor", "bench",
+    "verify", "export", "depth", "effect", "measure", "evaluate", "quality", "doctor", "bench",
 )  # fmt: skip
 
 

@@ -64,6 +64,7 @@ def measure(
     """
     from livestereo.cli._build import settings_from
     from livestereo.cli._effect_files import parse_point
+    from livestereo.cli._measuring import parse_box
     from livestereo.cli._ruler import measure_in_window, picture_of, result_of_pair
     from livestereo.cli._setup import open_pictures
     from livestereo.imageio import PICTURE_FORMATS, check_format, write_picture
@@ -73,7 +74,7 @@ def measure(
     if len(points) > 2:
         raise SettingsError(f"{len(points)} points are too many.", "Give one --point, or two for a distance.")
     over = plane or plane_in is not None
-    box = None if plane_in is None else _parse_box(plane_in)
+    box = None if plane_in is None else parse_box(plane_in)
     if over and len(points) != 1:
         raise SettingsError("A height needs exactly one point.", "Give --point once with --plane or --plane-in.")
     if not points and output.json:
@@ -94,16 +95,6 @@ def measure(
             write_picture(save, picture_of(result, points, _short(found)))
     output.show(*_told(found))
     output.result(found)
-
-
-def _parse_box(text: str) -> tuple[int, int, int, int]:
-    try:
-        x, y, w, h = (int(word) for word in text.split(","))
-    except ValueError:
-        raise SettingsError(
-            f"{text!r} is not a rectangle.", "Write X,Y,width,height in pixels, such as 100,300,400,150."
-        ) from None
-    return x, y, w, h
 
 
 def _measured(

@@ -8,8 +8,9 @@ import numpy as np
 
 from livestereo.render import theme
 from livestereo.render.layout import Rect
+from livestereo.render.overlay import TONES, Tone
 from livestereo.render.paint import fill, keycap, panel
-from livestereo.render.text import draw_text, ellipsis, line_height, nearest_size, text_width
+from livestereo.render.text import draw_text, ellipsis, line_height, nearest_size, text_width, wrap
 from livestereo.types import U8, SizeWH
 
 # (group, [(keys, what they do)])
@@ -35,6 +36,46 @@ def draw_help(canvas: U8, title: str, groups: Sequence[Group], *, footer: str = 
                 _draw_help(canvas, title, groups, footer, nearest_size(size), columns, dry=False)
                 return
     _draw_compact(canvas, groups)
+
+
+def draw_figures(
+    canvas: U8, place: Rect, title: str, rows: Sequence[tuple[str, str, str, Tone]], lines: Sequence[str] = ()
+) -> None:
+    """Draw a small table (name, value, what is expected, tone) with lines of text below, at the lower left of `place`.
+
+    Where there is no room, what is expected is left out first, then the lines.
+    """
+    height, width = canvas.shape[:2]
+    m = theme.metrics_for((width, height))
+    gap, row = 2 * m.pad, line_height(m.body) + 2
+    names = max((text_width(name, m.small) for name, *_ in rows), default=0)
+    values = max((text_width(value, m.body, "medium") for _, value, *_ in rows), default=0)
+    expected = max((text_width(text, m.small) for *_, text, _ in rows), default=0)
+    wide = names + values + expected + 2 * gap + 2 * m.pad <= place.w
+    gap = gap if wide else m.pad
+    inner = names + gap + values + (gap + expected if wide else 0)
+    inner = min(max(inner, text_width(title, m.small, "medium"), 26 * m.small if lines else 0), place.w - 4 * m.pad)
+    told = [part for line in lines for part in wrap(line, inner, m.small)]
+    head = line_height(m.small) + m.pad // 2
+    room = int((0.94 * place.h - head - row * len(rows) - 2 * m.pad) // line_height(m.small))
+    told = told[: max(0, room)]
+    below = line_height(m.small) * len(told) + (m.pad // 2 if told else 0)
+    box_w, box_h = inner + 2 * m.pad, head + row * len(rows) + below + round(1.5 * m.pad)
+    box = Rect(place.x + m.pad, max(place.y, place.bottom - m.pad - box_h), box_w, box_h)
+    panel(canvas, box, theme.SHADE, 0.82, m.radius)
+    x, y = box.x + m.pad, box.y + m.pad // 2
+    draw_text(canvas, ellipsis(title, inner, m.small), x, y, m.small, theme.ACCENT, weight="medium")
+    y += head
+    for name, value, text, tone in rows:
+        draw_text(canvas, name, x, y + (m.body - m.small) // 2, m.small, theme.DIM)
+        draw_text(canvas, value, x + names + gap, y, m.body, TONES[tone], weight="medium")
+        if wide:
+            draw_text(canvas, text, x + names + values + 2 * gap, y + (m.body - m.small) // 2, m.small, theme.DIM)
+        y += row
+    y += m.pad // 2 if told else 0
+    for line in told:
+        draw_text(canvas, line, x, y, m.small, theme.TEXT)
+        y += line_height(m.small)
 
 
 def draw_waiting(canvas_wh: SizeWH, text: str, detail: str = "") -> U8:

@@ -73,6 +73,21 @@ def to_displayed(u: float, v: float, result: StereoResult) -> tuple[float, float
     return [(u, v), (v, w - 1 - u), (w - 1 - u, h - 1 - v), (h - 1 - v, u)][turns]
 
 
+def rectified_box(box: tuple[int, int, int, int] | None, result: StereoResult) -> tuple[slice, slice]:
+    """Columns and rows of the rectified arrays that a displayed rectangle (x, y, w, h) covers; None is everything.
+
+    Raises:
+        ValueError: the rectangle does not lie in the picture.
+    """
+    width, height = displayed_size(result)
+    x, y, w, h = box or (0, 0, width, height)
+    if w < 2 or h < 2 or x < 0 or y < 0 or x + w > width or y + h > height:
+        raise ValueError(f"The rectangle {x},{y},{w},{h} does not lie in the picture, which is {width}x{height}.")
+    ends = [to_rectified(float(a), float(b), result) for a, b in ((x, y), (x + w - 1, y + h - 1))]
+    (c0, c1), (r0, r1) = (sorted(round(end[i]) for end in ends) for i in (0, 1))
+    return slice(c0, c1 + 1), slice(r0, r1 + 1)
+
+
 def picture(pane: str, result: StereoResult, look: Look, fit_wh: SizeWH | None = None) -> U8:
     """Render one pane of a result, upright, (H,W,3) uint8 BGR; may be the result's own array, so copy before drawing.
 

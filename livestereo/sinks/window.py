@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from livestereo import display
@@ -14,7 +14,7 @@ from livestereo.render.layout import Layout, natural_canvas
 from livestereo.render.views import displayed_size, panes_of
 from livestereo.sinks.base import RunState
 from livestereo.sinks.snapshot import Snapshots
-from livestereo.sinks.window_scene import Effects, Measure, SceneMaker
+from livestereo.sinks.window_scene import Card, Effects, Measure, SceneMaker
 from livestereo.sinks.window_state import WindowState
 from livestereo.timing import Clock, monotonic
 from livestereo.types import U8, Action, SizeWH, SourceInfo, StereoResult
@@ -67,7 +67,7 @@ class WindowView:
 
     def __init__(
         self, state: WindowState, *, title: str = TITLE, measure: Measure | None = None, effects: Effects | None = None,
-        snapshots: Snapshots | None = None,
+        snapshots: Snapshots | None = None, cards: Sequence[Card] = (),
         open_screen: Callable[[str, SizeWH], Screen] = display.Window, clock: Clock = monotonic,
     ) -> None:  # fmt: skip
         self.state = state
@@ -75,6 +75,7 @@ class WindowView:
         self._measure = measure
         self._effects = effects
         self._snapshots = snapshots
+        self._cards = tuple(cards)
         self._open_screen = open_screen
         self._clock = clock
         self._screen: Screen | None = None
@@ -96,8 +97,9 @@ class WindowView:
     def open(self, info: SourceInfo) -> None:
         """Get ready for this source."""
         self._maker = SceneMaker(
-            live=info.live, count=info.count, measure=self._measure, effects=self._effects, clock=self._clock
-        )
+            live=info.live, count=info.count, measure=self._measure, effects=self._effects,
+            cards=self._cards, clock=self._clock,
+        )  # fmt: skip
         self._title = f"{self._title} – {info.name}" if info.name else self._title
         self._source_name = info.name
         self._expected = info.left_size_wh

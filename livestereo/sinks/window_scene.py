@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +34,14 @@ from livestereo.types import U8, MatchResult, Reason, SizeWH, StereoResult
 ANALYSE_EVERY_S = 0.25
 FIGURES_EVERY_S = 0.25
 Measure = Callable[[StereoResult, Measurement], Ruler]
+
+
+class Card(Protocol):
+    """Draws over the pictures what a command has to show beside them."""
+
+    def __call__(self, canvas: U8, *, layout: Layout) -> None:
+        """Draw."""
+        ...
 
 
 class Effects(Protocol):
@@ -66,12 +75,14 @@ class SceneMaker:
     """Builds scenes; keeps the few figures that are averaged over time.
 
     live: cameras against files. measure: lines to show for a measurement. effects: renders effects.
+    cards: what a command shows beside the pictures.
     """
 
     def __init__(
         self, *, live: bool, count: int | None = None, measure: Measure | None = None, effects: Effects | None = None,
-        clock: Clock = monotonic,
+        cards: Sequence[Card] = (), clock: Clock = monotonic,
     ) -> None:  # fmt: skip
+        self._cards = tuple(cards)
         self._live = live
         self._count = count
         self._measure = measure
@@ -105,7 +116,7 @@ class SceneMaker:
         named = self._effects.label(state.effect) if self._effects and state.effect else ""
         labels = tuple(PANE_TEXT.get(pane.view, named) for pane in layout.panes)
         reasons = any(pane.view == "reason" for pane in layout.panes)
-        cards: list[Callable[[U8], None]] = []
+        cards: list[Callable[[U8], None]] = [partial(card, layout=layout) for card in self._cards]
         if state.panel.is_open:
             cards.append(lambda canvas: state.panel.draw(canvas, state.settings))
         if state.help_shown:
