@@ -76,7 +76,7 @@ def arrange(
     lens = alone[0].model, alone[1].model
     left = _solve_side([view.left for view in views], model, lens[0], bend, alone[0])
     right = _solve_side([view.right for view in views], model, lens[1], bend, alone[1])
-    both_orders = board.kind != "charuco"
+    both_orders = looks_the_same_turned(board)
     relative, pairs = _relative(model, left, right, both_orders)
     flip: Flip = "none"
     turn = _quarter_turns(relative.R)
@@ -114,6 +114,15 @@ def arrange(
         relative = dataclasses.replace(relative, R=relative.R.T, t=-relative.R.T @ relative.t)
     flips: tuple[Flip, Flip] = ("none", flip)
     return _arranged(views_list, left, right, relative, pairs, swapped, flips, mended, notes)
+
+
+def looks_the_same_turned(board: Board) -> bool:
+    """Whether a detector may number the board from either end: turned by 180° it looks the same, or nearly.
+
+    A chessboard's colours tell its ends apart where columns + rows is odd, unless glare hides them. Circles in an odd
+    number of rows tell them by their places.
+    """
+    return board.kind == "chessboard" or (board.kind == "circles" and board.rows % 2 == 0)
 
 
 def turned(found: Detection | None, flip: Flip) -> Detection | None:

@@ -29,6 +29,8 @@ _FOLDS = 5
 _MIN_TRAINING = 4
 # Residuals beyond these are no calibration at all, whatever they average to.
 REFUSE_RMS_PX = 5.0
+# Views tilted by less tell next to nothing of the focal length.
+TILTED_DEG = 12.0
 REFUSE_DISPARITY_PX = 20.0
 
 
@@ -264,9 +266,20 @@ def _warnings(solved: Solved, board: Board, views: tuple[ViewReport, ...], why_n
                 f"The board covered only {100 * seen.area:.0f} % of the {side} picture: the lens is not known outside. "
                 "Add views in the corners."
             )
-        if seen.tilt_views < 3:
-            told.append(f"The board was hardly tilted in the {side} pictures: focal length is uncertain. Tilt it more.")
+    if (_tilts_deg(joint) > TILTED_DEG).sum() < 4:
+        told.append("The board was hardly tilted: the focal lengths are uncertain. Tilt it by 20° to 40°, each way.")
     return tuple(dict.fromkeys(told))
+
+
+def _tilts_deg(joint: Joint) -> Array:
+    """How far each paired view's board is turned away from facing the left camera, degrees."""
+    paired = joint.problem.paired
+    total = len(paired)
+    R, t = joint.state.R[:total][paired], joint.state.t[:total][paired]
+    middle = joint.problem.board.flat.mean(axis=0)
+    centre = np.einsum("vij,j->vi", R, middle) + t
+    cosine = np.einsum("vi,vi->v", R[:, :, 2], centre) / np.linalg.norm(centre, axis=1)
+    return np.asarray(np.degrees(np.arccos(np.clip(np.abs(cosine), 0, 1))))
 
 
 def _refuse_hopeless(report: SolveReport, depths: list[DepthError]) -> None:

@@ -174,7 +174,9 @@ def sync_ratio(joint: Joint, arranged: Arranged) -> float:
 
 
 def _without_sync(joint: Joint, arranged: Arranged, mono: Array) -> Joint:
-    """Take each camera's lens from its own views, and the relative pose from the pairs that agree best."""
+    """Take each camera's lens from its own views, and the relative pose from all pairs but the worst: where every pair
+    is off by chance, many are better than the few that seem to agree.
+    """
     start = dataclasses.replace(
         joint.state,
         cameras=(arranged.cameras[0].camera, arranged.cameras[1].camera),
@@ -182,5 +184,6 @@ def _without_sync(joint: Joint, arranged: Arranged, mono: Array) -> Joint:
     )
     again = partial(solve_joint, fixed_intrinsics=True)
     fixed = again(joint.problem, start)
-    least = max(MIN_PAIRS + 1, int(0.4 * joint.problem.paired.sum()))
-    return without_misfits(fixed, lambda _: np.maximum(2.5 * mono, 0.1), least, again)
+    least = max(MIN_PAIRS, int(0.5 * joint.problem.paired.sum()))
+    median = _times_median(2.5)
+    return without_misfits(fixed, lambda rms: np.maximum(2.5 * mono, median(rms)), least, again)

@@ -19,7 +19,7 @@ from calibration.boards import Board, parse_board
 from calibration.bundle import rotation
 from calibration.detection import Detection, grid_spacing_px
 from calibration.projection import camera_vector, project
-from calibration.rig import Intrinsics, StereoRig
+from calibration.rig import Intrinsics, LensModel, StereoRig
 from calibration.views import View
 
 Array = NDArray[np.float64]
@@ -62,6 +62,7 @@ class SceneOptions:
     roll_deg: float = 15.0
     turned_share: float = 0.0
     jitter_px: float = 0.0
+    model: LensModel = "pinhole"
     shape: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -74,7 +75,7 @@ def make_rig(options: SceneOptions, rng: np.random.Generator) -> StereoRig:
         cx, cy = (w - 1) / 2 + rng.normal(0, 0.01 * w), (h - 1) / 2 + rng.normal(0, 0.01 * w)
         K = np.array([[focal, 0, cx], [0, focal * (1 + rng.normal(0, 0.0005)), cy], [0, 0, 1]])
         distortion = np.array(options.distortion) * (1 + rng.normal(0, 0.05, len(options.distortion)))
-        cameras.append(Intrinsics(K, distortion, "pinhole", options.size_wh))
+        cameras.append(Intrinsics(K, distortion, options.model, options.size_wh))
     toe = np.radians(options.toe_in_deg)
     # Toed in, the right camera looks to the left: points turn the other way in its frame.
     R = rotation(np.array([rng.normal(0, 0.005), toe + rng.normal(0, 0.004), rng.normal(0, 0.005)]))

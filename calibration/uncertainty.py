@@ -27,6 +27,9 @@ Array = NDArray[np.float64]
 
 # Weight of the jackknife's own shape against its mean size, at n views: n / (n + this).
 _SHRINK_VIEWS = 20.0
+# By how much a view's pull is raised for what it decides alone, and the bound of that.
+_LEVERAGE_POWER = 0.75
+_LEAST_LEFT = 0.05
 # Depth errors are told for the middle of the view, on a raster of 9 x 7 directions.
 CENTRAL_SHARE = 0.6
 RASTER = (9, 7)
@@ -51,9 +54,8 @@ def covariance_of(fit: Fit, state: State, sigma_px: float, views: NDArray[np.boo
     # Columns of `root` whiten: root rootᵀ = normal⁻¹.
     root = axes / np.sqrt(values)
     n = len(used)
-    steps = np.array([_without(normal, m, v) for m, v in zip(matrices, vectors)])
-    steps = steps - steps.mean(axis=0)
-    white = (steps @ axes) * np.sqrt(values) / sigma_px
+    white = np.array([_influence(root.T @ m @ root, root.T @ v) for m, v in zip(matrices, vectors)]) / sigma_px
+    white = white - white.mean(axis=0)
     spread = (n - 1) / n * white.T @ white
     inflation = max(float(np.trace(spread)) / len(names), 0.8)
     share = n / (n + _SHRINK_VIEWS)
@@ -62,13 +64,16 @@ def covariance_of(fit: Fit, state: State, sigma_px: float, views: NDArray[np.boo
     return RigCovariance(names, (matrix + matrix.T) / 2, float(np.sqrt(inflation)))
 
 
-def _without(normal: Array, matrix: Array, vector: Array) -> Array:
-    """Step to the solution without one view."""
-    reduced = normal - matrix
-    try:
-        return np.asarray(np.linalg.solve(reduced, -vector))
-    except np.linalg.LinAlgError:
-        return np.asarray(np.linalg.lstsq(reduced, -vector, rcond=1e-12)[0])
+def _influence(leverage: Array, pull: Array) -> Array:
+    """How far a view pulls the solution, whitened: (1 − L)^−p z.
+
+    p = 1/2 leaves the sum unbiased where corners err independently (HC2; Bell and McCaffrey 2002), p = 1 is leaving
+    the view out (HC3), which says too much of directions that one view alone decides. Between the two, σ is that of
+    the errors on synthetic views, and still covers halves of real sets.
+    """
+    values, axes = np.linalg.eigh((leverage + leverage.T) / 2)
+    left = np.maximum(1 - values, _LEAST_LEFT)
+    return np.asarray(axes @ ((axes.T @ pull) * left**-_LEVERAGE_POWER))
 
 
 @dataclass(frozen=True)
