@@ -8,7 +8,7 @@ from livestereo.cli._setup import Opened
 from livestereo.errors import SettingsError
 from livestereo.measure import Length, MeasureError, Ruler
 from livestereo.render.compose import Ruler as DrawnRuler
-from livestereo.sinks.window_scene import length_text
+from livestereo.sinks.window_scene import measured_text
 from livestereo.sinks.window_state import Measurement
 from livestereo.types import StereoResult
 
@@ -39,7 +39,7 @@ class Measuring:
 def _length(found: Length, *, metric: bool) -> str:
     if not metric:
         return f"{found.distance_m:.3g} ± {found.sigma_m:.2g} (relative)"
-    return f"{length_text(found.distance_m)} ± {length_text(found.sigma_m)}"
+    return measured_text(found.distance_m, found.sigma_m)
 
 
 def _reason(error: MeasureError) -> str:

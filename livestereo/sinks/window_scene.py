@@ -230,11 +230,13 @@ def readout(result: StereoResult, analysis: MatchResult, x: int, y: int) -> tupl
     depth = float(result.depth_m[y, x])
     at = result.pair.rectification
     if math.isfinite(depth):
-        first = length_text(depth) if at.metric else f"{depth:.3g} (relative)"
+        first = f"{depth:.3g} (relative)"
         sigma_px = float(analysis.sigma_px[y, x]) if analysis.sigma_px is not None else math.nan
         if math.isfinite(sigma_px):
             sigma = depth_error_m(depth, sigma_px, at.focal_px, at.baseline_m)
-            first += f" ± {length_text(sigma)}" if at.metric else f" ± {sigma:.2g}"
+            first = measured_text(depth, sigma) if at.metric else f"{depth:.3g} ± {sigma:.2g} (relative)"
+        elif at.metric:
+            first = length_text(depth)
         return [first, f"disparity {float(result.disparity_px[y, x]):.2f} px", f"x {x}   y {y}"], True
     why = Reason.UNKNOWN
     if analysis.reason is not None:
@@ -255,6 +257,17 @@ def length_text(value_m: float) -> str:
     if value_m >= 0.1:
         return f"{value_m * 100:.1f} cm"
     return f"{value_m * 1000:.0f} mm" if value_m >= 0.01 else f"{value_m * 1000:.1f} mm"
+
+
+def measured_text(value_m: float, sigma_m: float) -> str:
+    """Write a length and its standard deviation in one unit, with the digits that the deviation leaves."""
+    size = abs(value_m)
+    unit, scale = ("m", 1.0) if size >= 1 else ("cm", 100.0) if size >= 0.1 else ("mm", 1000.0)
+    sigma = sigma_m * scale
+    if not (math.isfinite(sigma) and sigma > 0):
+        return f"{length_text(value_m)} ± ?"
+    digits = min(3, max(0, 1 - math.floor(math.log10(sigma))))
+    return f"{value_m * scale:.{digits}f} ± {sigma:.{digits}f} {unit}"
 
 
 def help_groups(state: WindowState) -> list[Group]:

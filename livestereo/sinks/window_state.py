@@ -38,6 +38,7 @@ class Measurement:
 class _Timed:
     message: Message
     until_s: float
+    topic: str = ""
 
 
 class WindowState:
@@ -80,10 +81,10 @@ class WindowState:
         """Take the list of keys away."""
         self._help_until = 0.0
 
-    def say(self, text: str, tone: Tone = "plain", seconds: float = MESSAGE_S) -> None:
-        """Show a message that fades; the same text is not shown twice at a time."""
-        self._messages = [one for one in self._messages if one.message.text != text]
-        self._messages.append(_Timed(Message(text, 1.0, tone), self._clock() + seconds))
+    def say(self, text: str, tone: Tone = "plain", seconds: float = MESSAGE_S, topic: str = "") -> None:
+        """Show a message that fades; the same text is not shown twice at a time, and one on a topic replaces others."""
+        kept = [one for one in self._messages if one.message.text != text and not (topic and one.topic == topic)]
+        self._messages = [*kept, _Timed(Message(text, 1.0, tone), self._clock() + seconds, topic)]
 
     def messages(self) -> tuple[Message, ...]:
         """Give the messages of this moment with their opacity."""
@@ -204,22 +205,22 @@ class WindowState:
     def _choose_view(self, key: str) -> None:
         self.view = VIEWS[int(key)]
         self.effect = None
-        self.say(VIEW_TEXT[self.view], seconds=1.5)
+        self.say(VIEW_TEXT[self.view], seconds=1.5, topic="view")
 
     def _next_colormap(self, _: str) -> None:
         names = COLORMAPS
         self.colormap = names[(names.index(self.colormap) + 1) % len(names)] if self.colormap in names else names[0]
-        self.say(f"Colours: {self.colormap}", seconds=1.5)
+        self.say(f"Colours: {self.colormap}", seconds=1.5, topic="colours")
 
     def _next_effect(self, _: str) -> None:
         cycle = (None, *self.effects)
         self.effect = cycle[(cycle.index(self.effect) + 1) % len(cycle)]
-        self.say(f"Effect: {self.effect or 'none'}", seconds=1.5)
+        self.say(f"Effect: {self.effect or 'none'}", seconds=1.5, topic="view")
 
     def _toggle_automatic(self, _: str) -> None:
         self.automatic = not self.automatic
         self.depth_range = None  # found anew with the next picture
-        self.say("Range follows the scene" if self.automatic else "Range fixed", seconds=1.5)
+        self.say("Range follows the scene" if self.automatic else "Range fixed", seconds=1.5, topic="range")
 
     def _move_far(self, key: str) -> None:
         self._move_range(1.0, 1.25 if key == "]" else 0.8)
@@ -234,7 +235,8 @@ class WindowState:
         near, far = _two_digits(self.depth_range.near_m * near_factor), _two_digits(self.depth_range.far_m * far_factor)
         if 0.01 <= near < far * 0.9 and far < 10000:
             self.depth_range = DepthRange(near, far)
-        self.say(f"Colours from {self.depth_range.near_m:g} to {self.depth_range.far_m:g} m", seconds=1.5)
+        shown = self.depth_range
+        self.say(f"Colours from {shown.near_m:g} to {shown.far_m:g} m", seconds=1.5, topic="range")
 
     def _clear(self, _: str) -> None:
         self.measurements = []
@@ -253,7 +255,7 @@ class WindowState:
             self.say(error.what, "warn")
             return []
         if text:
-            self.say(text)
+            self.say(text, topic=name)
         return [Action(f"set:{name}", value)]
 
     def _next_matcher(self) -> list[Action]:
@@ -270,7 +272,7 @@ class WindowState:
             return []
         current = self.settings.preset
         name = names[(names.index(current) + 1) % len(names)] if current in names else names[0]
-        self.say(f"Preset: {name}")
+        self.say(f"Preset: {name}", topic="preset")
         return [Action("preset", name)]
 
     def _of_panel(self, outcome: Outcome | bool | None) -> list[Action]:

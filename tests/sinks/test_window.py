@@ -18,7 +18,7 @@ from livestereo.sinks.snapshot import Snapshots
 from livestereo.sinks.window import WindowView
 from livestereo.sinks.window_effects import WindowEffects
 from livestereo.sinks.window_keys import KEYS, working
-from livestereo.sinks.window_scene import length_text, readout
+from livestereo.sinks.window_scene import length_text, measured_text, readout
 from livestereo.sinks.window_state import Measurement, WindowState
 from livestereo.types import Action, CaptureStats, Finding, SourceInfo
 
@@ -201,7 +201,7 @@ def test_depth_and_its_sigma_under_the_mouse() -> None:
     result = make_result()
     # σ_Z = Z² σ_d / (f B) = 4 · 0.25 / 30 = 33 mm
     lines, known = readout(result, result.analysis, 300, 200)
-    assert known and lines[0] == "2.00 m ± 33 mm" and "15.00 px" in lines[1]
+    assert known and lines[0] == "2.000 ± 0.033 m" and "15.00 px" in lines[1]
     lines, known = readout(result, result.analysis, 10, 10)
     assert not known and lines[:2] == ["no depth", "hidden from the right camera"]
     unexplained = make_result(explained=False)
@@ -214,6 +214,19 @@ def test_lengths() -> None:
     assert [length_text(v) for v in (0.0042, 0.05, 0.31, 1.5, 12.34, 250)] == [
         "4.2 mm", "50 mm", "31.0 cm", "1.50 m", "12.3 m", "250 m",
     ]  # fmt: skip
+    pairs = ((4.281, 0.265), (2.0, 0.0331), (0.853, 0.0042), (0.0423, 0.0011), (12.0, 3.4), (150.0, 45.0))
+    assert [measured_text(*pair) for pair in pairs] == [
+        "4.28 ± 0.27 m", "2.000 ± 0.033 m", "85.30 ± 0.42 cm", "42.3 ± 1.1 mm", "12.0 ± 3.4 m", "150 ± 45 m",
+    ]  # fmt: skip
+    assert measured_text(2.0, float("nan")) == "2.00 m ± ?"
+
+
+def test_a_message_replaces_the_one_on_the_same_thing() -> None:
+    state = WindowState(Settings())
+    for text in ("Effect: fog", "Effect: smoke"):
+        state.say(text, topic="view")
+    state.say("Saved")
+    assert [one.text for one in state.messages()] == ["Effect: smoke", "Saved"]
 
 
 def test_the_pointer_is_drawn_in_both_panes() -> None:
