@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from livestereo.engine_actions import Resolve, changed_settings, is_about_settings
@@ -44,7 +45,7 @@ from livestereo.engine_stop import Signals, stopping_signals
 from livestereo.errors import LiveStereoError
 from livestereo.pipeline import Matched, Pipeline
 from livestereo.settings import Settings
-from livestereo.sinks.base import PairSink, ResultSink, RunState, Sink, View
+from livestereo.sinks.base import PairSink, RecorderState, ResultSink, RunState, Sink, View
 from livestereo.sources.base import Source
 from livestereo.timing import Clock, monotonic
 from livestereo.types import Action, CaptureStats, Finding, StereoFrame, StereoResult
@@ -137,6 +138,7 @@ class _Run:
         self.meter = RunMeter(fingerprint=fingerprint)
         self.signals = Signals()
         self.epoch = 0
+        self.generation = -1
         self.deadline_s = NAN
         # A recorded pair counts, so `frames` limits what is read; a live view's counts when it is shown.
         by_reading = frames is not None and (not self.live or bool(pair_sinks))
@@ -155,6 +157,8 @@ class _Run:
         self.warnings: list[str] = list(settings.notes)
         self.messages: list[str] = list(settings.notes)
         self.told_s = -math.inf
+        self.stops_told: set[str] = set()
+        self.at_end = False
 
     # --- the run
 
@@ -188,6 +192,9 @@ class _Run:
             now = self.clock()
             self._show_newest(now)
             self._poll_views()
+            if self.flow.held and not self.at_end:
+                self._say("The end. q closes the window.")
+            self.at_end = self.flow.held
             if self.messages or now - self.told_s >= TELL_S:
                 self._tell_views(now)
             if now >= self.deadline_s:
@@ -234,14 +241,18 @@ class _Run:
             self.unseen, self.shown_s = None, now
 
     def _emit(self, job: Job, made: StereoResult | Matched) -> StereoResult:
+        forget = job.fresh or job.epoch != self.epoch
         if isinstance(made, Matched):
             front = self.builder.pipeline(job.generation, 0)
-            if job.frame.gap is not None or job.epoch != self.epoch or job.again:
+            if forget:
                 front.reset()
             result = front.finish(made)
         else:
             result = made
-        self.epoch = job.epoch
+        if forget or job.generation != self.generation:  # new pipelines remember nothing
+            result = replace(result, fresh=True)
+        # A pair that was worked on once more is none of the film: the next one begins anew too.
+        self.epoch, self.generation = -1 if job.again else job.epoch, job.generation
         self.builder.retire_before(job.generation)
         if job.again:
             return result
@@ -339,6 +350,7 @@ class _Run:
 
     def _tell_views(self, now: float) -> None:
         self.told_s = now
+        recorder = self._recorder()
         texts, self.messages = tuple(self.messages), []
         if not self.views:
             return
@@ -350,7 +362,8 @@ class _Run:
             depth_fps=self.meter.rate_now(now),
             findings=self.observers.now(),
             paused=self.flow.paused,
-            recording_s=self._recording_s(),
+            recording_s=recorder.seconds if recorder is not None else None,
+            recorder=recorder,
             messages=texts,
             resolved=self.builder.newest.pipelines[0].settings if self.builder.newest else None,
         )
@@ -362,16 +375,22 @@ class _Run:
         for cause, count in self.source.stats().dropped.items():
             dropped[cause] = dropped.get(cause, 0) + count
         for state in self._recorders():
-            dropped["disk"] += sum(getattr(state, "lost", {}).values())
+            dropped["disk"] += sum(state.lost.values())
         return dropped
 
-    def _recording_s(self) -> float | None:
-        running = [state.seconds for state in self._recorders() if getattr(state, "recording", False)]
-        return max(running) if running else None
+    def _recorder(self) -> RecorderState | None:
+        """State of the take that is being made; one that stops by itself is told once."""
+        states = self._recorders()
+        for why in {state.stopped for state in states if state.stopped is not None} - self.stops_told:
+            self.stops_told.add(why)
+            self._say(why, warn=True)
+        return next((state for state in states if state.recording), None)
 
-    def _recorders(self) -> list[Any]:
+    def _recorders(self) -> list[RecorderState]:
         """States of the sinks that record; a recorder tells its own with `state()`."""
-        return [sink.state() for sink in _each_once(*self.pair_sinks, *self.sinks) if hasattr(sink, "state")]
+        sinks = _each_once(*self.pair_sinks, *self.sinks)
+        states = [sink.state() for sink in sinks if hasattr(sink, "state")]
+        return [state for state in states if isinstance(state, RecorderState)]
 
     def summary(self) -> RunSummary:
         """Make the summary of the run as far as it went."""

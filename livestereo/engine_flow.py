@@ -19,6 +19,7 @@ class Job:
 
     ticket: counts jobs from 0, in the order of the pairs. grabbed_s: for the latency. generation: of the pipelines
     that work on it. epoch: counts seeks. again: it was worked on before and is only to be seen with other settings.
+    fresh: filters that remember must forget what came before this pair.
     """
 
     ticket: int
@@ -27,6 +28,7 @@ class Job:
     generation: int
     epoch: int = 0
     again: bool = False
+    fresh: bool = False
 
 
 class Flow:
@@ -41,7 +43,7 @@ class Flow:
         self._ahead = 1
         self._room = 1 if live else room
         self._lock = threading.Condition()
-        self._waiting: deque[tuple[StereoFrame, float]] = deque()
+        self._waiting: deque[tuple[StereoFrame, float, bool]] = deque()
         self._done: dict[int, tuple[Job, Any]] = {}
         self._next_ticket = 0
         self._next_out = 0
@@ -62,14 +64,18 @@ class Flow:
 
     # --- the reader's side
 
-    def put(self, frame: StereoFrame, grabbed_s: float, epoch: int) -> bool:
-        """Offer a pair that was read in `epoch` (a seek since then makes it stale); False when the run is over."""
+    def put(self, frame: StereoFrame, grabbed_s: float, epoch: int, *, fresh: bool = False) -> bool:
+        """Offer a pair that was read in `epoch` (a seek since then makes it stale); False when the run is over.
+
+        fresh: what was before it must be forgotten; that holds for the next pair too where this one is overwritten.
+        """
         with self._lock:
             if self.first is None:
                 self.first = frame
                 self._lock.notify_all()
             if self._live:
                 if self._waiting:
+                    fresh = fresh or self._waiting[0][2]
                     self._waiting.clear()
                     # What passes before the first result, or while paused, is not lost for lack of time.
                     self.overwritten += self._generation >= 0 and not self._paused
@@ -79,7 +85,7 @@ class Flow:
             if self._over():
                 return False
             if epoch == self.epoch:
-                self._waiting.append((frame, grabbed_s))
+                self._waiting.append((frame, grabbed_s, fresh))
                 self._lock.notify_all()
             return True
 
@@ -118,11 +124,11 @@ class Flow:
             again = self._again
             if again is not None:
                 self._again = None
-                frame, grabbed_s = again, 0.0
+                frame, grabbed_s, fresh = again, 0.0, True
             else:
-                frame, grabbed_s = self._waiting.popleft()
+                frame, grabbed_s, fresh = self._waiting.popleft()
                 self._steps = max(0, self._steps - 1)
-            job = Job(self._next_ticket, frame, grabbed_s, self._generation, self.epoch, again is not None)
+            job = Job(self._next_ticket, frame, grabbed_s, self._generation, self.epoch, again is not None, fresh)
             self._next_ticket += 1
             self._lock.notify_all()
             return job

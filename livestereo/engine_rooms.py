@@ -131,9 +131,10 @@ class Reader(_Thread):
             self._flow.wait_until_stopped(due - self._clock())
             grabbed_s = self._clock()
         self._read += 1
+        fresh = frame.gap is not None
         for sink in self._pair_sinks:
-            sink.accept_pair(frame)
-        return self._flow.put(frame, grabbed_s, epoch)
+            fresh = bool(sink.accept_pair(frame)) or fresh
+        return self._flow.put(frame, grabbed_s, epoch, fresh=fresh)
 
 
 class Workers:

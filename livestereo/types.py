@@ -44,7 +44,8 @@ class Reason(IntEnum):
 class Frame:
     """One picture of one camera.
 
-    image: (H,W,3) uint8 BGR. encoded: the camera's own bytes (one JPEG) or None.
+    image: (H,W,3) uint8 BGR. encoded: the camera's own bytes (one JPEG) or None; turned: how the picture in them
+    was mirrored or turned to give `image` (as `--flip` names it).
     t_s: monotonic seconds, stamped right after grab and before decode (files: index / fps).
     seq: number of the frame since its camera was opened; gaps in it are frames that were lost.
     """
@@ -53,6 +54,7 @@ class Frame:
     t_s: float
     seq: int
     encoded: bytes | None = None
+    turned: str = "none"
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ class StereoResult:
     disparity_px, depth_m: (H,W) float32, NaN invalid. stage_s: seconds spent per stage, by name.
     `explain` computes what is seldom looked at (confidence, hole reasons, depth σ); see `analysis`.
     settings: the resolved settings that this depth was computed with.
+    fresh: filters that remember had forgotten everything before this pair.
     """
 
     frame: StereoFrame
@@ -141,6 +144,7 @@ class StereoResult:
     finished_s: float = 0.0
     explain: Any = None
     settings: Any = None
+    fresh: bool = False
 
     @property
     def disparity_px(self) -> F32:

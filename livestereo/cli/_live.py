@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ class LiveParts:
     that records anyway says no). title: of the window. pace: speed at which a file is played. hold: keep the
     window open after the last picture of a file, whoever started the program. wrap: changes each pipeline that is
     built (a take plays its recorded depth). cards: what the command shows over the pictures of the window.
+    make: builds pipelines instead of the usual way. start_view: what the window shows at first. no_depth: nothing is
+    matched, so nothing is said about depth.
     """
 
     pair_sinks: list[PairSink] = field(default_factory=list)
@@ -54,6 +56,9 @@ class LiveParts:
     hold: bool = False
     wrap: Callable[[Pipeline, Settings], Pipeline] | None = None
     cards: list[Card] = field(default_factory=list)
+    make: Callable[[Settings, StereoFrame], Pipeline] | None = None
+    start_view: str = "split"
+    no_depth: bool = False
 
 
 def wants_window(options: RunOptions, output: Output, *, quietly: bool = False) -> bool:
@@ -93,6 +98,8 @@ def run_live(
     info = opened.source.info
 
     def build(wanted: Settings, frame: StereoFrame) -> Pipeline:
+        if parts.make is not None:
+            return parts.make(wanted, frame)
         pipeline = build_pipeline(wanted, opened.rectification_for(frame), output.say)
         return pipeline if parts.wrap is None else parts.wrap(pipeline, wanted)
 
@@ -102,23 +109,26 @@ def run_live(
     pace = parts.pace
     if pace is None and parts.views and not info.live and info.fps:
         pace = 1.0  # somebody looks: at the speed of life
-    last = _watch(opened, parts)
+    last = None if parts.no_depth else _watch(opened, parts)
 
     def told(summary: RunSummary) -> RunSummary:
+        if parts.no_depth:
+            return replace(summary, fill_percent=math.nan, disparity_sha256=None, stage_ms={})
         if last is None or summary.findings:
             return summary
         return replace(summary, findings=last.findings(opened.rig_file, opened.source.stats()))
 
     finished: list[RunSummary] = []
+    watched = parts.hold or sys.stdin.isatty()
+    stays = window and watched and not info.live and options.frames is None and options.duration is None
     try:
         run(
             opened.source, build, settings, pair_sinks=parts.pair_sinks, sinks=parts.sinks, views=parts.views,
             observers=parts.observers, handlers=parts.handlers, resolve=_resolver(match), frames=options.frames,
-            duration_s=options.duration, pace=pace, tell=output.say,
+            duration_s=options.duration, pace=pace, hold=stays and "seek" in parts.can, tell=output.say,
             on_summary=lambda summary: finished.append(told(summary)),
         )  # fmt: skip
-        watched = parts.hold or sys.stdin.isatty()
-        if window and watched and not info.live and options.frames is None and options.duration is None:
+        if stays and "seek" not in parts.can:
             _hold(parts.views)
     finally:
         for summary in finished:
@@ -219,7 +229,10 @@ def _window(
     from livestereo.sinks.window_state import WindowState
 
     effects = WindowEffects()
-    state = WindowState(settings, can={*can, "effect", "measure"}, config_file=match.config, effects=effects.names)
+    state = WindowState(
+        settings, can={*can, "effect", "measure"}, config_file=match.config, effects=effects.names,
+        view=parts.start_view,
+    )  # fmt: skip
     return WindowView(
         state, title=parts.title, snapshots=snapshots, effects=effects, measure=Measuring(opened),
         cards=parts.cards,
@@ -286,10 +299,19 @@ def summary_for_people(summary: RunSummary, *, live: bool) -> Sequence[Renderabl
     return (table,)
 
 
+def _settings_text(used: Mapping[str, Any]) -> str:
+    return (
+        f"{used.get('preset')}: {used.get('matcher')}"
+        + (f" {used.get('mode')}" if used.get("matcher") == "sgbm" else "")
+        + f", {used.get('num_disparities')} disparities"
+        + (", half size" if used.get("scale") == 0.5 else "")
+    )
+
+
 def _rows(summary: RunSummary, *, live: bool) -> Iterable[tuple[str, str]]:
     yield "pairs", f"[bold]{summary.pairs}[/bold]"
     if math.isfinite(summary.fps):
-        yield "depth", f"[bold]{summary.fps:.1f}[/bold] pairs/s"
+        yield "depth" if summary.stage_ms else "rate", f"[bold]{summary.fps:.1f}[/bold] pairs/s"
     if live and math.isfinite(summary.capture_fps):
         yield "capture", f"{summary.capture_fps:.1f} pictures/s"
     latency = summary.latency_ms
@@ -306,16 +328,7 @@ def _rows(summary: RunSummary, *, live: bool) -> Iterable[tuple[str, str]]:
         yield "reconnects", str(summary.reconnects)
     if summary.stage_ms:
         yield "stages", ", ".join(f"{name} {ms:.1f}" for name, ms in summary.stage_ms.items()) + " ms"
-    used = summary.settings
-    yield (
-        "settings",
-        (
-            f"{used.get('preset')}: {used.get('matcher')}"
-            + (f" {used.get('mode')}" if used.get("matcher") == "sgbm" else "")
-            + f", {used.get('num_disparities')} disparities"
-            + (", half size" if used.get("scale") == 0.5 else "")
-        ),
-    )
+        yield "settings", _settings_text(summary.settings)
     for finding in summary.findings:
         yield "[yellow]found[/yellow]", finding.what
     for warning in summary.warnings:

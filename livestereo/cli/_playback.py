@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Collection
 from typing import Any, cast
 
 import cv2
@@ -33,9 +34,9 @@ def settings_of(values: dict[str, Any]) -> Settings | None:
         return None
 
 
-def any_given(match: MatchOptions) -> bool:
-    """Whether any option about depth was given."""
-    return any(getattr(match, field.name) != field.default for field in dataclasses.fields(match))
+def any_given(match: MatchOptions, *, but: Collection[str] = ()) -> bool:
+    """Whether any option about depth was given, apart from those named."""
+    return any(getattr(match, one.name) != one.default for one in dataclasses.fields(match) if one.name not in but)
 
 
 def recorded_result(frame: StereoFrame, disparity_px: Any, opened: Opened) -> StereoResult:
@@ -64,8 +65,10 @@ class RecordedPipeline(Pipeline):
         """Give the recorded result of one pair, or compute it."""
         with self._lock:
             disparity = self._source.disparity(frame.seq)
-            if disparity is None or disparity.shape != self.rectification.size_wh[::-1]:
+        if disparity is None or disparity.shape != self.rectification.size_wh[::-1]:
+            if self._source.reader.has_raw:
                 return self._inner.process(frame)
+            disparity = np.full(self.rectification.size_wh[::-1], np.nan, np.float32)
         result = recorded_result(frame, disparity, self._opened)
         return dataclasses.replace(
             result, finished_s=monotonic(), explain=self._inner.explain, settings=self.settings
@@ -103,6 +106,8 @@ class TakePipeline:
         if frame is None:
             return None
         disparity = self._source.disparity(number) if self._use_recorded else None
+        if disparity is None and not self.reader.has_raw:
+            return None
         if disparity is not None and disparity.shape == self._opened.rectification_for(frame).size_wh[::-1]:
             return recorded_result(frame, disparity, self._opened)
         if self._pipeline is None:

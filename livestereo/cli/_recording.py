@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from livestereo.cli._setup import Opened
+from livestereo.errors import TakeError
 from livestereo.settings import Settings
-from livestereo.takes.writer import Content, RawFormat, TakeRequest
+from livestereo.takes.raw import RawFormat
+from livestereo.takes.writer import Content, TakeRequest
 
 
 def take_request(
@@ -23,9 +26,18 @@ def take_request(
     if rig is not None:
         capture = rig.capture.model_copy(update={"swap": False, "flip": ("none", "none")})
         rig = rig.model_copy(update={"capture": capture})
-    first, second = opened.request.flip
     return TakeRequest(
         folder=folder, fps=info.fps or 30.0, raw=raw, content=content, preview=preview, rig=rig, source=info.name,
-        settings=settings.model_dump(), flips=(second, first) if opened.request.swap else (first, second),
-        overwrite=overwrite, rectified=opened.rig_options.rectified or info.rectified,
+        settings=settings.model_dump(), overwrite=overwrite,
+        rectified=opened.rig_options.rectified or info.rectified,
     )  # fmt: skip
+
+
+def refuse_own_source(take: Path, pictures: Sequence[str]) -> None:
+    """Refuse to record a take over itself.
+
+    Raises:
+        TakeError: the new take is one of the sources.
+    """
+    if any(Path(one).is_dir() and Path(one).resolve() == take.resolve() for one in pictures):
+        raise TakeError("A take cannot be recorded into itself.", "Name another folder with -o.")

@@ -148,7 +148,7 @@ class Opened:
         if self.rig_file is not None:
             self.rig_file = check_size(self.rig_file, frame, scale=self.rig_options.scale_rig, output=self.output)
             made = make_rectification(self.rig_file.rig, metric=self.rig_file.metric)
-            if self.rig_options.rectified:
+            if self.rig_options.rectified or self.source.info.rectified:
                 # The pictures were rectified with this rig already: keep its focal length and baseline, warp nothing.
                 return dataclasses.replace(made, maps={}, display_turns=0)
             return made
@@ -186,9 +186,12 @@ def rectification_without_rig(
 
 @contextmanager
 def open_pictures(
-    pictures: Sequence[str], source_options: SourceOptions, rig_options: RigOptions, output: Output
-) -> Iterator[Opened]:
+    pictures: Sequence[str], source_options: SourceOptions, rig_options: RigOptions, output: Output,
+    *, partial: bool = False,
+) -> Iterator[Opened]:  # fmt: skip
     """Open a source with the rig that belongs to it; everything is released at the end.
+
+    partial: a take may lack pictures; black ones stand for them.
 
     Raises:
         SettingsError: an option is not of its form.
@@ -200,7 +203,7 @@ def open_pictures(
     carried = carries_rig(pictures)
     rig_file = find_rig_file(rig_options, output, carried=carried)
     # The pictures of a take are as its rig wanted them: nothing is left to exchange or turn.
-    request = make_request(source_options, None if carried else rig_file)
+    request = dataclasses.replace(make_request(source_options, None if carried else rig_file), partial=partial)
     if not carried and rig_file is not None and source_options.swap is None and rig_file.capture.swap:
         output.say("The rig was calibrated with left and right exchanged: exchanging them here too.")
     with open_source(pictures, request) as source:

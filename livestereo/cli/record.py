@@ -48,7 +48,8 @@ def record(
     """
     from livestereo.cli._build import settings_from
     from livestereo.cli._live import LiveParts, run_live, wants_window
-    from livestereo.cli._recording import take_request
+    from livestereo.cli._raw_only import without_depth
+    from livestereo.cli._recording import refuse_own_source, take_request
     from livestereo.cli._setup import open_pictures
     from livestereo.render.film import FilmMaker
     from livestereo.sinks.recorder import Recorder
@@ -59,7 +60,8 @@ def record(
         raise SettingsError(f"{raw!r} is no way to record.", "Give --raw auto, ffv1 or h264.")
     if only not in (None, "raw", "depth"):
         raise SettingsError(f"{only!r} is no part of a take.", "Give --only raw or --only depth.")
-    if raw == "h264":
+    refuse_own_source(take, pictures)
+    if raw == "h264" and only != "depth":
         output.say("h264 is lossy: depth computed again from this take will differ a little.")
     settings = settings_from(match)
     window = wants_window(run, output)
@@ -73,6 +75,8 @@ def record(
             pair_sinks=[recorder], sinks=[recorder], record=False, title=f"livestereo: recording {take.name}",
             handlers={"record": lambda _: "This take is being recorded; q ends it."},
         )  # fmt: skip
+        if only == "raw" and not (window and (opened.rig_file is not None or rig.rectified)):
+            without_depth(parts)
         try:
             summary = run_live(opened, settings, match, run, output, parts, window=window)
         finally:
@@ -96,9 +100,12 @@ def _tell(recorder: Recorder, take: Path, output: Output) -> None:
     if manifest is None:
         return
     size = sum(path.stat().st_size for path in take.iterdir() if path.is_file())
+    for_depth = recorder.request.content != "raw"
     lost = sum(manifest.lost.values())
     output.say(
-        f"{take}: {manifest.pairs} pairs, {manifest.depth_pairs} with depth, {size / 2**20:.0f} MiB"
+        f"{take}: {manifest.pairs} pairs, "
+        + (f"{manifest.depth_pairs} with depth, " if for_depth else "")
+        + f"{size / 2**20:.0f} MiB"
         + (f"; {lost} pairs lost ({', '.join(f'{n} {cause}' for cause, n in manifest.lost.items())})" if lost else "")
-        + (f"; depth of {manifest.thinned} pairs left out, to be computed with `replay`" if manifest.thinned else "")
+        + (f"; {manifest.thinned} pairs without depth: `livestereo replay -o` computes it" if manifest.thinned else "")
     )

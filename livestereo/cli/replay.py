@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +10,11 @@ import typer
 from livestereo.cli._options import MatchOptions, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import SettingsError, TakeError
+from livestereo.takes.reader import require_pairs
 
 if TYPE_CHECKING:
     from livestereo.cli._setup import Opened
-    from livestereo.takes.manifest import StreamEntry
+    from livestereo.takes.reader import TakeReader
 
 
 @command
@@ -38,36 +38,34 @@ def replay(
 
     Example: `livestereo replay takes/kitchen`
 
-    Without options about depth the recorded depth is played. Space pauses, `,` and `.` step.
-    With -o the take is computed again with the options given; with --bitexact its depth is proved.
+    Without options about depth the recorded depth is played. Space pauses, `,` and `.` step, a click on the bar below
+    the pictures goes there. With -o the take is computed again with the options given; with --bitexact its depth is
+    proved with those of the take, on any number of --threads.
     """
     from livestereo.cli._live import wants_window
+    from livestereo.cli._playback import any_given
     from livestereo.cli._setup import open_pictures
 
     if not 0.05 <= speed <= 50:
         raise SettingsError(f"A speed of {speed:g} is not possible.", "Give 0.05 to 50.")
     if out is not None and out.resolve() == take.resolve():
         raise TakeError("A take cannot be computed into itself.", "Name another folder with -o.")
+    if bitexact and out is not None:
+        raise SettingsError("--bitexact writes no take.", "Leave out -o, or --bitexact.")
+    if bitexact and (any_given(match, but=("threads", "workers")) or rig.rig is not None or rig.rectified):
+        raise SettingsError(
+            "--bitexact computes with the settings and the rig of the take.", "Leave out options about depth and rig."
+        )
     window = out is None and not bitexact and wants_window(run, output)
-    if window and not _has_raw(take):
-        from livestereo.cli._player import play_depth_only
-
-        play_depth_only(take, speed, loop, output)
-        return
-    with open_pictures([str(take)], SourceOptions(), rig, output) as opened:
+    with open_pictures([str(take)], SourceOptions(), rig, output, partial=out is None and not bitexact) as opened:
+        source: Any = opened.source
+        require_pairs(source.reader)
         if bitexact:
-            _prove(opened, take, output)
+            _prove(opened, take, match, output)
         elif out is not None:
             _compute(opened, take, out, match, run, output, overwrite=overwrite)
         else:
             _play(opened, match, run, output, window=window, speed=speed, loop=loop)
-
-
-def _has_raw(take: Path) -> bool:
-    from livestereo.takes.reader import TakeReader
-
-    with TakeReader(take) as reader:
-        return reader.has_raw
 
 
 def _play(
@@ -79,12 +77,15 @@ def _play(
     from livestereo.cli._playback import RecordedPipeline, any_given, settings_of
 
     source: Any = opened.source
-    recorded = settings_of(source.reader.manifest.settings)
-    again = any_given(match) or opened.rig_options.rig is not None or not source.reader.has_depth
+    reader: TakeReader = source.reader
+    recorded = settings_of(reader.manifest.settings)
+    again = reader.has_raw and (any_given(match) or opened.rig_options.rig is not None or not reader.has_depth)
     settings = settings_from(match) if again or recorded is None else recorded
     if settings.keep_up:
         settings = settings.changed(keep_up=False)
     parts = LiveParts(record=False, title=f"livestereo: {source.info.name}", pace=speed if window else None)
+    parts.can.add("seek")
+    parts.start_view = _view_of(reader)
     source.loop = loop and window
     if not again:
         start = settings
@@ -95,10 +96,19 @@ def _play(
     output.result(summary.as_json())
 
 
+def _view_of(reader: TakeReader) -> str:
+    """Choose what to look at first: all there is, or of a take that lacks streams what it has."""
+    if reader.has_raw or (reader.has_left and reader.has_depth):
+        return "split"
+    return "depth" if reader.has_depth else "left" if reader.has_left else "right"
+
+
 def _compute(
     opened: Opened, take: Path, out: Path, match: MatchOptions, run: RunOptions, output: Output, *, overwrite: bool
 ) -> None:
     """Compute depth again into another take; the raw pairs are copied as they are."""
+    import dataclasses
+
     from livestereo.cli._build import settings_from
     from livestereo.cli._live import LiveParts, run_live
     from livestereo.cli._playback import any_given, settings_of
@@ -111,9 +121,10 @@ def _compute(
     then = settings_of(source.reader.manifest.settings)
     settings = settings_from(match) if any_given(match) or then is None else then
     request = take_request(opened, settings, out, overwrite=overwrite)
-    manifest = source.reader.manifest
-    flips = (_flip(manifest.left), _flip(manifest.right))
-    request = dataclasses.replace(request, flips=flips, source=f"{take} computed again")
+    request = dataclasses.replace(request, source=f"{take} computed again")
+    left = source.reader.manifest.left
+    if left is not None and not left.lossless:
+        output.say("The raw pictures of this take are lossy (h264): they are kept as they decode, with no more loss.")
     recorder = Recorder(request, preview=FilmMaker(width=PREVIEW_WIDTH), ends_run=True)
     parts = LiveParts(pair_sinks=[recorder], sinks=[recorder], record=False)
     summary = run_live(opened, settings, match, run, output, parts, window=False)
@@ -121,11 +132,9 @@ def _compute(
     output.result({**summary.as_json(), "take": out, **recorded(recorder)})
 
 
-def _flip(stream: StreamEntry | None) -> str:
-    return "none" if stream is None else stream.flip
+def _prove(opened: Opened, take: Path, match: MatchOptions, output: Output) -> None:
+    import cv2
 
-
-def _prove(opened: Opened, take: Path, output: Output) -> None:
     from livestereo.cli._build import build_pipeline
     from livestereo.cli._playback import settings_of
     from livestereo.pipeline import Pipeline
@@ -138,6 +147,12 @@ def _prove(opened: Opened, take: Path, output: Output) -> None:
     reader = source.reader
     if not reader.has_depth:
         raise TakeError(f"{take} has no recorded depth to prove.", "`livestereo replay -o` computes it.")
+    lossy = [entry.file for entry in (reader.manifest.left, reader.manifest.right) if entry and not entry.lossless]
+    if lossy:
+        raise TakeError(
+            f"The raw pictures of {take} are lossy (h264): the recorded depth came from the pictures before that, so "
+            "it cannot be proved from these.", "Record with --raw auto or ffv1 where that matters.",
+        )  # fmt: skip
 
     def build(values: dict[str, Any], frame: StereoFrame) -> Pipeline:
         settings = settings_of(values)
@@ -147,7 +162,8 @@ def _prove(opened: Opened, take: Path, output: Output) -> None:
             )
         return build_pipeline(settings, opened.rectification_for(frame), output.say)
 
-    with output.progress("compute again", len(reader.computed_pairs())) as advance:
+    cv2.setNumThreads(match.threads if match.threads is not None else cv2.getNumberOfCPUs())
+    with output.progress("compute again", len(reader.computed())) as advance:
         report = prove(reader, source.frame, build, versions(), advance)
     if not report.other_versions:
         reader.manifest.depth_bitexact = report.exact
@@ -161,11 +177,14 @@ def _prove(opened: Opened, take: Path, output: Output) -> None:
     }  # fmt: skip
     changed = ", ".join(f"{name} {then} → {now}" for name, (then, now) in report.other_versions.items())
     output.show(f"{take}: {report.equal} of {report.compared} depth pictures come out bit for bit.")
+    if report.unreadable:
+        output.warn(f"{report.unreadable} pairs cannot be read, or depend on one; `livestereo verify` names them.")
     if changed:
         output.say(f"Other versions than when it was recorded ({changed}): differences are theirs, not damage.")
     if not report.exact and not changed:
-        raise TakeError(
-            f"{report.compared - report.equal} of {report.compared} depth pictures differ from the recorded ones.",
-            "`livestereo verify` tells whether the take is damaged.", value,
-        )  # fmt: skip
+        unequal = report.compared - report.equal
+        what = f"{unequal} of {report.compared} depth pictures differ from the recorded ones."
+        if not unequal:
+            what = f"{report.unreadable} of the pairs with depth cannot be read, so it is not proved."
+        raise TakeError(what, "`livestereo verify` tells whether the take is damaged.", value)
     output.result(value)

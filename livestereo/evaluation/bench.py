@@ -50,7 +50,7 @@ class Clip:
 
 
 def _jpeg(frame: Frame) -> bytes:
-    if frame.encoded is not None:
+    if frame.encoded is not None and frame.turned == "none":
         return frame.encoded
     done, data = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, 92])
     assert done

@@ -27,7 +27,8 @@ class Figures:
     """What the status bar tells. None or NaN: not known, not shown.
 
     live: cameras (capture rate, latency and skew matter) against files. dropped: counts by cause.
-    progress: share of a file that was played, 0..1. note: how depth is computed, shown at the end of the bar.
+    note: how depth is computed, shown at the end of the bar. recording_s and what follows it: of the take that is being
+    made: seconds, bytes, share of the queue that is full, minutes until the disk is, pairs lost by cause.
     """
 
     live: bool = True
@@ -42,6 +43,10 @@ class Figures:
     pairs: int = 0
     count: int | None = None
     recording_s: float | None = None
+    recorded_bytes: int = 0
+    queue_percent: float = 0.0
+    minutes_left: float | None = None
+    lost: Mapping[str, int] = field(default_factory=dict)
     note: str = ""
     state_left: str = "ok"
     state_right: str = "ok"
@@ -71,6 +76,8 @@ def _rate(value: float | None) -> str:
 def status_cells(figures: Figures) -> list[Cell]:
     """Turn figures into the cells of the bar, in reading order."""
     cells = []
+    if figures.recording_s is not None:
+        cells += _recording_cells(figures)
     if figures.live:
         uneven = figures.state_left != "ok" or figures.state_right != "ok"
         cells.append(
@@ -99,6 +106,31 @@ def status_cells(figures: Figures) -> list[Cell]:
     if figures.note:
         cells.append(Cell("SETTINGS", figures.note, 6))
     return cells
+
+
+def _recording_cells(figures: Figures) -> list[Cell]:
+    cells = [Cell("RECORDED", size_text(figures.recorded_bytes), 1, widest="0000 MiB")]
+    if figures.minutes_left is not None:
+        tone: Tone = "bad" if figures.minutes_left < 1 else "warn" if figures.minutes_left < 5 else "plain"
+        cells.append(Cell("DISK FOR", minutes_text(figures.minutes_left), 1, tone, "000 min"))
+    busy: Tone = "bad" if figures.queue_percent >= 75 else "warn" if figures.queue_percent >= 25 else "plain"
+    cells.append(Cell("QUEUE", f"{figures.queue_percent:.0f} %", 3, busy, "100 %"))
+    if figures.lost:
+        lost = " · ".join(f"{cause} {count}" for cause, count in figures.lost.items())
+        cells.append(Cell("PAIRS LOST", lost, 0, "bad"))
+    return cells
+
+
+def size_text(size: int) -> str:
+    """Write bytes as MiB, or GiB from one on."""
+    return f"{size / 2**20:.0f} MiB" if size < 2**30 else f"{size / 2**30:.1f} GiB"
+
+
+def minutes_text(minutes: float) -> str:
+    """Write a time to come in the unit that suits it; nobody plans beyond a day."""
+    if minutes < 1:
+        return f"{max(0.0, minutes) * 60:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h" if minutes < 1440 else "a day"
 
 
 def _skew_cell(skew_ms: float) -> Cell:
@@ -140,7 +172,8 @@ def draw_status(canvas: U8, rect: Rect, figures: Figures) -> None:
         x += width(cell) + gap
     if figures.count and not figures.live:
         share = min(1.0, figures.pairs / figures.count)
-        fill(canvas, Rect(rect.x, rect.y, round(rect.w * share), 2), theme.ACCENT)
+        fill(canvas, Rect(rect.x, rect.y, rect.w, 4), theme.LINE)
+        fill(canvas, Rect(rect.x, rect.y, round(rect.w * share), 4), theme.ACCENT)
 
 
 def _draw_recording(canvas: U8, rect: Rect, m: Metrics, seconds: float) -> int:

@@ -24,8 +24,8 @@ class Sink(Protocol):
 class PairSink(Sink, Protocol):
     """Sees every pair, before newest-wins."""
 
-    def accept_pair(self, frame: StereoFrame) -> None:
-        """Take one pair; must not block for long."""
+    def accept_pair(self, frame: StereoFrame) -> bool | None:
+        """Take one pair; must not block for long. True: filters that remember must forget what came before it."""
         ...
 
 
@@ -38,12 +38,34 @@ class ResultSink(Sink, Protocol):
 
 
 @dataclass(frozen=True)
+class RecorderState:
+    """How a recording goes, for people to see while it goes.
+
+    seconds: of the take so far. bytes: written. queue_bytes of queue_limit wait. thinned: pairs whose depth is not in
+    the take. lost: pairs by cause. minutes_left: until it will stop by itself. stopped: why it has.
+    """
+
+    recording: bool = False
+    seconds: float = 0.0
+    pairs: int = 0
+    depth_pairs: int = 0
+    bytes: int = 0
+    queue_bytes: int = 0
+    queue_limit: int = 0
+    thinned: int = 0
+    minutes_left: float | None = None
+    lost: Mapping[str, int] = field(default_factory=dict)
+    stopped: str | None = None
+
+
+@dataclass(frozen=True)
 class RunState:
     """How the run goes, for people to see; the engine gives a new one to every view a few times a second.
 
     dropped: all discards by cause (`camera`, `pairing`, `busy`, `disk`). settings: those in force now.
     messages: what happened since the last state, each to be shown once. resolved: `settings` with the disparity
-    range and scale that are really used; None while the first pipeline is built.
+    range and scale that are really used; None while the first pipeline is built. recorder: of the take that is being
+    made, None when there is none.
     """
 
     settings: Any = None
@@ -56,6 +78,7 @@ class RunState:
     recording_s: float | None = None
     messages: tuple[str, ...] = ()
     resolved: Any = None
+    recorder: RecorderState | None = None
 
 
 class View(ResultSink, Protocol):

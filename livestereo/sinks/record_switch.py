@@ -9,11 +9,12 @@ from pathlib import Path
 from threading import Lock
 
 from livestereo.errors import LiveStereoError
-from livestereo.sinks.recorder import Recorder, RecorderState
+from livestereo.sinks.base import RecorderState
+from livestereo.sinks.recorder import Recorder
 from livestereo.types import SourceInfo, StereoFrame, StereoResult
 
 MakeRecorder = Callable[[Path], Recorder]
-_IDLE = RecorderState(False, 0.0, 0, 0, 0, 0, 0, 0, None)
+_IDLE = RecorderState()
 
 
 class RecordSwitch:
@@ -34,8 +35,9 @@ class RecordSwitch:
 
     @property
     def recording(self) -> bool:
-        """Whether a take is being made."""
-        return self._recorder is not None
+        """Whether a take is being made; one that has stopped by itself is not."""
+        recorder = self._recorder
+        return recorder is not None and recorder.stopped is None
 
     def open(self, info: SourceInfo) -> None:
         """Remember the source; nothing is recorded yet."""
@@ -47,7 +49,10 @@ class RecordSwitch:
         Raises:
             LiveStereoError: the take cannot be made.
         """
-        return self._stop() if self._recorder is not None else self._start()
+        if self.recording:
+            return self._stop()
+        self._stop()  # the take that stopped by itself is closed before another begins
+        return self._start()
 
     def _start(self) -> str:
         if self._info is None:
@@ -68,19 +73,16 @@ class RecordSwitch:
         state = recorder.state()
         for cause, count in state.lost.items():
             self._lost[cause] = self._lost.get(cause, 0) + count
-        if recorder.error is not None:
-            return f"The recording failed: {recorder.error}"
         lost = sum(state.lost.values())
         return f"Recorded {state.pairs} pairs into {self._path}" + (f"; {lost} lost" if lost else "")
 
-    def accept_pair(self, frame: StereoFrame) -> None:
+    def accept_pair(self, frame: StereoFrame) -> bool:
         """Hand on a pair while recording."""
         with self._lock:
             recorder = self._recorder
             if recorder is not None and self._first_seq is None:
                 self._first_seq = frame.seq
-        if recorder is not None:
-            recorder.accept_pair(frame)
+        return recorder.accept_pair(frame) if recorder is not None else False
 
     def accept(self, result: StereoResult) -> None:
         """Hand on a result while recording."""

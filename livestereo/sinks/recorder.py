@@ -7,23 +7,33 @@ whole (never one side alone) only when the queue is full, and every loss is coun
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from calibration.errors import CalibrationError
 from livestereo.errors import LiveStereoError, TakeError
+from livestereo.sinks.base import RecorderState
 from livestereo.takes.manifest import Manifest
+from livestereo.takes.raw import stores_encoded
 from livestereo.takes.writer import TakeRequest, TakeWriter
-from livestereo.types import U8, SourceInfo, StereoFrame, StereoResult
+from livestereo.types import F32, U8, Frame, SourceInfo, StereoFrame, StereoResult
 
 QUEUE_BYTES = 256 << 20
 # Depth gives way while the queue is fuller than this, so that pairs find room.
 THIN_ABOVE = 0.25
-JOIN_S = 30.0
-CHECK_DISK_EVERY = 15
+# A writer that finishes nothing for so long is taken for stuck (a network disk that is gone, say).
+STUCK_S = 30.0
+MIB = 1 << 20
+MAKE_ROOM = "Make room, or record elsewhere."
 Preview = Callable[[StereoResult], U8]
 FreeBytes = Callable[[Path], int]
 
@@ -35,42 +45,31 @@ def free_bytes(folder: Path) -> int:
 
 def reserve_bytes(folder: Path) -> int:
     """Bytes to leave free: 64 MiB, or a twentieth of a small disk."""
-    return int(min(64 << 20, shutil.disk_usage(folder).total // 20))
-
-
-@dataclass(frozen=True)
-class RecorderState:
-    """What the HUD shows while a take is made."""
-
-    recording: bool
-    seconds: float
-    pairs: int
-    depth_pairs: int
-    bytes: int
-    queue_bytes: int
-    queue_limit: int
-    thinned: int
-    minutes_left: float | None
-    lost: dict[str, int] = field(default_factory=dict)
-    stopped: str | None = None
+    return int(min(64 * MIB, shutil.disk_usage(folder).total // 20))
 
 
 @dataclass(frozen=True)
 class _Job:
-    """Something to write; `counts`: a pair, which must be in the take or counted as lost."""
+    """Something to write. size: bytes of memory that it holds. stored: bytes that it takes on the disk, at most.
+
+    lost_as: for a pair, which must be in the take or counted: what to count it as where it cannot be written.
+    """
 
     size: int
     write: Callable[[TakeWriter], object]
-    counts: bool
+    stored: int = 0
+    lost_as: str | None = None
 
 
 class Recorder:
     """Both a pair sink and a result sink.
 
-    `accept_pair` waits for room only when the source is not live: then nothing is ever lost.
+    `accept_pair` waits for room only when the source is not live: then nothing is ever lost. It asks for filters that
+    remember to begin anew (it gives True) at the first pair and behind a lost one, so that the depth of the take
+    depends on nothing but the take.
 
-    ends_run: when the disk is full the run ends, by the error that `accept_pair` raises; otherwise it goes on and the
-    pairs that are not written are counted.
+    ends_run: when no more can be written the run ends, by the error that `accept_pair` raises; otherwise it goes on
+    and the pairs that are not written are counted.
 
     Raises (from `open`):
         TakeError: the take's folder cannot be made, or the disk is full already.
@@ -92,82 +91,96 @@ class Recorder:
         self._make_writer = make_writer
         self._writer: TakeWriter | None = None
         self._queue: deque[_Job] = deque()
-        self._queued = 0
+        self._queued = self._to_store = 0
         self._room = threading.Condition()
         self._closing = False
         self._live = True
         self._captured = 0
+        self._fresh = True
         self._first_s: float | None = None
         self._last_s = 0.0
         self._thread: threading.Thread | None = None
-        self._since_check = 0
         self._refused = False
+        self._geometry_noted = False
+        self._shapes: dict[int, tuple[int, ...]] = {}
 
     def open(self, info: SourceInfo) -> None:
         """Make the take and start the writer."""
         self._live = info.live
+        place = next(p for p in (self.request.folder, *self.request.folder.absolute().parents) if p.exists())
+        self._reserve = reserve_bytes(place) if self._reserve is None else self._reserve
+        if (full := self._full(place, self._reserve)) is not None:
+            raise TakeError(full, MAKE_ROOM)
         self._writer = self._make_writer(self.request)
-        self._reserve = reserve_bytes(self.request.folder) if self._reserve is None else self._reserve
-        self._check_disk()
         self._thread = threading.Thread(target=self._run, name="livestereo-recorder", daemon=True)
         self._thread.start()
 
-    def accept_pair(self, frame: StereoFrame) -> None:
+    def accept_pair(self, frame: StereoFrame) -> bool:
         """Queue one pair; a live pair that finds no room is counted as lost."""
         if self._thread is None or self._closing:
-            return
+            return False
         self._captured += 1
         if self.stopped is not None:
-            self._put(0, lambda w: w.note_lost("disk", frame.seq), must=True)
+            self._lose(frame, "disk")
             if self._ends_run:
-                raise TakeError(self.stopped, "The take was closed and is whole. Make room, or record elsewhere.")
-            return
+                raise TakeError(self.stopped, f"The take was closed and is whole. {MAKE_ROOM}")
+            return False
         gap_s = 0.0 if self._first_s is None else frame.t_s - self._last_s
-        self._first_s = frame.t_s if self._first_s is None else self._first_s
-        self._last_s = frame.t_s
+        kept, size = self._to_keep(frame)
 
         def write(writer: TakeWriter) -> None:
-            if frame.gap is not None:
-                writer.note_gap(frame.gap, gap_s)
-            writer.write_pair(frame)
+            if kept.gap is not None:
+                writer.note_gap(kept.gap, gap_s)
+            writer.write_pair(kept)
 
-        size = sum(
-            len(f.encoded) if f.encoded is not None else f.image.nbytes for f in (frame.left, frame.right)
-        ) if self.request.content != "depth" else 64  # fmt: skip
-        if not self._put(size, write, counts=True):
-            self._put(0, lambda w: w.note_lost("queue", frame.seq), must=True)
+        if not self._put(_Job(size, write, size, "disk")):
+            self._lose(frame, "queue")
+            self._fresh = True
+            return False
+        self._first_s = frame.t_s if self._first_s is None else self._first_s
+        self._last_s = frame.t_s
+        fresh, self._fresh = self._fresh, False
+        return fresh
 
     def accept(self, result: StereoResult) -> None:
         """Queue the disparity of one result; left out while the writer is behind."""
-        if self._thread is None or self._closing or self.stopped is not None or self.request.content == "raw":
+        if self._thread is None or self._closing or self.stopped is not None:
             return
+        if self.request.content == "raw":
+            return
+        if not self._geometry_noted:
+            self._geometry_noted = True
+            at = result.pair.rectification
+            self._put(_Job(0, lambda writer: writer.note_geometry(at)), must=True)
+        settings = result.settings.model_dump() if result.settings is not None else None
+        fresh, frame, disparity = result.fresh, result.frame, result.disparity_px
         if self._live and self._queued > THIN_ABOVE * self._limit:
-            self._put(0, lambda w: w.note_thinned(result.frame), must=True)
+            self._put(_Job(0, lambda w: w.note_thinned(frame, settings, fresh=fresh)), must=True)
             return
-        preview = self._preview
-
-        def write(writer: TakeWriter) -> None:
-            settings = result.settings.model_dump() if result.settings is not None else None
-            writer.write_depth(result.frame, result.disparity_px, settings)
-            if preview is not None:
-                writer.write_preview(result.frame, preview(result))
-
-        self._put(result.disparity_px.nbytes, write)
+        size, draw = disparity.nbytes, None
+        if self._preview is not None:  # it is drawn by the writer's thread, which keeps the whole result for it
+            draw = partial(self._preview, result)
+            size += result.depth_m.nbytes + 3 * (frame.left.image.nbytes + frame.right.image.nbytes)
+        else:
+            frame = _without_pictures(frame)  # only its number and its stamp are needed any more
+        self._put(_Job(size, partial(_write_depth, frame, disparity, settings, fresh, draw), disparity.nbytes // 4))
 
     def state(self) -> RecorderState:
         """What to show; may be called from any thread."""
         writer = self._writer
-        manifest = writer.manifest if writer is not None else Manifest()
-        size = writer.bytes if writer is not None else 0
+        if writer is None:
+            return RecorderState(queue_limit=self._limit, stopped=self.stopped)
         seconds = self._last_s - self._first_s if self._first_s is not None else 0.0
         minutes = None
-        if seconds > 1 and size > 0 and self._reserve is not None:
+        if seconds > 1 and writer.bytes > 0 and self._reserve is not None:
             with contextlib.suppress(OSError):
-                minutes = max(0, self._free(self.request.folder) - self._reserve) / (size / seconds) / 60
+                room = max(0, self._free(self.request.folder) - self._reserve)
+                minutes = room / (writer.bytes / seconds) / 60
+        manifest = writer.manifest
         return RecorderState(
             recording=self._thread is not None and not self._closing and self.stopped is None,
-            seconds=seconds, pairs=manifest.pairs, depth_pairs=manifest.depth_pairs, bytes=size,
-            queue_bytes=self._queued, queue_limit=self._limit, thinned=manifest.thinned, minutes_left=minutes,
+            seconds=seconds, pairs=manifest.pairs, depth_pairs=manifest.depth_pairs, bytes=writer.bytes,
+            queue_bytes=self._queued, queue_limit=self._limit, thinned=writer.thinned, minutes_left=minutes,
             lost=dict(manifest.lost), stopped=self.stopped,
         )  # fmt: skip
 
@@ -175,83 +188,141 @@ class Recorder:
         """Write what is queued, finish the take and stop the thread; idempotent.
 
         Raises:
-            LiveStereoError: the writer failed; what it had written is kept.
+            TakeError: the writer failed or is stuck; what it had written is kept.
         """
         with self._room:
             self._closing = True
             self._room.notify_all()
-        if self._thread is not None:
-            self._thread.join(JOIN_S)
-            self._thread = None
-            if self.error is not None and not isinstance(self.error, LiveStereoError):
-                raise TakeError(
-                    f"Recording into {self.request.folder} failed: {self.error}.",
-                    "What was written before is kept; check it with `livestereo verify`.",
-                ) from self.error
+        if self._thread is None:
+            return
+        waiting = len(self._queue) + 1
+        while self._thread.is_alive() and len(self._queue) < waiting:
+            waiting = len(self._queue)
+            self._thread.join(STUCK_S)
+        stuck = self._thread.is_alive()
+        self._thread = None
+        why = f"the disk has taken nothing for {STUCK_S:.0f} s" if stuck else str(self.error or "")
+        if stuck or self.error is not None:
+            raise TakeError(
+                f"Recording into {self.request.folder} failed: {why}.",
+                "What was written before is kept; `livestereo verify` tells how much, `--repair` makes it whole.",
+            ) from self.error
 
-    def _put(
-        self, size: int, write: Callable[[TakeWriter], object], *, must: bool = False, counts: bool = False
-    ) -> bool:
+    def _to_keep(self, frame: StereoFrame) -> tuple[StereoFrame, int]:
+        """Give what the queue must hold of a pair, and how many bytes that is: no picture whose JPEG will be stored."""
+        if self.request.content == "depth":
+            return _without_pictures(frame), 128
+        sides: list[Frame] = []
+        size = 0
+        for number, side in enumerate((frame.left, frame.right)):
+            if side.encoded is not None and stores_encoded(side, self.request.raw):
+                # The size of the first picture stands for all: only it is decoded for the recording.
+                if number not in self._shapes:
+                    self._shapes[number] = side.image.shape
+                sides.append(_blank(side, self._shapes[number]))
+                size += len(side.encoded)
+            else:
+                sides.append(Frame(side.image, side.t_s, side.seq))
+                size += side.image.nbytes
+        return dataclasses.replace(frame, left=sides[0], right=sides[1]), size
+
+    def _put(self, job: _Job, *, must: bool = False) -> bool:
         with self._room:
-            while not must and self._queued + size > self._limit and self._queue:
-                if self._live:
-                    return False
-                if self._closing or self.error is not None:
+            while not must and self._queued + job.size > self._limit and self._queue:
+                if self._live or self._closing:
                     return False
                 self._room.wait(1.0)
-            self._queue.append(_Job(size, write, counts))
-            self._queued += size
+            self._queue.append(job)
+            self._queued += job.size
+            self._to_store += job.stored
             self._room.notify_all()
         return True
+
+    def _lose(self, frame: StereoFrame, cause: str) -> None:
+        seq = frame.seq
+        self._put(_Job(0, lambda writer: writer.note_lost(cause, seq), 0, cause), must=True)
+
+    # --- the writer's thread
 
     def _run(self) -> None:
         writer = self._writer
         assert writer is not None
+        while (job := self._next()) is not None:
+            self._do(writer, job)
+            with self._room:
+                self._queued -= job.size
+                self._to_store -= job.stored
+                self._room.notify_all()
         try:
-            while True:
-                with self._room:
-                    while not self._queue and not self._closing:
-                        self._room.wait()
-                    if not self._queue:
-                        break
-                    job = self._queue.popleft()
-                self._do(writer, job)
-                with self._room:
-                    self._queued -= job.size
-                    self._room.notify_all()
-        except BaseException as error:  # the edge of the thread: kept, and raised by close()
-            self.error = error
-        finally:
-            try:
-                self.manifest = writer.close(captured=self._captured, stopped=self.stopped)
-            except BaseException as error:  # the disk may be gone: the streams stand as they are
-                self.error = self.error or error
+            self.manifest = writer.close(captured=self._captured, stopped=self.stopped)
+        except BaseException as error:  # the edge of the thread: the disk may be gone, the streams stand as they are
+            self.error = self.error or error
+
+    def _next(self) -> _Job | None:
+        with self._room:
+            self._room.wait_for(lambda: self._queue or self._closing)
+            return self._queue.popleft() if self._queue else None
 
     def _do(self, writer: TakeWriter, job: _Job) -> None:
-        self._since_check += 1
-        if self._since_check >= CHECK_DISK_EVERY and self.stopped is None:
-            self._since_check = 0
+        """Write one job; where that cannot be, a pair is counted, and nothing but counting is done from then on."""
+        self._look_at_disk()
+        if not self._refused:
             try:
-                self._check_disk()
-            except TakeError as error:
-                self.stopped = error.what
-        try:
-            if not (job.counts and self._refused):
                 job.write(writer)
                 return
-        except (TakeError, OSError) as error:
-            reason = error.what if isinstance(error, TakeError) else f"the disk refused: {error.strerror or error}"
-            self.stopped = self.stopped or f"Recording into {self.request.folder} stopped: {reason}"
-            self._refused = True
-        if job.counts:
+            except (OSError, LiveStereoError, CalibrationError) as error:
+                self._refuse(_why(error))
+            except BaseException as error:  # the edge of the thread: kept, and raised by close()
+                self.error = error
+                self._refuse(f"{type(error).__name__}: {error}")
+        if job.lost_as is not None:
             # A pair whose line is not in the index is not in the take, whatever the streams hold of it.
-            writer.manifest.lost["disk"] = writer.manifest.lost.get("disk", 0) + 1
+            writer.count_lost(job.lost_as)
 
-    def _check_disk(self) -> None:
-        free = self._free(self.request.folder)
-        # What is queued must still fit, and so must the ends of the streams.
-        if free < (self._reserve or 0) + self._queued:
-            raise TakeError(
-                f"The disk is nearly full: {free / 2**20:.0f} MiB are left at {self.request.folder}.",
-                "Make room, or record elsewhere.",
-            )
+    def _refuse(self, why: str) -> None:
+        self._refused = True
+        size = self._writer.bytes if self._writer is not None else 0
+        self.stopped = self.stopped or (
+            f"Recording into {self.request.folder} stopped after {size / MIB:.0f} MiB: {why}"
+        )
+
+    def _look_at_disk(self) -> None:
+        """Take no more pairs when what is queued would use the reserve up; write nothing below half of it."""
+        reserve = self._reserve or 0
+        with contextlib.suppress(OSError):  # a disk that cannot be asked refuses the next write, which is told
+            if self.stopped is None:
+                self.stopped = self._full(self.request.folder, reserve + self._to_store)
+            if self.stopped is not None and not self._refused:
+                self._refused = self._full(self.request.folder, reserve // 2) is not None
+
+    def _full(self, place: Path, needed: int) -> str | None:
+        free = self._free(place)
+        if free >= needed:
+            return None
+        written = self._writer.bytes if self._writer is not None else 0
+        after = f" after {written / MIB:.0f} MiB were recorded" if written else ""
+        return f"The disk is nearly full: {free / MIB:.0f} MiB are left at {self.request.folder}{after}."
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, (LiveStereoError, CalibrationError)):
+        return error.what
+    assert isinstance(error, OSError)
+    return f"the disk refused: {error.strerror or error}."
+
+
+def _write_depth(
+    frame: StereoFrame, disparity_px: F32, settings: dict[str, Any] | None, fresh: bool, draw: Callable[[], U8] | None,
+    writer: TakeWriter,
+) -> None:  # fmt: skip
+    if writer.write_depth(frame, disparity_px, settings, fresh=fresh) and draw is not None:
+        writer.write_preview(frame, draw())
+
+
+def _without_pictures(frame: StereoFrame) -> StereoFrame:
+    return dataclasses.replace(frame, left=_blank(frame.left, (0, 0, 3)), right=_blank(frame.right, (0, 0, 3)))
+
+
+def _blank(frame: Frame, shape: tuple[int, ...]) -> Frame:
+    """The frame with a picture of this shape that takes no memory."""
+    return Frame(np.broadcast_to(np.zeros((), np.uint8), shape), frame.t_s, frame.seq, frame.encoded, frame.turned)

@@ -103,6 +103,7 @@ class WindowView:
         self._title = f"{self._title} – {info.name}" if info.name else self._title
         self._source_name = info.name
         self._expected = info.left_size_wh
+        self.state.count = info.count
 
     def accept(self, result: StereoResult) -> None:
         """Keep the newest result; drawing happens in `poll`."""

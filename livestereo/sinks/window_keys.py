@@ -42,6 +42,7 @@ KEYS: tuple[KeyHelp, ...] = (
     KeyHelp(("h",), ("h",), "holes", "fill holes", "Depth", "holes"),
     KeyHelp(("space",), ("Space",), "pause", "pause", "Run"),
     KeyHelp((",", "."), (",", "."), "step", "step back, forward", "Run", "step"),
+    KeyHelp((), ("click the bar",), "seek", "go to that pair", "Run", "seek"),
     KeyHelp(("s",), ("s",), "save", "save picture, depth and cloud", "Run"),
     KeyHelp(("r",), ("r",), "record", "record", "Run", "record"),
     KeyHelp(("x",), ("x",), "swap", "exchange left and right", "Run", "swap"),

@@ -25,7 +25,7 @@ from livestereo.render.views import (
     shows_depth_colours,
     to_rectified,
 )
-from livestereo.sinks.base import RunState
+from livestereo.sinks.base import RecorderState, RunState
 from livestereo.sinks.window_keys import working
 from livestereo.sinks.window_state import Measurement, WindowState
 from livestereo.timing import Clock, RateMeter, monotonic
@@ -153,6 +153,7 @@ class SceneMaker:
             mode = "" if settings is None or settings.matcher != "sgbm" else f" {settings.mode}"
             fill = 100.0 * float(np.count_nonzero(np.isfinite(result.depth_m[::2, ::2])))
             latency = (result.finished_s - result.frame.t_s) * 1000 if self._live and result.finished_s else None
+            recorder = run.recorder or RecorderState()
             self._figures = Figures(
                 live=self._live,
                 capture_fps_left=run.stats.fps_left,
@@ -166,6 +167,10 @@ class SceneMaker:
                 pairs=result.frame.seq + 1 if not self._live else run.pairs,
                 count=self._count,
                 recording_s=_whole(run.recording_s),
+                recorded_bytes=recorder.bytes,
+                queue_percent=100.0 * recorder.queue_bytes / max(1, recorder.queue_limit),
+                minutes_left=recorder.minutes_left,
+                lost=dict(recorder.lost),
                 note="" if settings is None else f"{settings.preset} · {settings.matcher}{mode}{size}",
                 state_left=run.stats.state_left,
                 state_right=run.stats.state_right,

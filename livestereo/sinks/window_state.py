@@ -69,6 +69,8 @@ class WindowState:
         self._help_until = clock() + HELP_AT_START_S
         self._pressed: tuple[tuple[float, float], tuple[int, int]] | None = None
         self.drag: Measurement | None = None
+        self.count: int | None = None  # pairs of the source, where that is known
+        self._seeking = False
 
     # What is shown
 
@@ -131,6 +133,8 @@ class WindowState:
             self.hide_help()
         if layout is None:
             return []
+        if (sought := self._seek(event, layout)) is not None:
+            return sought
         if "tune" in self.can:
             outcome = self.panel.mouse(event, layout.canvas_wh, self.settings)
             if outcome is not False:
@@ -138,6 +142,21 @@ class WindowState:
         if "measure" in self.can or self.effect == "focus":
             return self._measure(event, layout)
         return []
+
+    def _seek(self, event: Mouse, layout: Layout) -> list[Action] | None:
+        """Go to where the bar is pressed or dragged to; None where the event is about something else."""
+        bar = layout.bar
+        if "seek" not in self.can or not self.count or bar is None:
+            return None
+        if event.kind == "press":
+            self._seeking = bar.contains(event.x, event.y)
+        if not self._seeking:
+            return None
+        if event.kind == "release":
+            self._seeking = False
+            return []
+        share = min(max((event.x - bar.x) / max(1, bar.w - 1), 0.0), 1.0)
+        return [Action("seek", round(share * (self.count - 1)))]
 
     def _measure(self, event: Mouse, layout: Layout) -> list[Action]:
         pane = layout.pane_at(event.x, event.y)

@@ -14,12 +14,14 @@ from livestereo.types import U8, Frame
 class LazyFrame(Frame):
     """A `Frame` whose `image` is made on first use and kept."""
 
-    def __init__(self, image: U8 | Callable[[], U8], t_s: float, seq: int, encoded: bytes | None = None) -> None:
+    def __init__(
+        self, image: U8 | Callable[[], U8], t_s: float, seq: int, encoded: bytes | None = None, turned: str = "none"
+    ) -> None:
         if callable(image):
             object.__setattr__(self, "_make", image)
         else:
             self.__dict__["image"] = image
-        for name, value in (("t_s", t_s), ("seq", seq), ("encoded", encoded)):
+        for name, value in (("t_s", t_s), ("seq", seq), ("encoded", encoded), ("turned", turned)):
             object.__setattr__(self, name, value)
 
     @cached_property
@@ -49,13 +51,9 @@ class Picture:
 
 
 def camera_frame(grabbed: Grabbed, t_s: float, seq: int, request: SourceRequest, side: int) -> Frame:
-    """Make the frame of camera `side` (0 first named, 1 second), turned as asked.
-
-    The camera's own bytes go with it only if they show the same picture, unturned.
-    """
+    """Make the frame of camera `side` (0 first named, 1 second), turned as asked; its own bytes go with it unturned."""
     picture, flip = Picture(grabbed), request.flip[side]
-    encoded = grabbed.encoded if flip == "none" else None
-    return LazyFrame(lambda: turn(picture.image, flip), t_s, seq, encoded)
+    return LazyFrame(lambda: turn(picture.image, flip), t_s, seq, grabbed.encoded, flip)
 
 
 def split_frames(grabbed: Grabbed, t_s: float, seq: int, request: SourceRequest) -> tuple[Frame, Frame]:

@@ -32,6 +32,7 @@ class SourceRequest:
     stamp_bias_s: true skew − stamp skew, of left and right after swapping; for files a plain time shift.
     camera_ids: the stable ids a rig was made with, so that another camera at an index can be told.
     controls: by `left` and `right`, values of camera controls to restore (`focus_absolute`, say).
+    partial: a take may lack pictures; black ones stand for them.
     readout_s: from the first row to the last, left and right after swapping; None where it is not known.
     """
 
@@ -50,6 +51,7 @@ class SourceRequest:
     camera_ids: Pair[str] | None = None
     controls: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     readout_s: Pair[float] | None = None
+    partial: bool = False
 
     def __post_init__(self) -> None:
         if self.side_by_side and self.top_bottom:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -11,8 +12,9 @@ import numpy as np
 from livestereo.errors import IncompleteSource, SourceError, TakeError
 from livestereo.sources.request import FLIPS, Flip, SourceRequest
 from livestereo.sources.split import in_order, turn, turned_size
+from livestereo.takes.manifest import StreamEntry
 from livestereo.takes.reader import TakeReader
-from livestereo.types import F32, CaptureStats, Frame, SourceInfo, StereoFrame
+from livestereo.types import F32, U8, CaptureStats, Frame, SizeWH, SourceInfo, StereoFrame
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 class TakeSource:
     """Give the pairs of a take; `seek` goes to any of them, `loop` begins again at the end, with stamps that go on.
 
+    A pair's `seq` is its number in the take.
+
     Raises:
-        TakeError: not a take, a newer version, no stamps, or no raw pictures in it.
+        TakeError: not a take, a newer version, no stamps, no raw pictures in it (unless the request is for a partial
+            one), or nothing at all.
     """
 
     def __init__(self, folder: Path, request: SourceRequest | None = None) -> None:
@@ -33,6 +38,7 @@ class TakeSource:
         self._given = 0
         self._unreadable: list[int] = []
         self._lap_s = 0.0
+        self._sizes: tuple[SizeWH, SizeWH] = ((0, 0), (0, 0))
         self.loop = False
         self.info = SourceInfo(name=str(folder), live=False)
 
@@ -46,22 +52,26 @@ class TakeSource:
     def __enter__(self) -> Self:
         reader = TakeReader(self._folder)
         manifest = reader.manifest
-        if not reader.has_raw:
+        some = reader.has_left or reader.has_right or reader.has_depth
+        if not (reader.has_raw or (self._request.partial and some)):
             reader.close()
+            what = "one raw stream is" if reader.has_left or reader.has_right else "the raw pictures are"
             raise TakeError(
-                f"{self._folder} has no raw pictures: depth cannot be computed from it.",
-                "`livestereo replay` plays the depth that was recorded; `livestereo verify` tells what is missing.",
+                f"{what.capitalize()} not in {self._folder}: depth cannot be computed from it.",
+                "`livestereo replay` plays what is there; `livestereo verify` tells what is missing.",
                 {"notes": list(reader.notes)},
             )
         self._reader = reader
-        left, right = manifest.left, manifest.right
+        self._sizes = _sizes(reader)
+        notes = list(reader.notes)
+        if not reader.has_raw:
+            there = {"left": reader.has_left, "right": reader.has_right, "depth": reader.has_depth}
+            kept, gone = ([name for name, has in there.items() if has is one] for one in (True, False))
+            notes.append(f"Not in this take: {', '.join(gone)}. What is there: {', '.join(kept)}.")
         self.info = SourceInfo(
-            name=str(self._folder), live=False,
-            left_size_wh=None if left is None else turned_size((left.width, left.height), _flip(left.flip)),
-            right_size_wh=None if right is None else turned_size((right.width, right.height), _flip(right.flip)),
+            name=str(self._folder), live=False, left_size_wh=self._sizes[0], right_size_wh=self._sizes[1],
             fps=manifest.fps, count=len(reader.pairs), rig=reader.rig_file, left_id="left", right_id="right",
-            rectified=manifest.rectified,
-            notes=tuple(reader.notes),
+            rectified=manifest.rectified or (not reader.has_raw and reader.rig_file is None), notes=tuple(notes),
         )  # fmt: skip
         return self
 
@@ -73,8 +83,13 @@ class TakeSource:
             self._reader = None
 
     def seek(self, pair: int) -> None:
-        """Go to a pair; `read` gives it next."""
-        self._next = min(max(pair, 0), len(self.reader.pairs))
+        """Go to a pair; `read` gives it next. Where it is not there, the next one that way."""
+        numbers = [entry.pair for entry in self.reader.pairs]
+        at = bisect_left(numbers, pair)
+        backward = 0 < self._next <= len(numbers) and pair < numbers[self._next - 1]
+        if backward and at > 0 and (at == len(numbers) or numbers[at] != pair):
+            at -= 1
+        self._next = at
 
     def read(self, timeout_s: float) -> StereoFrame | None:
         """Give the next pair, None at the end.
@@ -82,11 +97,12 @@ class TakeSource:
         Raises:
             IncompleteSource: at the end, when pairs could not be decoded.
         """
-        if self.loop and self._next >= len(self.reader.pairs) and self._given:
-            self._lap_s += self.reader.pairs[-1].left_us / 1e6 + 1 / self.reader.manifest.fps
+        pairs = self.reader.pairs
+        if self.loop and self._next >= len(pairs) and self._given:
+            self._lap_s += (pairs[-1].left_us - pairs[0].left_us) / 1e6 + 1 / self.reader.manifest.fps
             self._next = 0
-        while self._next < len(self.reader.pairs):
-            number = self._next
+        while self._next < len(pairs):
+            number = pairs[self._next].pair
             self._next += 1
             frame = self.frame(number)
             if frame is not None:
@@ -102,24 +118,30 @@ class TakeSource:
         return None
 
     def frame(self, number: int) -> StereoFrame | None:
-        """Give one pair by its number, None where a picture of it cannot be decoded."""
-        reader = self.reader
-        entry = reader.pairs[number]
-        images = reader.images(number)
+        """Give one pair by its number, None where a picture of it cannot be decoded or it is none of the take's."""
+        reader, request = self.reader, self._request
+        entry = reader.entry(number)
+        if entry is None:
+            return None
+        images = list(reader.images(number))
+        for side, has in enumerate((reader.has_left, reader.has_right)):
+            if not has and request.partial:
+                w, h = self._sizes[side]
+                images[side] = np.zeros((h, w, 3), np.uint8)
         if images[0] is None or images[1] is None:
             return None
-        manifest = reader.manifest
-        flips = [_flip(stream.flip if stream is not None else "none") for stream in (manifest.left, manifest.right)]
-        own = [turn(np.asarray(image, np.uint8), flip) for image, flip in zip(images, flips)]
         stamps = (entry.left_us / 1e6 + self._lap_s, entry.right_us / 1e6 + self._lap_s)
+        streams = (reader.manifest.left, reader.manifest.right)
         frames = [
-            Frame(turn(image, flip), stamp, number, encoded)
-            for image, stamp, flip, encoded in zip(own, stamps, self._request.flip, reader.encoded(number))
+            _frame(np.asarray(image, np.uint8), stamp, number, encoded, _flip(stream), flip)
+            for image, stamp, encoded, stream, flip in zip(
+                images, stamps, reader.encoded(number), streams, request.flip
+            )
         ]
-        left, right = in_order(frames[0], frames[1], self._request)
+        left, right = in_order(frames[0], frames[1], request)
         skew = entry.skew_us / 1e6
         name = entry.name or str(number)
-        return StereoFrame(left, right, number, -skew if self._request.swap else skew, name, entry.gap)
+        return StereoFrame(left, right, number, -skew if request.swap else skew, name, entry.gap)
 
     def disparity(self, number: int) -> F32 | None:
         """Give the recorded disparity of a pair, (H,W) float32 px, or None."""
@@ -130,7 +152,29 @@ class TakeSource:
         return CaptureStats(offered=2 * self._given, paired=self._given)
 
 
-def _flip(text: str) -> Flip:
+def _frame(image: U8, t_s: float, number: int, encoded: bytes | None, own: Flip, flip: Flip) -> Frame:
+    """Turn a stored picture by the camera's own turn and then as asked; two turns in a row have no one name."""
+    both = own != "none" and flip != "none"
+    turned = own if flip == "none" else flip
+    return Frame(turn(turn(image, own), flip), t_s, number, None if both else encoded, turned)
+
+
+def _sizes(reader: TakeReader) -> tuple[SizeWH, SizeWH]:
+    """Sizes of the left and right pictures as given, px; for a stream that is not there what must have been."""
+    manifest, rig = reader.manifest, reader.rig_file.rig if reader.rig_file is not None else None
+    known = [
+        None if stream is None else turned_size((stream.width, stream.height), _flip(stream))
+        for stream in (manifest.left, manifest.right)
+    ]
+    depth = None if manifest.disparity is None else (manifest.disparity.width, manifest.disparity.height)
+    for side, camera in enumerate((rig.left, rig.right) if rig is not None else ()):
+        known[side] = known[side] or camera.size_wh
+    left = known[0] or known[1] or depth or (0, 0)
+    return left, known[1] or left
+
+
+def _flip(stream: StreamEntry | None) -> Flip:
+    text = "none" if stream is None else stream.flip
     if text not in FLIPS:
         raise SourceError(f"The take has an unknown flip {text!r}.", "Record again, or update livestereo.")
     return text

@@ -23,7 +23,8 @@ BuildFrom = Callable[[dict[str, Any], StereoFrame], Pipeline]
 @dataclass
 class BitexactReport:
     """compared: pairs with recorded depth. equal: of these, those that came out bit for bit. different: (pair, pixels
-    that differ, largest difference px), the first of them. other_versions: name -> (then, now)."""
+    that differ, largest difference px), the first of them. unreadable: pairs whose pictures or depth cannot be read,
+    or whose depth depends on such a pair. other_versions: name -> (then, now)."""
 
     compared: int = 0
     equal: int = 0
@@ -47,29 +48,39 @@ def prove(
     """
     report = BitexactReport()
     then = reader.manifest.versions
+    names = sorted({*then, *now}) if then else []
     report.other_versions = {
-        name: (then[name], now[name]) for name in then if name in now and then[name] != now[name]
-    }  # fmt: skip
+        name: (then.get(name, "none"), now.get(name, "none")) for name in names if then.get(name) != now.get(name)
+    }
     changes = dict(reader.index.settings) or {0: reader.manifest.settings}
-    kept = reader.index.depth_of_pair()
+    kept = set(reader.pairs_with_depth())
     pipeline: Pipeline | None = None
-    first = True
-    for pair in reader.computed_pairs():
+    known = False  # whether the filters' memory is what it was
+    for entry in reader.computed():
+        pair = entry.pair
+        advance(1)
         frame = frame_of(pair)
         if frame is None:
             report.unreadable += 1
+            known = False
             continue
         if pipeline is None or pair in changes:
+            if pipeline is not None:
+                pipeline.close()
             start = max((at for at in changes if at <= pair), default=min(changes))
             pipeline = build(changes[start], frame)
-            first = True
-        if first or frame.gap is not None:
             pipeline.reset()
-            first = False
+            known = True
+        elif entry.fresh:
+            pipeline.reset()
+            known = True
         result = pipeline.process(frame)
-        advance(1)
-        if pair in kept:
-            _compare(reader, pair, code_disparity(result.disparity_px, reader.manifest.disparity_offset), report)
+        if pair not in kept:
+            continue
+        if pipeline.stateful and not known:
+            report.unreadable += 1
+            continue
+        _compare(reader, pair, code_disparity(result.disparity_px, reader.manifest.disparity_offset), report)
     return report
 
 

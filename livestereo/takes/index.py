@@ -1,7 +1,9 @@
 """`frames.jsonl`: one line for each pair, each depth picture and each gap, flushed as it is written.
 
+    {"take": {…}}                                 what the manifest says too, should that be lost
     {"pair": 0, "seq": 17, "left_us": 0, "right_us": 412, "skew_us": 412, "pts_ms": 0, "left_crc": …, "right_crc": …}
     {"depth": 0, "pair": 0, "crc": "…"}          a disparity picture; "depth": null: computed but not kept (thinned)
+                                                 "fresh": true: filters that remember had forgotten all before it
     {"gap": "camera", "after_pair": 41, "seconds": 3.1}
     {"settings": {…}, "from_pair": 0}             depth from this pair on was computed with these settings
     {"lost": "queue", "seq": 99}                  a pair that was captured and not written
@@ -20,6 +22,8 @@ from typing import Any, TextIO
 from livestereo.errors import TakeError
 from livestereo.takes.manifest import INDEX
 
+# More than three days at 30 pairs per second: a larger number is a damaged line.
+_MOST = 10_000_000
 _NUMBERS = ("pair", "seq", "left_us", "right_us", "skew_us", "pts_ms")
 
 
@@ -51,6 +55,7 @@ class DepthEntry:
     depth: int | None
     pair: int
     crc: str | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,10 @@ class GapEntry:
 
 @dataclass
 class Index:
-    """All of `frames.jsonl` that can be read. `broken`: lines that are not whole (the last one, after a crash)."""
+    """All of `frames.jsonl` that can be read. `broken`: lines that are not whole (the last one, after a crash).
+
+    lines: how many there are. take: what the manifest says too.
+    """
 
     pairs: list[PairEntry] = field(default_factory=list)
     depths: list[DepthEntry] = field(default_factory=list)
@@ -72,10 +80,8 @@ class Index:
     lost: dict[str, int] = field(default_factory=dict)
     broken: list[int] = field(default_factory=list)
     settings: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-
-    def depth_of_pair(self) -> dict[int, int]:
-        """Map a pair to its place in the disparity stream."""
-        return {entry.pair: entry.depth for entry in self.depths if entry.depth is not None}
+    take: dict[str, Any] = field(default_factory=dict)
+    lines: int = 0
 
 
 class IndexWriter:
@@ -107,20 +113,33 @@ def read_index(folder: Path) -> Index:
     index = Index()
     with open(path, encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
+            index.lines = number
             if not _read_line(line, index):
                 index.broken.append(number)
     return index
 
 
+def _depth(entry: dict[str, Any]) -> DepthEntry:
+    number = entry["depth"]
+    kept = None if number is None else int(number)
+    if kept is not None and not 0 <= kept < _MOST:
+        raise ValueError("no place in a stream")
+    return DepthEntry(kept, int(entry["pair"]), entry.get("crc"), bool(entry.get("fresh", False)))
+
+
 def _read_line(line: str, index: Index) -> bool:
     try:
         entry = json.loads(line)
-        if "settings" in entry:
+        if "take" in entry:
+            index.take = dict(entry["take"])
+        elif "settings" in entry:
             index.settings.append((int(entry["from_pair"]), dict(entry["settings"])))
         elif "depth" in entry:
-            index.depths.append(DepthEntry(entry["depth"], int(entry["pair"]), entry.get("crc")))
+            index.depths.append(_depth(entry))
         elif "pair" in entry:
             pair, seq, left_us, right_us, skew_us, pts_ms = (int(entry[key]) for key in _NUMBERS)
+            if not 0 <= pair < _MOST:
+                return False
             gap, left_crc, right_crc = (entry.get(key) for key in ("gap", "left_crc", "right_crc"))
             name = str(entry.get("name", ""))
             index.pairs.append(PairEntry(pair, seq, left_us, right_us, skew_us, pts_ms, name, gap, left_crc, right_crc))

@@ -6,6 +6,7 @@ rounded to 1/16 px, so that this is exact.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -24,8 +25,13 @@ MANIFEST = "take.json"
 RIG = "rig.json"
 INDEX = "frames.jsonl"
 LEFT, RIGHT, DISPARITY, PREVIEW = "left.mkv", "right.mkv", "disparity.mkv", "preview.mp4"
+FILES = frozenset({MANIFEST, RIG, INDEX, LEFT, RIGHT, DISPARITY, PREVIEW})
 SCALE = 16
 LARGEST = 65535
+
+
+# What a repair could not find out again: it stands in the index too.
+TOLD_TWICE = {"created", "source", "fps", "left", "right", "rectified", "disparity_offset", "versions"}
 
 
 class StreamEntry(BaseModel):
@@ -48,7 +54,11 @@ class StreamEntry(BaseModel):
 
 
 class Manifest(BaseModel):
-    """The whole of `take.json`. Unknown keys of the same major version are kept."""
+    """The whole of `take.json`. Unknown keys of the same major version are kept.
+
+    captured = pairs + sum of `lost`. thinned: pairs without recorded depth, where depth was asked for. left_out: pairs,
+    and `depth_left_out` places in the disparity stream, that a repair found damaged. own_sha256: of all the rest.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -73,9 +83,18 @@ class Manifest(BaseModel):
     settings: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     index_sha256: str | None = None
+    rig_sha256: str | None = None
+    own_sha256: str | None = None
     stopped: str | None = None
     depth_bitexact: bool | None = None
     repair: dict[str, Any] | None = None
+    left_out: list[int] = Field(default_factory=list)
+    depth_left_out: list[int] = Field(default_factory=list)
+
+    @property
+    def frames(self) -> int:
+        """Frames that each raw stream holds of these pairs, with those left out."""
+        return self.pairs + len(self.left_out)
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -109,9 +128,27 @@ def load_manifest(folder: Path) -> Manifest:
 
 
 def save_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write `take.json` whole or not at all: temp file, fsync, rename."""
-    text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    """Write `take.json` whole or not at all: temp file, fsync, rename. Its `own_sha256` is made anew."""
+    values = manifest.model_dump(mode="json")
+    values["own_sha256"] = manifest.own_sha256 = _fingerprint(values)
+    text = json.dumps(values, indent=1, ensure_ascii=False)
     write_atomically(folder / MANIFEST, text + "\n")
+
+
+def was_edited(folder: Path) -> bool:
+    """Whether somebody changed `take.json` since it was saved."""
+    values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return values.get("own_sha256") not in (None, _fingerprint(values))
+
+
+def _fingerprint(values: dict[str, Any]) -> str:
+    rest = {name: value for name, value in values.items() if name != "own_sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a small file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def code_disparity(disparity_px: F32, offset: int) -> NDArray[np.uint16]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from calibration.rigfile import RigFile, load_rig
 from livestereo.codecs import StreamReader
 from livestereo.errors import LiveStereoError, TakeError
 from livestereo.takes import manifest as m
-from livestereo.takes.index import Index, PairEntry, read_index
+from livestereo.takes.index import DepthEntry, Index, PairEntry, read_index
 from livestereo.types import F32
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class _Track:
         """Give frame `number`, or None where it cannot be decoded or is not there."""
         if self._last is not None and self._last[0] == number:
             return self._last[1]
+        if not 0 <= number < len(self._stamps_ms):
+            return None
         if self._reader is None or not self._next <= number < self._next + 8:
             self._start_at(number)
         while self._next <= number:
@@ -88,11 +90,23 @@ def _nearest(stamps_ms: list[int], stamp_ms: int) -> int:
     return int(np.argmin(np.abs(np.asarray(stamps_ms) - stamp_ms)))
 
 
+def _by_number(stamps_ms: dict[int, int]) -> list[int]:
+    """Stamps of the frames 0, 1, … of a stream as its container holds them, growing; unknown ones lie between."""
+    if not stamps_ms:
+        return []
+    known = sorted(stamps_ms)
+    filled = np.rint(np.interp(range(known[-1] + 1), known, [stamps_ms[number] for number in known]))
+    grown: list[int] = []
+    for stamp in filled.astype(int).tolist():
+        grown.append(max(stamp, grown[-1] + 1) if grown else stamp)
+    return grown
+
+
 class TakeReader:
     """Open a take that is there as far as it is there.
 
-    `notes` says what is missing. `pairs` are those of the manifest (after a crash and before a repair: all whole
-    lines of the index).
+    `notes` says what is missing. `pairs`: those that can be used, by growing number; after a crash and before a
+    repair all whole lines of the index. A pair's number is its place in the raw streams.
 
     Raises:
         TakeError: not a take, of a newer version, or without stamps.
@@ -102,24 +116,33 @@ class TakeReader:
         self.folder = folder
         self.manifest = m.load_manifest(folder)
         self.index: Index = read_index(folder)
-        count = self.manifest.pairs if self.manifest.state != "recording" else len(self.index.pairs)
-        self.pairs: list[PairEntry] = self.index.pairs[:count]
+        closed = self.manifest.state != "recording"
+        end = self.manifest.frames if closed else len(self.index.pairs)
+        left_out = set(self.manifest.left_out)
+        usable = (e for e in self.index.pairs if e.pair not in left_out and not (closed and e.pair >= end))
+        self._entries = {entry.pair: entry for entry in sorted(usable, key=lambda entry: entry.pair)}
+        self.pairs: list[PairEntry] = list(self._entries.values())
         self.notes: list[str] = []
-        if self.manifest.state == "recording":
+        if not closed:
             self.notes.append(
                 f"{folder} was not closed (the program or the computer stopped): "
                 "`livestereo verify --repair` makes it whole."
             )
+        elif len(self.pairs) < self.manifest.pairs:
+            self.notes.append(f"{self.manifest.pairs - len(self.pairs)} pairs of {folder} have lost their stamps.")
         self.rig_file: RigFile | None = None
         if (folder / m.RIG).is_file():
             self.rig_file = load_rig(folder / m.RIG)
-        self._depth_of_pair = self.index.depth_of_pair()
-        stamps = [entry.pts_ms for entry in self.pairs]
-        kept = sorted((depth, pair) for pair, depth in self._depth_of_pair.items() if pair < len(stamps))
-        depth_stamps = _growing([stamps[pair] for _, pair in kept])
-        self._left = self._track("left", self.manifest.left, stamps)
-        self._right = self._track("right", self.manifest.right, stamps)
-        self._depth = self._track("disparity", self.manifest.disparity, depth_stamps)
+        elif self.manifest.rig_sha256 is not None:
+            self.notes.append(f"The rig of {folder} ({m.RIG}) is missing: depth is computed as without a rig.")
+        bad = set(self.manifest.depth_left_out)
+        kept = [d for d in self.index.depths if d.depth is not None and d.depth not in bad and d.pair in self._entries]
+        self._depth_of_pair = {entry.pair: entry.depth for entry in kept if entry.depth is not None}
+        stamps = {entry.pair: entry.pts_ms for entry in self.index.pairs}
+        depth_stamps = {d.depth: stamps[d.pair] for d in self.index.depths if d.depth is not None and d.pair in stamps}
+        self._left = self._track("left", self.manifest.left, _by_number(stamps))
+        self._right = self._track("right", self.manifest.right, _by_number(stamps))
+        self._depth = self._track("disparity", self.manifest.disparity, _by_number(depth_stamps))
 
     def _track(self, what: str, entry: m.StreamEntry | None, stamps: list[int]) -> _Track | None:
         if entry is None:
@@ -135,12 +158,30 @@ class TakeReader:
     @property
     def has_raw(self) -> bool:
         """Both raw streams are there."""
-        return self._left is not None and self._right is not None
+        return self.has_left and self.has_right
+
+    @property
+    def has_left(self) -> bool:
+        """The left raw stream is there."""
+        return self._left is not None
+
+    @property
+    def has_right(self) -> bool:
+        """The right raw stream is there."""
+        return self._right is not None
 
     @property
     def has_depth(self) -> bool:
         """The disparity stream is there."""
         return self._depth is not None
+
+    def entry(self, pair: int) -> PairEntry | None:
+        """Give the stamps of a pair; None where it cannot be used."""
+        return self._entries.get(pair)
+
+    def pairs_with_depth(self) -> list[int]:
+        """Give the pairs that have a recorded disparity."""
+        return sorted(self._depth_of_pair) if self.has_depth else []
 
     def images(self, pair: int) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
         """Give both raw pictures as stored, (H,W,3) uint8 BGR, None for one that cannot be had."""
@@ -168,9 +209,10 @@ class TakeReader:
         coded = self._depth.get(number)
         return None if coded is None else m.decode_disparity(coded, self.manifest.disparity_offset)
 
-    def computed_pairs(self) -> list[int]:
-        """Give the pairs whose depth was computed, kept or thinned, in the order of the computation."""
-        return [entry.pair for entry in self.index.depths if entry.pair < len(self.pairs)]
+    def computed(self) -> list[DepthEntry]:
+        """Give the depth that was computed, kept or thinned, in the order of the computation."""
+        last = self.pairs[-1].pair if self.pairs else -1
+        return [entry for entry in self.index.depths if entry.pair <= last]
 
     def close(self) -> None:
         """Release the streams; idempotent."""
@@ -193,14 +235,6 @@ def decode_jpeg(data: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     return None if image is None else np.asarray(image, np.uint8)
 
 
-def _growing(stamps_ms: list[int]) -> list[int]:
-    """Stamps as the container holds them: each at least one later than the one before."""
-    grown: list[int] = []
-    for stamp in stamps_ms:
-        grown.append(max(stamp, grown[-1] + 1) if grown else stamp)
-    return grown
-
-
 def require_pairs(reader: TakeReader) -> None:
     """Refuse a take that holds no pair.
 
@@ -210,5 +244,3 @@ def require_pairs(reader: TakeReader) -> None:
     if not reader.pairs:
         raise TakeError(f"{reader.folder} holds no pair.", "Record again; `livestereo verify` tells what was lost.")
 
-
-Progress = Callable[[int], None]

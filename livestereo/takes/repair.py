@@ -1,4 +1,4 @@
-"""Makes a take whole after a crash by writing its manifest anew from what is there.
+"""Makes a take whole after a crash or a damage by writing its manifest anew from what is there.
 
 Streams and stamps are never touched: a repair only writes down how far they can be trusted.
 """
@@ -6,93 +6,146 @@ Streams and stamps are never touched: a repair only writes down how far they can
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from livestereo.errors import TakeError
 from livestereo.takes import manifest as m
-from livestereo.takes.index import Index, read_index
-from livestereo.takes.verify import Advance, ScannedStream, VerifyReport, scan, verify
+from livestereo.takes.index import Index, PairEntry, read_index
+from livestereo.takes.verify import Advance, ScannedStream, VerifyReport, broken_film, scan, verify
 from livestereo.takes.writer import DISPARITY_OFFSET
+
+# What a repair counts: lost at the end of a take that was not closed, and found damaged in one that was.
+CRASH, DAMAGED = "crash", "damaged"
 
 
 def repair(folder: Path, advance: Advance = lambda _n: None) -> VerifyReport:
     """Rebuild the manifest from what is there and check again; streams and stamps stay as they are.
 
-    The take is cut (in the manifest only) behind the last pair whose pictures are both there and undamaged, and
-    depth likewise. A manifest that cannot be read is made anew.
+    Pairs are used whose stamps and pictures are there and undamaged; others are left out and counted, those in the
+    middle by number. Depth likewise. A manifest that cannot be read is made anew from the index.
 
     Raises:
         TakeError: not a take, a newer version, or nothing can be saved.
     """
-    manifest = _readable_manifest(folder)
+    index = read_index(folder) if (folder / m.INDEX).is_file() else Index()
+    manifest, readable = _manifest(folder, index)
+    if readable and manifest.state != "recording":
+        report = verify(folder, advance)
+        if report.ok:
+            report.notes.append("Nothing is wrong with it: nothing was changed.")
+            return report
     index = read_index(folder)
+    crashed = manifest.state == "recording"
     streams = {
-        name: scan(folder, name, file, None, advance)
+        name: found
         for name, file in (("left", m.LEFT), ("right", m.RIGHT), ("disparity", m.DISPARITY))
-        if (folder / file).is_file()
+        if (folder / file).is_file() and (found := scan(folder, name, file, None, advance)).opens
     }
-    raw: dict[str, ScannedStream] = {
-        name: streams[name] for name in ("left", "right") if name in streams and streams[name].opens
-    }
-    before = len(index.pairs) if manifest.state == "recording" else manifest.pairs
-    pairs = _good_pairs(index, raw)
-    manifest.pairs = pairs
-    for name in ("left", "right"):
-        setattr(manifest, name, _entry(getattr(manifest, name), raw.get(name), pairs))
-    kept = [d for d in index.depths if d.depth is not None and d.pair < pairs]
-    disparity = streams.get("disparity")
-    depths = 0
-    if disparity is not None and disparity.opens:
-        for entry, got in zip(kept, disparity.checksums):
-            if entry.crc is not None and entry.crc != got:
-                break
-            depths += 1
-    manifest.depth_pairs = depths
-    manifest.disparity = _entry(manifest.disparity, disparity, depths)
-    manifest.preview = m.PREVIEW if (folder / m.PREVIEW).is_file() else None
-    manifest.lost = dict(index.lost)
+    entries = {entry.pair: entry for entry in index.pairs}
+    ends = max(entries, default=-1) + 1
+    before = ends if crashed else max(ends, manifest.frames)
+    good = _good_pairs(entries, streams)
+    frames = max(good, default=-1) + 1
+    notes = _notes(folder, manifest, streams)
+    depth_good = _good_depth(index, streams.get("disparity"), good)
+    depth_frames = max(depth_good, default=-1) + 1
+
+    manifest.pairs = len(good)
+    manifest.left_out = [number for number in range(frames) if number not in good]
+    manifest.left = _entry(manifest.left, streams.get("left"), frames)
+    manifest.right = _entry(manifest.right, streams.get("right"), frames)
+    manifest.disparity = _entry(manifest.disparity, streams.get("disparity"), depth_frames)
+    manifest.depth_pairs = len(depth_good)
+    manifest.depth_left_out = [number for number in range(depth_frames) if number not in depth_good]
+    manifest.thinned = manifest.pairs - manifest.depth_pairs if index.depths else 0
+    manifest.preview = m.PREVIEW if broken_film(folder / m.PREVIEW) is None else None
     manifest.gaps = len(index.gaps)
-    manifest.thinned = sum(d.depth is None for d in index.depths)
-    if before > pairs:
-        manifest.lost["crash"] = manifest.lost.get("crash", 0) + before - pairs
-    manifest.captured = pairs + sum(manifest.lost.values())
+    told = index.lost if crashed or not readable else manifest.lost
+    lost = {cause: count for cause, count in told.items() if cause not in (CRASH, DAMAGED)}
+    for cause, count in ((CRASH if crashed else DAMAGED, before - frames), (DAMAGED, len(manifest.left_out))):
+        if count:
+            lost[cause] = lost.get(cause, 0) + count
+    manifest.lost = lost
+    manifest.captured = manifest.pairs + sum(lost.values())
     manifest.index_sha256 = None
+    manifest.rig_sha256 = m.file_hash(folder / m.RIG) if (folder / m.RIG).is_file() else None
     manifest.state = "repaired"
-    manifest.repair = {"pairs_before": before, "pairs": pairs, "depth_pairs": depths}
-    if pairs == 0 and depths == 0:
+    manifest.depth_bitexact = None
+    manifest.repair = {"pairs_before": before, "pairs": manifest.pairs, "depth_pairs": manifest.depth_pairs}
+    if not manifest.pairs:
         raise TakeError(f"Nothing of {folder} can be saved: no whole pair is in it.", "Record again.")
     m.save_manifest(folder, manifest)
     report = verify(folder, advance)
     report.repaired = True
-    if before > pairs:
-        report.notes.append(f"{before - pairs} pairs at the end were not whole and are left out.")
+    report.notes += notes
+    if before > frames:
+        report.notes.append(f"{before - frames} pairs at the end were not whole and are left out.")
+    if manifest.left_out:
+        report.notes.append(f"{len(manifest.left_out)} damaged pairs are left out.")
     return report
 
 
-def _readable_manifest(folder: Path) -> m.Manifest:
+def _manifest(folder: Path, index: Index) -> tuple[m.Manifest, bool]:
+    """Give the manifest and whether it could be read; else one from what the index tells of the take."""
     try:
-        return m.load_manifest(folder)
+        return m.load_manifest(folder), True
     except TakeError as error:
         if "newer" in error.what or not (folder / m.INDEX).is_file():
             raise
-        return m.Manifest(disparity_offset=DISPARITY_OFFSET)
+    told: dict[str, Any] = {"disparity_offset": DISPARITY_OFFSET, **index.take}
+    if index.settings:
+        told["settings"] = index.settings[0][1]
+    try:
+        return m.Manifest.model_validate(told), False
+    except ValueError:
+        return m.Manifest(disparity_offset=DISPARITY_OFFSET), False
 
 
-def _good_pairs(index: Index, raw: dict[str, ScannedStream]) -> int:
-    """Count pairs from the start that have both raw pictures, bytes as written (a take without raw: all)."""
-    good = 0
-    for entry in index.pairs:
-        for name, stream in raw.items():
+def _good_pairs(entries: dict[int, PairEntry], streams: dict[str, ScannedStream]) -> set[int]:
+    """Give the pairs whose pictures are as they were written, in each raw stream that is there."""
+    good = set(entries)
+    for name in ("left", "right"):
+        if name not in streams:
+            continue
+        found = streams[name]
+        bad = set(found.undecodable)
+        for number, entry in entries.items():
             want = entry.left_crc if name == "left" else entry.right_crc
-            if want is None:
-                continue
-            if good >= len(stream.checksums) or stream.checksums[good] != want or good in stream.undecodable:
-                return good
-        good += 1
+            there = number < len(found.checksums) and number not in bad
+            if want is not None and not (there and found.checksums[number] == want):
+                good.discard(number)
     return good
 
 
+def _good_depth(index: Index, found: ScannedStream | None, good: set[int]) -> set[int]:
+    """Give the places in the disparity stream whose pictures are as they were written, of good pairs."""
+    if found is None:
+        return set()
+    bad = set(found.undecodable)
+    return {
+        d.depth for d in index.depths
+        if d.depth is not None and d.pair in good and d.depth < len(found.checksums) and d.depth not in bad
+        and d.crc in (None, found.checksums[d.depth])
+    }  # fmt: skip
+
+
+def _notes(folder: Path, manifest: m.Manifest, streams: dict[str, ScannedStream]) -> list[str]:
+    """Say what a take that is repaired will have to do without."""
+    told = []
+    for name, entry in (("left", manifest.left), ("right", manifest.right), ("disparity", manifest.disparity)):
+        if entry is not None and name not in streams:
+            told.append(f"{entry.file} is missing or cannot be opened: the take goes on without it.")
+    rig = folder / m.RIG
+    if manifest.rig_sha256 is not None:
+        if not rig.is_file():
+            told.append(f"{m.RIG} is missing: depth is computed as without a rig.")
+        elif m.file_hash(rig) != manifest.rig_sha256:
+            told.append(f"{m.RIG} is not the one of the recording: it is taken as it is.")
+    return told
+
+
 def _entry(old: m.StreamEntry | None, found: ScannedStream | None, frames: int) -> m.StreamEntry | None:
-    if found is None or not found.opens or frames == 0:
+    if found is None or frames == 0:
         return None
     codec = found.codec if found.codec in ("mjpeg", "ffv1", "h264") else "ffv1"
     base = {"file": found.file, "codec": codec, "lossless": codec != "h264", "width": found.size_wh[0],

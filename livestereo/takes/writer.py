@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,26 +15,25 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.rectify import Rectification
 from calibration.rigfile import RigFile, save_rig
-from livestereo.codecs import Ffv1Writer, H264Writer, MjpegMuxer
-from livestereo.errors import TakeError
+from livestereo.codecs import Ffv1Writer, H264Writer
+from livestereo.errors import LiveStereoError, TakeError
 from livestereo.takes import manifest as m
 from livestereo.takes.index import IndexWriter, checksum
-from livestereo.types import F32, U8, Frame, StereoFrame
+from livestereo.takes.raw import RawFormat, RawStream
+from livestereo.types import F32, U8, StereoFrame
 
-RawFormat = Literal["auto", "ffv1", "h264"]
 Content = Literal["all", "raw", "depth"]
 # Disparities from −1024 to 3071 px in 1/16 px: more than any pair of pictures that we can match.
 DISPARITY_OFFSET = -1024
-_CRF_NEAR_LOSSLESS = 14
 
 
 @dataclass(frozen=True)
 class TakeRequest:
     """What to record. `fps` is nominal; `preview`: also a small colour video for people.
 
-    `flips`: how each side's own bytes must be turned when they are read again (the camera's bytes are stored before
-    any flip). rectified: the pictures are rectified already.
+    rectified: the pictures are rectified already.
     """
 
     folder: Path
@@ -46,60 +44,8 @@ class TakeRequest:
     rig: RigFile | None = None
     source: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    flips: tuple[str, str] = ("none", "none")
     overwrite: bool = False
     rectified: bool = False
-
-
-class _Raw:
-    """One raw stream, opened at its first frame, when it is known what the camera sends."""
-
-    def __init__(self, path: Path, raw: RawFormat, fps: float, flip: str) -> None:
-        self.path, self.raw, self.fps, self.flip = path, raw, fps, flip
-        self.entry: m.StreamEntry | None = None
-        self._hash = hashlib.sha256()
-        self._writer: MjpegMuxer | Ffv1Writer | H264Writer | None = None
-
-    def write(self, frame: Frame, t_s: float) -> tuple[str, int]:
-        """Add one frame; give its checksum and size."""
-        if self._writer is None:
-            self._open(frame)
-        assert self.entry is not None
-        if isinstance(self._writer, MjpegMuxer):
-            if frame.encoded is None:
-                raise TakeError("A camera stopped sending JPEG in the middle of a take.", "Start a new take.")
-            payload = self._writer.write_encoded(frame.encoded, t_s)
-        else:
-            assert self._writer is not None
-            payload = self._writer.write(frame.image, t_s)
-        self._hash.update(payload)
-        self.entry.frames += 1
-        self.entry.bytes += len(payload)
-        return checksum(payload), len(payload)
-
-    def _open(self, frame: Frame) -> None:
-        size = (frame.image.shape[1], frame.image.shape[0])
-        if self.raw == "auto" and frame.encoded is not None:
-            # Turned by 90° the picture is as wide as the stored one is high.
-            size = (size[1], size[0]) if self.flip in ("90", "270") else size
-            self._writer, codec = MjpegMuxer(self.path, size, self.fps), "mjpeg"
-        elif self.raw == "h264":
-            self._writer = H264Writer(self.path, size, self.fps, crf=_CRF_NEAR_LOSSLESS, preset="ultrafast")
-            codec = "h264"
-        else:
-            self._writer, codec = Ffv1Writer(self.path, size, self.fps), "ffv1"
-        self.entry = m.StreamEntry.model_validate(
-            {
-                "file": self.path.name, "codec": codec, "lossless": codec != "h264", "width": size[0],
-                "height": size[1], "flip": self.flip if codec == "mjpeg" else "none",
-            }
-        )  # fmt: skip
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        if self.entry is not None:
-            self.entry.sha256 = self._hash.hexdigest()
 
 
 class TakeWriter:
@@ -120,12 +66,12 @@ class TakeWriter:
         )  # fmt: skip
         if request.rig is not None:
             save_rig(self.folder / m.RIG, request.rig)
+            self.manifest.rig_sha256 = m.file_hash(self.folder / m.RIG)
         m.save_manifest(self.folder, self.manifest)
         self._index = IndexWriter(self.folder)
-        raw, fps, flips = request.raw, request.fps, request.flips
         self._raws = {
-            "left": _Raw(self.folder / m.LEFT, raw, fps, flips[0]),
-            "right": _Raw(self.folder / m.RIGHT, raw, fps, flips[1]),
+            side: RawStream(self.folder / file, request.raw, request.fps)
+            for side, file in (("left", m.LEFT), ("right", m.RIGHT))
         }
         self._disparity: Ffv1Writer | None = None
         self._disparity_hash = hashlib.sha256()
@@ -154,9 +100,10 @@ class TakeWriter:
             for side, part in (("left", frame.left), ("right", frame.right)):
                 entry[f"{side}_crc"], size = self._raws[side].write(part, t_s)
                 self.bytes += size
-            if pair == 0:
-                self.manifest.left, self.manifest.right = self._raws["left"].entry, self._raws["right"].entry
-                m.save_manifest(self.folder, self.manifest)
+        if pair == 0:
+            self.manifest.left, self.manifest.right = self._raws["left"].entry, self._raws["right"].entry
+            m.save_manifest(self.folder, self.manifest)
+            self._index.write({"take": self.manifest.model_dump(mode="json", include=m.TOLD_TWICE)})
         self._index.write(entry)
         self.manifest.pairs += 1
         self._pair_of_seq[frame.seq] = pair
@@ -165,19 +112,18 @@ class TakeWriter:
             del self._pair_of_seq[next(iter(self._pair_of_seq))]
         return pair
 
-    def write_depth(self, frame: StereoFrame, disparity_px: F32, settings: Mapping[str, Any] | None = None) -> bool:
+    def write_depth(
+        self, frame: StereoFrame, disparity_px: F32, settings: Mapping[str, Any] | None = None, *, fresh: bool = False
+    ) -> bool:
         """Add the disparity of a pair that was written; False where its pair is not in the take.
 
-        settings: what it was computed with; a change of them is written down.
+        settings: what it was computed with; a change of them is written down. fresh: filters that remember had
+        forgotten everything before it.
         """
         pair = self._pair_of_seq.get(frame.seq)
         if pair is None or self._start is None:
             return False
-        if settings is not None and dict(settings) != self._settings:
-            self._settings = dict(settings)
-            self._index.write({"settings": self._settings, "from_pair": pair})
-            if self.manifest.disparity is None:
-                self.manifest.settings = self._settings
+        self._note_settings(settings, pair)
         coded: NDArray[np.uint16] = m.code_disparity(disparity_px, self.manifest.disparity_offset)
         size = (coded.shape[1], coded.shape[0])
         if self._disparity is None:
@@ -189,12 +135,40 @@ class TakeWriter:
         assert self.manifest.disparity is not None
         payload = self._disparity.write(coded, frame.left.t_s - self._start[0])
         self._disparity_hash.update(payload)
-        self._index.write({"depth": self.manifest.disparity.frames, "pair": pair, "crc": checksum(payload)})
+        number = self.manifest.disparity.frames
+        self._index.write({"depth": number, "pair": pair, "crc": checksum(payload), "fresh": fresh or None})
         self.manifest.disparity.frames += 1
         self.manifest.disparity.bytes += len(payload)
         self.manifest.depth_pairs += 1
         self.bytes += len(payload)
         return True
+
+    def note_geometry(self, rectification: Rectification) -> None:
+        """Keep the geometry that depth is really computed with, where it was found from the pictures or scaled."""
+        rig = self.request.rig
+        if rectification.rig is None:
+            if rig is None and not self.manifest.rectified:
+                self.manifest.rectified = True
+                m.save_manifest(self.folder, self.manifest)
+            return
+        if rig is not None and rig.rig.left.size_wh == rectification.rig.left.size_wh:
+            return
+        found = (
+            RigFile(rig=rectification.rig, metric=rectification.metric)
+            if rig is None
+            else rig.model_copy(update={"rig": rectification.rig})
+        )
+        save_rig(self.folder / m.RIG, found)
+        self.manifest.rig_sha256 = m.file_hash(self.folder / m.RIG)
+        m.save_manifest(self.folder, self.manifest)
+
+    def _note_settings(self, settings: Mapping[str, Any] | None, pair: int) -> None:
+        if settings is None or dict(settings) == self._settings:
+            return
+        self._settings = dict(settings)
+        self._index.write({"settings": self._settings, "from_pair": pair})
+        if self.manifest.disparity is None:
+            self.manifest.settings = self._settings
 
     def write_preview(self, frame: StereoFrame, picture: U8) -> None:
         """Add a picture to the preview video; (H,W,3) uint8 BGR."""
@@ -206,43 +180,65 @@ class TakeWriter:
             self.manifest.preview = m.PREVIEW
         self.bytes += len(self._preview.write(picture, frame.left.t_s - self._start[0]))
 
-    def note_thinned(self, frame: StereoFrame) -> None:
-        """Tell that a depth picture was computed and not kept; it can be computed again."""
+    def note_thinned(
+        self, frame: StereoFrame, settings: Mapping[str, Any] | None = None, *, fresh: bool = False
+    ) -> None:
+        """Tell that a depth picture was computed and not kept; it can be computed again.
+
+        settings, fresh: as in `write_depth`; who computes the depth of later pairs again needs them.
+        """
         pair = self._pair_of_seq.get(frame.seq)
         if pair is not None:
-            self.manifest.thinned += 1
-            self._index.write({"depth": None, "pair": pair})
+            self._note_settings(settings, pair)
+            self._index.write({"depth": None, "pair": pair, "fresh": fresh or None})
 
     def note_lost(self, cause: str, seq: int) -> None:
         """Tell that a captured pair was not written."""
-        self.manifest.lost[cause] = self.manifest.lost.get(cause, 0) + 1
         self._index.write({"lost": cause, "seq": seq})
+        self.count_lost(cause)
+
+    def count_lost(self, cause: str) -> None:
+        """Count a captured pair that was not written, where not even a line about it can be."""
+        self.manifest.lost[cause] = self.manifest.lost.get(cause, 0) + 1
 
     def note_gap(self, cause: str, seconds: float) -> None:
         """Tell a stretch without pairs, before the pair that comes next."""
-        self.manifest.gaps += 1
         self._index.write({"gap": cause, "after_pair": self.manifest.pairs - 1, "seconds": round(seconds, 6)})
+        self.manifest.gaps += 1
+
+    @property
+    def thinned(self) -> int:
+        """Pairs whose depth is not in the take, because it came too late or was never computed; 0 for raw takes."""
+        return 0 if self.request.content == "raw" else self.manifest.pairs - self.manifest.depth_pairs
 
     def close(self, *, captured: int, stopped: str | None = None) -> m.Manifest:
-        """Finish every stream and the manifest; idempotent. `captured` = written + lost."""
+        """Finish every stream and the manifest; idempotent. `captured` = written + lost.
+
+        Raises:
+            OSError, LiveStereoError: something could not be finished; everything else was.
+        """
         if self._closed:
             return self.manifest
         self._closed = True
-        self._index.close()
-        for raw in self._raws.values():
-            raw.close()
-        for writer in (self._disparity, self._preview):
-            if writer is not None:
-                writer.close()
-        if self.manifest.disparity is not None:
-            self.manifest.disparity.sha256 = self._disparity_hash.hexdigest()
-        self.manifest.left, self.manifest.right = self._raws["left"].entry, self._raws["right"].entry
-        self.manifest.captured = captured
-        self.manifest.stopped = stopped
-        self.manifest.index_sha256 = hashlib.sha256((self.folder / m.INDEX).read_bytes()).hexdigest()
-        self.manifest.state = "complete"
-        m.save_manifest(self.folder, self.manifest)
-        return self.manifest
+        failed: Exception | None = None
+        parts = [self._index, *self._raws.values(), self._disparity, self._preview]
+        for part in parts:
+            try:
+                if part is not None:
+                    part.close()
+            except (OSError, LiveStereoError) as error:
+                failed = failed or error
+        manifest = self.manifest
+        if manifest.disparity is not None:
+            manifest.disparity.sha256 = self._disparity_hash.hexdigest()
+        manifest.left, manifest.right = self._raws["left"].entry, self._raws["right"].entry
+        manifest.captured, manifest.stopped, manifest.thinned = captured, stopped, self.thinned
+        manifest.index_sha256 = m.file_hash(self.folder / m.INDEX)
+        manifest.state = "complete"
+        m.save_manifest(self.folder, manifest)
+        if failed is not None:
+            raise failed
+        return manifest
 
 
 def prepare_folder(folder: Path, *, overwrite: bool) -> None:
@@ -251,19 +247,25 @@ def prepare_folder(folder: Path, *, overwrite: bool) -> None:
     Raises:
         TakeError: it exists, or cannot be made.
     """
-    if folder.exists():
-        if not folder.is_dir():
-            raise TakeError(f"{folder} is a file; a take is a folder.", "Choose another name.")
-        if any(folder.iterdir()):
-            if not (folder / m.MANIFEST).is_file():
-                raise TakeError(f"{folder} holds other files and is no take.", "Choose another name.")
-            if not overwrite:
-                raise TakeError(f"{folder} exists already.", "Choose another name, or use --overwrite to replace it.")
-            shutil.rmtree(folder)
+    if folder.exists() and not folder.is_dir():
+        raise TakeError(f"{folder} is a file; a take is a folder.", "Choose another name.")
     try:
+        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        if there and m.MANIFEST not in there:
+            raise TakeError(f"{folder} holds other files and is no take.", "Choose another name.")
+        if there and not overwrite:
+            raise TakeError(f"{folder} exists already.", "Choose another name, or use --overwrite to replace it.")
+        # A manifest that was being written when the program was killed is part of the take.
+        others = sorted(name for name in there - m.FILES if not name.startswith(f".{m.MANIFEST}."))
+        if others:
+            raise TakeError(
+                f"{folder} holds more than a take ({', '.join(others[:3])}).", "Move that away, or choose another name."
+            )
+        for name in there:
+            (folder / name).unlink()
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TakeError(f"The folder {folder} cannot be made: {error.strerror}.", "Choose another place.") from error
+        raise TakeError(f"The folder {folder} cannot be written: {error.strerror}.", "Choose another place.") from error
 
 
 def versions() -> dict[str, str]:

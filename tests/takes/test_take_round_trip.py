@@ -154,7 +154,8 @@ def test_gaps_and_losses_are_written_down(tmp_path: Path) -> None:
     writer.write_pair(dataclasses.replace(pair(90, jpeg=True), gap="camera"))
     writer.note_thinned(pair(90, jpeg=True))
     manifest = writer.close(captured=3)
-    assert manifest.lost == {"queue": 1} and manifest.thinned == 1
+    assert manifest.lost == {"queue": 1}
+    assert manifest.thinned == 2, "the pair whose depth came too late, and the one whose depth never came"
     report = verify(tmp_path / "take")
     assert report.ok
     assert [(g.after_pair, g.seconds, g.cause) for g in report.gaps] == [(0, 3.25, "camera")]

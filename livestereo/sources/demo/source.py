@@ -295,7 +295,7 @@ class DemoSource:
         if self.faults.swap:
             frames.reverse()
         frames = [
-            Frame(turn(f.image, flip), f.t_s, f.seq, f.encoded if flip == "none" else None)
+            Frame(turn(f.image, flip), f.t_s, f.seq, f.encoded, flip)
             for f, flip in zip(frames, self._request.flip)
         ]
         left, right = in_order(frames[0], frames[1], self._request)
