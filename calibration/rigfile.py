@@ -81,6 +81,20 @@ class Capture(_Part):
     zoom: StrictBool | None = None
 
 
+class Timing(_Part):
+    """How the stamp bias was measured, and the shutters' readouts.
+
+    method: board, flash or motion. uncertainty_ms: half of the bias's 95 % interval. stamps: whose stamps it is
+    about (`driver`, `grab`). readout_ms: first row to last, left and right after `swap`, or None. time: ISO 8601.
+    """
+
+    method: StrictStr = ""
+    uncertainty_ms: Number | None = None
+    stamps: StrictStr = ""
+    readout_ms: tuple[Number, Number] | None = None
+    time: StrictStr = ""
+
+
 class MadeBy(_Part):
     """What wrote the rig: program, its version, the command, when (ISO 8601), and from what."""
 
@@ -129,7 +143,7 @@ class RigFile(BaseModel):
 
     rig: the geometry. metric: lengths are metres; otherwise board squares, and depth is in squares too.
     covariance: of the solve, or None. stamp_bias_ms: true skew − stamp skew, both right − left: add it to what the
-    stamps say.
+    stamps say. timing: how it was measured.
     summary: figures of the calibration, by the names of `calibrate --json`. extra: keys that this version
     does not know, nested as in the file. version: of the file it came from.
     """
@@ -142,6 +156,7 @@ class RigFile(BaseModel):
     cameras: Cameras = Cameras()
     capture: Capture = Capture()
     stamp_bias_ms: Number = 0.0
+    timing: Timing = Timing()
     made_by: MadeBy = MadeBy()
     summary: dict[str, Any] = Field(default_factory=dict)
     extra: dict[str, Any] = Field(default_factory=dict)
@@ -184,6 +199,7 @@ class _Document(_Part):
     cameras: Cameras = Cameras()
     capture: Capture = Capture()
     stamp_bias_ms: Number = 0.0
+    timing: Timing = Timing()
     made_by: MadeBy = MadeBy()
     summary: dict[str, Any] = Field(default_factory=dict)
 
@@ -264,8 +280,8 @@ def parse_rig(text: str, name: str = "The rig file") -> RigFile:
             extra[side] = dict(unknown)
     return RigFile(
         rig=rig, metric=document.metric, covariance=document.covariance, cameras=document.cameras,
-        capture=document.capture, stamp_bias_ms=document.stamp_bias_ms, made_by=document.made_by,
-        summary=document.summary, extra=extra, version=version,
+        capture=document.capture, stamp_bias_ms=document.stamp_bias_ms, timing=document.timing,
+        made_by=document.made_by, summary=document.summary, extra=extra, version=version,
     )  # fmt: skip
 
 
@@ -284,6 +300,7 @@ def format_rig(rig_file: RigFile) -> str:
         "cameras": rig_file.cameras.model_dump(mode="python"),
         "capture": rig_file.capture.model_dump(mode="python"),
         "stamp_bias_ms": rig_file.stamp_bias_ms,
+        **({} if rig_file.timing == Timing() else {"timing": rig_file.timing.model_dump(mode="python")}),
         "made_by": rig_file.made_by.model_dump(mode="python"),
         "summary": rig_file.summary,
         "covariance": rig_file.covariance.model_dump(mode="python") if rig_file.covariance else None,

@@ -70,6 +70,14 @@ class SourceOptions:
     max_skew: Annotated[
         float | None, _source("Drop pairs whose exposures are further apart.", "--max-skew", metavar="MS")
     ] = None
+    shift: Annotated[
+        float | None,
+        _source(
+            "Stamp bias: the right side really is so much later than its stamps say, as `sync` measures it; "
+            "what the rig says if left out. Films are paired by it.",
+            "--shift", metavar="MS",
+        ),
+    ] = None  # fmt: skip
     allow_missing: Annotated[bool, _source("Skip pictures whose partner is missing.", "--allow-missing")] = False
 
 

@@ -30,17 +30,21 @@ ASSUMED_FOCAL_PER_WIDTH = 0.83
 
 
 def make_request(options: SourceOptions, rig_file: RigFile | None = None) -> SourceRequest:
-    """Parse source options; what the rig was calibrated with (swap, flip, stamp bias) fills what is not given.
+    """Parse source options; what the rig was calibrated with (swap, flip, bias, readouts) fills the rest.
 
     Raises:
         SettingsError: an option is not of its form.
     """
     swap, flip = options.swap, options.flip
-    stamp_bias_s = 0.0
+    stamp_bias_s, readout_s = 0.0, None
     if rig_file is not None:
         swap = rig_file.capture.swap if swap is None else swap
         flip = ",".join(rig_file.capture.flip) if flip is None else flip
         stamp_bias_s = (rig_file.stamp_bias_ms or 0.0) / 1000
+        if rig_file.timing.readout_ms is not None:
+            readout_s = (rig_file.timing.readout_ms[0] / 1000, rig_file.timing.readout_ms[1] / 1000)
+    if options.shift is not None:
+        stamp_bias_s = options.shift / 1000
     return SourceRequest.parse(
         side_by_side=options.side_by_side,
         top_bottom=options.top_bottom,
@@ -53,6 +57,7 @@ def make_request(options: SourceOptions, rig_file: RigFile | None = None) -> Sou
         max_skew_ms=options.max_skew,
         allow_missing=options.allow_missing,
         stamp_bias_s=stamp_bias_s,
+        readout_s=readout_s,
     )
 
 

@@ -12,7 +12,7 @@ from livestereo import __version__
 
 # In the order a new user needs them. Module livestereo.cli.<name> holds a function <name>.
 COMMANDS = (
-    "demo", "devices", "board", "calibrate", "check", "convert", "preview", "record", "replay",
+    "demo", "devices", "board", "calibrate", "check", "convert", "sync", "preview", "record", "replay",
     "verify", "export", "depth", "effect", "measure", "evaluate", "quality", "doctor", "bench",
 )  # fmt: skip
 
