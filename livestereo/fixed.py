@@ -6,6 +6,8 @@ OpenCV's matchers and filters speak int16; everything else speaks float32 px wit
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +16,21 @@ from livestereo.types import F32, U8
 
 STEPS = 16
 INVALID = -32768  # ours; below every disparity that can occur
+_STEPS = np.full((1, 1), float(STEPS))  # a number to OpenCV
 
-_NAN: dict[tuple[int, int], F32] = {}
+
+@lru_cache(maxsize=8)
+def _nan_image(shape: tuple[int, ...]) -> F32:
+    # A picture of NaN to copy from is four times faster than boolean indexing.
+    image = np.full(shape, np.nan, np.float32)
+    image.setflags(write=False)
+    return image
 
 
-def _nan_image(shape: tuple[int, int]) -> F32:
-    # One is kept per size; a picture of NaN to copy from is four times faster than boolean indexing.
-    image = _NAN.get(shape)
-    if image is None:
-        if len(_NAN) > 8:
-            _NAN.clear()
-        image = np.full(shape, np.nan, np.float32)
-        image.setflags(write=False)
-        _NAN[shape] = image
+@lru_cache(maxsize=8)
+def _invalid_image(shape: tuple[int, ...]) -> NDArray[np.int16]:
+    image = np.full(shape, INVALID, np.int16)
+    image.setflags(write=False)
     return image
 
 
@@ -38,11 +42,12 @@ def from_fixed(raw: NDArray[np.int16], invalid: int = INVALID) -> F32:
 
 
 def to_fixed(disparity_px: F32) -> NDArray[np.int16]:
-    """Turn float32 px into int16 in 1/16 px, rounded to the nearest step; NaN becomes `INVALID`."""
-    scaled: F32 = np.rint(disparity_px * np.float32(STEPS))
-    np.fmax(scaled, np.float32(INVALID), out=scaled)  # fmax prefers the number: NaN becomes INVALID
-    whole: NDArray[np.int16] = scaled.astype(np.int16)
-    return whole
+    """Turn float32 px, finite or NaN, into int16 in 1/16 px, rounded to the nearest step; NaN becomes `INVALID`."""
+    raw = np.asarray(cv2.multiply(disparity_px, _STEPS, dtype=cv2.CV_16S), np.int16)
+    # What a processor makes of NaN differs: it is written here.
+    unknown = (disparity_px != disparity_px).view(np.uint8)
+    cv2.copyTo(_invalid_image(raw.shape), unknown, raw)
+    return raw
 
 
 def rounded(disparity_px: F32) -> F32:

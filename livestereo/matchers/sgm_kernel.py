@@ -7,9 +7,12 @@ How it is made fast. All costs of one pixel are one value of bytes (`sgm_vectors
 mirrored in memory, so that the codes for disparities 0, 1, 2, … are one contiguous load. A row is walked to the right
 (costs, the path from the left and the one from above) and back again (the path from the right, then the winner); only
 three rows of bytes are kept between the two, which stay in the level-2 cache, and nothing of size W·H·D exists.
-A path is kept less its own minimum, which keeps the recurrence in eight bits:
+A path is taken less its own minimum, which keeps the recurrence in eight bits:
 
     L(x, d) = C(x, d) + min(L'(d), L'(d ± 1) + P1, P2)      L' = L − min(L) one step back on the path
+
+Along a row that is min(min(L(d), L(d ± 1) + P1) − min(L), P2): the same, for L ≤ 18 + P2 where it counts, and the
+minimum of all lanes, which takes longest, is then not waited for twice.
 
 Nothing in here allocates, so several threads can be in it at once, each with its own memory. The functions close over
 integers only: then numba finds the compiled code again in later processes.
@@ -77,8 +80,9 @@ def _step(here: Any, near: Any, cost: Any, p1: Any, p2: Any) -> Any:
 
 
 @_inline
-def _less_minimum(path: Any, chunk: Any, count: Any) -> Any:
-    return subtract(path, splat(lowest(path), chunk, count))
+def _near(path: Any, p1: Any) -> Any:
+    """What a path along the row offers its next pixel, before its jumps: here, or one disparity aside for P1."""
+    return minimum(path, add_saturated(minimum(shift_up(path), shift_down(path)), p1))
 
 
 def make_census(chunk: int, cache: bool) -> Compiled:
@@ -230,37 +234,47 @@ def make_matcher(chunk: int, count: int, tolerant: bool, cache: bool) -> Compile
         last = used - 1
         for x in range(width):
             store(at_above + x * (lanes + GUARD), zero)
-        for y in range(height):
-            codes = left[y].ctypes.data
-            mirrored = right[y].ctypes.data + base + offset
-            row_up = 0 if y == 0 else 2 * plane
-            row_down = 0 if y == height - 1 else 2 * plane
-            path = zero
-            for x in range(width):
-                a = splat(byte_at(codes + x), chunk, count)
-                b = splat(byte_at(codes + left_plane + x), chunk, count)
-                here = mirrored - x
+        for y in range(height + 1):
+            # Row y is walked to the right while row y − 1 is walked back. Each walk is one long chain of operations
+            # that wait for one another; two side by side take little more time than one. Below the last row the way
+            # to the right is walked for nobody, as is the way back above the first.
+            row = min(y, height - 1)
+            codes = left[row].ctypes.data
+            mirrored = right[row].ctypes.data + base + offset
+            row_up = 0 if row == 0 else 2 * plane
+            row_down = 0 if row == height - 1 else 2 * plane
+            out_near, out_low = zero, zero
+            back_near, back_low = zero, zero
+            for i in range(width):
+                # The way back frees the memory that the way to the right fills: its direction changes with each row.
+                slot = (i if y % 2 == 0 else width - 1 - i) * lanes
+                stored_cost = load(at_costs + slot, chunk, count)
+                stored_sum = load(at_sums + slot, chunk, count)
+                # To the right, x = i.
+                a = splat(byte_at(codes + i), chunk, count)
+                b = splat(byte_at(codes + left_plane + i), chunk, count)
+                here = mirrored - i
                 cost = _bits_apart(here, plane, a, b, chunk, count)
                 if tolerant:
                     up = _bits_apart(here - row_up, plane, a, b, chunk, count)
                     down = _bits_apart(here + row_down, plane, a, b, chunk, count)
                     cost = minimum(cost, add(minimum(up, down), off_row))
                 cost = bit_or(cost, load(at_spare, chunk, count))
-                store(at_costs + x * lanes, cost)
-                across = _step(path, minimum(shift_up(path), shift_down(path)), cost, p1, p2)
-                path = _less_minimum(across, chunk, count)
+                store(at_costs + slot, cost)
+                across = add_saturated(cost, minimum(subtract(out_near, out_low), p2))
+                out_near = _near(across, p1)
+                out_low = splat(lowest(across), chunk, count)
                 # From above: its neighbours in disparity are read from memory, one byte to either side.
-                pixel = at_above + x * (lanes + GUARD)
+                pixel = at_above + i * (lanes + GUARD)
                 near = minimum(load(pixel - 1, chunk, count), load(pixel + 1, chunk, count))
                 step = _step(load(pixel, chunk, count), near, cost, p1, p2)
-                store(pixel, _less_minimum(step, chunk, count))
-                store(at_sums + x * lanes, add_saturated(across, step))
-            path = zero
-            for x in range(width - 1, -1, -1):
-                near = minimum(shift_up(path), shift_down(path))
-                across = _step(path, near, load(at_costs + x * lanes, chunk, count), p1, p2)
-                path = _less_minimum(across, chunk, count)
-                sum_ = add_saturated(load(at_sums + x * lanes, chunk, count), across)
+                store(pixel, subtract(step, splat(lowest(step), chunk, count)))
+                store(at_sums + slot, add_saturated(across, step))
+                # Back, x = width − 1 − i of the row before.
+                across = add_saturated(stored_cost, minimum(subtract(back_near, back_low), p2))
+                back_near = _near(across, p1)
+                back_low = splat(lowest(across), chunk, count)
+                sum_ = add_saturated(stored_sum, across)
                 low = lowest(sum_)
                 d = first_equal(sum_, low)
                 store(at_total, sum_)
@@ -270,15 +284,17 @@ def make_matcher(chunk: int, count: int, tolerant: bool, cache: bool) -> Compile
                 others = count_below(sum_, limit) - (before < limit) - (after < limit)
                 low = np.uint8(255) if others > 1 else low  # 1: the winner itself
                 flanks = (np.uint32(before) << np.uint32(16)) | (np.uint32(after) << np.uint32(24))
-                found[x] = np.uint32(low) | (np.uint32(d) << np.uint32(8)) | flanks
+                found[width - 1 - i] = np.uint32(low) | (np.uint32(d) << np.uint32(8)) | flanks
+            if y == 0:
+                continue
             # The right view's winners: for each of its pixels the lowest sum among the left pixels that chose it;
             # the larger disparity where two are equal.
             votes[: width + last] = NO_VOTE
             for x in range(width):
                 chosen = (found[x] >> np.uint32(8)) & np.uint32(255)
-                slot = np.uintp(x + last) - np.uintp(chosen)
+                chosen_from = np.uintp(x + last) - np.uintp(chosen)
                 key = ((found[x] & np.uint32(255)) << np.uint32(8)) | (np.uint32(255) - chosen)
-                votes[slot] = min(votes[slot], np.uint16(key))
+                votes[chosen_from] = min(votes[chosen_from], np.uint16(key))
             for k in range(width + last):
                 winner = np.uint32(16) * (np.uint32(255) - (np.uint32(votes[k]) & np.uint32(255)))
                 votes[k] = np.uint16(winner) if votes[k] < NO_VOTE else np.uint16(NO_VOTE)
@@ -306,6 +322,6 @@ def make_matcher(chunk: int, count: int, tolerant: bool, cache: bool) -> Compile
                 apart = (vote != NO_VOTE) & (abs(vote - sixteenths) > 16 * tolerance)
                 apart &= (other != NO_VOTE) & (abs(other - sixteenths) > 16 * tolerance)
                 value = np.float32(sixteenths + 16 * offset) * np.float32(0.0625)
-                out[y, x] = value if known and not apart else np.float32(np.nan)
+                out[y - 1, x] = value if known and not apart else np.float32(np.nan)
 
     return _jit(cache)(match)
