@@ -1,7 +1,7 @@
 # ruff: noqa: E402  (the search path is mended before the package is imported)
 """How exact the solve is, on views with exact truth, with OpenCV's plain joint solve beside it.
 
-    python benchmarks/calibration.py [--seeds 32] [--cases flat,bent,...] [--predict] [--json out.json]
+    python benchmarks/calibration.py [--seeds 32] [--cases flat,bent,...] [--rendered] [--predict] [--json out.json]
 
 Rigs: 1280x720, f about 950 px, baseline 120 mm, toed in, k1–k3, p1, p2. 20 views of a 9x6 board of 25 mm squares at
 0.3–0.8 m, tilted to 40°, its centre uniform over 80 % of both pictures, 0.1 px of noise in each coordinate. Errors are
@@ -16,6 +16,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -29,6 +30,7 @@ import cv2
 import numpy as np
 
 from calibration.bundle import rotation_vector
+from calibration.detection import BoardDetector
 from calibration.errors import CalibrationError
 from calibration.framing import rotations
 from calibration.lens import rays_of_pixels
@@ -37,6 +39,7 @@ from calibration.rig import Intrinsics, StereoRig
 from calibration.solution import Solution
 from calibration.solve import SolveOptions, solve
 from calibration.synthetic import Scene, SceneOptions, flipped, make_scene, seen_points
+from calibration.synthetic_boards import render_board_pair
 from calibration.uncertainty import raster_points
 from calibration.views import View
 
@@ -53,17 +56,19 @@ FLOORS = {
 COLUMNS = ("baseline %", "rotation °", "focal %", "rows px", "1 m %", "2 m %", "4 m %")
 
 
-def scene_of(case: str, seed: int) -> Scene:
-    """Draw the scene of a case."""
-    plain = SceneOptions()
+def scene_of(case: str, seed: int, *, rendered: bool = False) -> Scene:
+    """Draw the scene of a case. rendered: corners as found in rendered pictures, not the exact ones with noise."""
+    options = SceneOptions()
     if case == "bent":
         shape = np.array(BENT[seed % len(BENT)][1]) * MM * (1 if seed // len(BENT) % 2 else -1)
-        return make_scene(seed, dataclasses.replace(plain, shape=(*shape.tolist(), 0.0)))
+        options = dataclasses.replace(options, shape=(*shape.tolist(), 0.0))
     if case == "stretched":
-        return make_scene(seed, dataclasses.replace(plain, shape=(0, 0, 0, 0.003), turned_share=0.4))
+        options = dataclasses.replace(options, shape=(0, 0, 0, 0.003), turned_share=0.4)
     if case == "jitter":
-        return make_scene(seed, dataclasses.replace(plain, jitter_px=1.0))
-    scene = make_scene(seed, plain)
+        options = dataclasses.replace(options, jitter_px=1.0)
+    scene = make_scene(seed, options)
+    if rendered:
+        scene = dataclasses.replace(scene, views=pictures_of(scene, seed, options.jitter_px))
     if case == "flipped":
         views = list(scene.views)
         views[seed % len(views)] = flipped(views[seed % len(views)], ("left", "right")[seed % 2])
@@ -73,6 +78,22 @@ def scene_of(case: str, seed: int) -> Scene:
             scene, views=tuple(view.exchanged() for view in scene.views), rig=swap_rig(scene.rig)
         )
     return scene
+
+
+def pictures_of(scene: Scene, seed: int, jitter_px: float) -> tuple[View, ...]:
+    """Render the scene's views and find the board in them."""
+    detector = BoardDetector(scene.board)
+    rng = np.random.default_rng([seed, 5])
+    views = []
+    for i, (R, t) in enumerate(zip(scene.R, scene.t)):
+        pair = render_board_pair(scene.rig, scene.board, R, t, scene.shape, seed=100 * seed + 2 * i)
+        left, right = (detector.detect(picture) for picture in pair)
+        if right is not None and jitter_px:
+            right = dataclasses.replace(
+                right, points_px=(right.points_px + rng.normal(0, jitter_px, 2)).astype(np.float32)
+            )
+        views.append(View(scene.views[i].name, left, right))
+    return tuple(view for view in views if view.both)
 
 
 def plain_opencv(views: tuple[View, ...], scene: Scene) -> StereoRig:
@@ -130,10 +151,10 @@ def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
-def trial(case: str, seed: int, *, opencv: bool = True) -> dict[str, Any]:
+def trial(case: str, seed: int, rendered: bool = False, *, opencv: bool = True) -> dict[str, Any]:
     """Solve one scene both ways."""
     cv2.setNumThreads(1)
-    scene = scene_of(case, seed)
+    scene = scene_of(case, seed, rendered=rendered)
     start = time.process_time()
     try:
         solution: Solution = solve(scene.views, scene.board, SolveOptions(heldout=False))
@@ -158,40 +179,49 @@ def trial(case: str, seed: int, *, opencv: bool = True) -> dict[str, Any]:
     return answer
 
 
-def _table(rows: list[dict[str, Any]]) -> None:
-    print(f"{'':26s}" + "".join(f"{name:>11s}" for name in COLUMNS))
-    for case in dict.fromkeys(row["case"] for row in rows):
-        some = [row for row in rows if row["case"] == case]
-        for who in ("ours", "opencv"):
-            known = [row[who] for row in some if who in row]
-            if known:
-                rms = [_rms(np.array(column)) for column in zip(*known)]
-                print(f"{case + ', ' + who:26s}" + "".join(f"{value:11.4f}" for value in rms))
-        if case in FLOORS:
-            print(f"{'   to reach':26s}" + "".join(f"{value:11.4f}" for value in FLOORS[case]))
-        solved = [row for row in some if "ours" in row]
-        told = f"   {len(some)} seeds, verdicts " + ", ".join(
-            f"{v} {sum(row['verdict'] == v for row in some)}" for v in ("good", "usable", "bad")
-        )
-        if case == "swapped":
-            told += f", swap found in {sum(row['swapped'] is True for row in some)}"
-        if case == "jitter":
-            told += f", flagged in {sum((row['sync'] or 9) > 1.5 for row in some)}"
-        if case == "flipped":
-            told += f", mended in {sum(row.get('mended', 0) > 0 for row in some)}"
-        if case == "bent":
-            shape = np.array([row["shape_error_mm"] for row in solved])
-            told += f", bend off by {_rms(shape):.4f} mm (RMS), {np.abs(shape).max():.4f} mm (worst)"
-        if case == "stretched":
-            told += f", stretch found in {sum(bool(row['stretch']) for row in solved)}"
-        if solved and case in ("flat", "bent", "flipped", "stretched"):
-            ratio = np.array([[e / s for e, s in zip(row["ours"][4:], row["sigma"])] for row in solved])
-            told += (
-                "; depth error over predicted σ: RMS " + ", ".join(f"{_rms(c):.2f}" for c in ratio.T)
-                + f", within 2σ {100 * (ratio <= 2).mean():.0f} %"
-            )  # fmt: skip
-        print(told + f"; {np.median([row.get('seconds', 0) for row in some]):.1f} s each")
-    sys.stdout.flush()
+def rows_of(found: list[dict[str, Any]], case: str) -> list[str]:
+    """Format a case: our line, OpenCV's, what is to be reached, and what the reports said."""
+    lines = []
+    for who, name in (("ours", "ours"), ("opencv", "OpenCV")):
+        known = [row[who] for row in found if who in row and np.isfinite(row[who]).all()]
+        if known:
+            errors = [_rms(np.array(column)) for column in zip(*known)]
+            failed = sum(who in row for row in found) - len(known)
+            label = f"{case}, {name}" + (f" ({failed} failed)" if failed else "")
+            lines.append(_line(label, errors))
+    if case in FLOORS:
+        lines.append(_line("to reach", FLOORS[case]))
+    return lines
+
+
+def told_of(found: list[dict[str, Any]], case: str) -> str:
+    """Say what else is known of a case: verdicts, what was repaired, how honest the predicted depth error is."""
+    told = f"{case}: {len(found)} seeds, verdicts " + ", ".join(
+        f"{v} {sum(row['verdict'] == v for row in found)}" for v in ("good", "usable", "bad")
+    )
+    solved = [row for row in found if "ours" in row]
+    if case == "swapped":
+        told += f"; swap found in {sum(row['swapped'] is True for row in found)}"
+    if case == "jitter":
+        told += f"; flagged (sync ratio above 1.5) in {sum((row['sync'] or 9) > 1.5 for row in found)}"
+    if case == "flipped":
+        told += f"; mended in {sum(row.get('mended', 0) > 0 for row in found)}"
+    if case == "bent":
+        shape = np.array([row["shape_error_mm"] for row in solved])
+        told += f"; bend off by {_rms(shape):.4f} mm (RMS), {np.abs(shape).max():.4f} mm (worst)"
+    if case == "stretched":
+        told += f"; stretch found in {sum(bool(row['stretch']) for row in solved)}"
+    if case in FLOORS:
+        ratio = np.array([np.array(row["ours"][4:]) / row["sigma"] for row in solved])
+        told += (
+            "; depth error over predicted σ at 1, 2, 4 m: RMS " + ", ".join(f"{_rms(c):.2f}" for c in ratio.T)
+            + ", within 2σ " + ", ".join(f"{100 * (c <= 2).mean():.0f} %" for c in ratio.T)
+        )  # fmt: skip
+    return told + f"; {np.median([row.get('seconds', 0) for row in found]):.1f} s each"
+
+
+def _line(label: str, values: Sequence[float]) -> str:
+    return f"| {label} | " + " | ".join(f"{value:.4f}" for value in values) + " |"
 
 
 def main() -> None:
@@ -200,17 +230,25 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=32)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--cases", default="flat,bent,stretched,flipped,swapped,jitter")
+    parser.add_argument("--rendered", action="store_true", help="find the corners in rendered pictures")
+    parser.add_argument("--predict", action="store_true", help="flat and bent boards in at least 100 trials each")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", default="")
     chosen = parser.parse_args()
-    cases = chosen.cases.split(",")
+    cases, seeds = chosen.cases.split(","), chosen.seeds
+    if chosen.predict:
+        cases, seeds = ["flat", "bent"], max(seeds, 100)
     rows: list[dict[str, Any]] = []
+    notes = []
+    print("| case | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 1))
     with ProcessPoolExecutor(chosen.workers) as pool:
         for case in cases:
-            seeds = range(chosen.first, chosen.first + chosen.seeds)
-            found = list(pool.map(trial, [case] * len(seeds), seeds))
-            _table(found)
+            numbers = range(chosen.first, chosen.first + seeds)
+            found = list(pool.map(trial, [case] * seeds, numbers, [chosen.rendered] * seeds))
+            print("\n".join(rows_of(found, case)), flush=True)
+            notes.append(told_of(found, case))
             rows += found
+    print("\n" + "\n".join(f"- {note}" for note in notes))
     if chosen.json:
         with open(chosen.json, "w", encoding="utf-8") as file:
             json.dump(rows, file)

@@ -310,8 +310,23 @@ def _find_circles(gray: Gray, grid: tuple[int, int], quick: bool) -> F32 | None:
             continue
         found, centres = cv2.findCirclesGrid(picture, grid, None, flag, fitting)
         if found and centres is not None and len(centres) == count:
-            return np.asarray(centres, np.float32).reshape(-1, 2)
+            return _in_rows(np.asarray(centres, np.float32).reshape(-1, 2), grid)
     return None
+
+
+def _in_rows(points: F32, grid: tuple[int, int]) -> F32:
+    """Undo what OpenCV does to some grids of an even number of rows: each two of them exchanged."""
+    columns, rows = grid
+    if rows % 2:
+        return points
+    paired = np.ascontiguousarray(points.reshape(rows // 2, 2, columns, 2)[:, ::-1]).reshape(-1, 2)
+    flat = Board("circles", columns, rows).object_points()[:, :2].astype(np.float32)
+    off = []
+    for order in (points, paired):
+        homography = cv2.findHomography(flat, order)[0]
+        placed = cv2.perspectiveTransform(flat[None], homography)[0] if homography is not None else flat
+        off.append(float(np.linalg.norm(placed - order, axis=1).mean()))
+    return points if off[0] <= off[1] else paired
 
 
 def _blobs_of_one_size(gray: Gray, detector: cv2.SimpleBlobDetector, count: int) -> cv2.SimpleBlobDetector | None:

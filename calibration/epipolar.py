@@ -13,9 +13,13 @@ from calibration.rig import StereoRig
 
 Array = NDArray[np.float64]
 
+# Cosine of 60°: a plane picture is stretched four times there and more, and says nothing of how good a rig is.
+_STEEP = 0.5
+
 
 def epipolar_distances_px(rig: StereoRig, left_px: Array, right_px: Array) -> Array:
-    """Give the distance of undistorted corners (N,2) to their epipolar lines, px, left ones then right ones (2N,).
+    """Give the distance of undistorted corners (N,2) to their epipolar lines, px, left ones then right ones (2N,); NaN
+    for corners more than 60° off the axis of a very wide lens.
 
     With x = K⁻¹ u of the undistorted corner, x_rightᵀ [t]× R x_left = 0 (Longuet-Higgins 1981).
     """
@@ -30,7 +34,8 @@ def epipolar_distances_px(rig: StereoRig, left_px: Array, right_px: Array) -> Ar
 
 
 def vertical_px(rig: StereoRig, focal_px: float, left_px: Array, right_px: Array) -> Array:
-    """Give the row difference right − left (N,) of corners rectified by a rig, px at that focal length.
+    """Give the row difference right − left (N,) of corners rectified by a rig, px at that focal length; NaN for corners
+    more than 60° off the rectified axis.
 
     Raises:
         CalibrationError: the rig cannot be rectified.
@@ -39,8 +44,7 @@ def vertical_px(rig: StereoRig, focal_px: float, left_px: Array, right_px: Array
     rows = []
     for camera, R, px in ((rig.left, R_left, left_px), (rig.right, R_right, right_px)):
         turned = np.asarray(rays_of_pixels(camera, px)) @ R.T
-        with np.errstate(all="ignore"):
-            rows.append(focal_px * turned[:, 1] / turned[:, 2])
+        rows.append(focal_px * _plane(turned)[:, 1])
     return np.asarray(rows[1] - rows[0])
 
 
@@ -74,4 +78,4 @@ def axis_angles_deg(rig: StereoRig) -> tuple[float, float]:
 
 def _plane(rays: Array) -> Array:
     with np.errstate(all="ignore"):
-        return np.asarray(rays / rays[:, 2:])
+        return np.asarray(np.where(rays[:, 2:] > _STEEP, rays / rays[:, 2:], np.nan))

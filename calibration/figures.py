@@ -20,7 +20,7 @@ from calibration.solution import RigCovariance, Solution, SolveReport, ViewRepor
 from calibration.solve_joint import STRETCH, Joint, misfit_rms, pair_rms, solve_joint
 from calibration.uncertainty import DepthError, covariance_of, predict_depth_error
 from calibration.verdict import judge
-from calibration.views import coverage
+from calibration.views import coverage, different_poses
 
 if TYPE_CHECKING:
     from calibration.solve import Solved, SolveOptions
@@ -73,13 +73,14 @@ def assemble(solved: Solved, board: Board, options: SolveOptions, tell: Callable
             "depth_percent": at[0].percent if at else float("nan"),
             "at": f"{at[0].distance_m:g} m" if at and board.metric else "the board's distance",
             "sync_ratio": solved.sync_ratio, "sync_doubt": 1.25, "sync_lost": 1.5, "views": int(paired.sum()),
+            "poses": different_poses([solved.arranged.views[v] for v in np.flatnonzero(paired)], board),
             "apart": apart, "rectifiable": rectification is not None, "why_not": why_not,
         }
     )  # fmt: skip
     used = joint.seen.weight > 0
     report = SolveReport(
         rms_px=rms[0], rms_left_px=rms[1], rms_right_px=rms[2],
-        epipolar_px=float(np.mean(epipolar_distances_px(rig, left_px, right_px))), vertical_rms_px=_rms(vertical),
+        epipolar_px=float(np.nanmean(epipolar_distances_px(rig, left_px, right_px))), vertical_rms_px=_rms(vertical),
         heldout_vertical_rms_px=_rms(heldout), baseline_m=rig.baseline_m, focal_left_px=rig.left.focal_px,
         focal_right_px=rig.right.focal_px, rotation_deg=angle, toe_in_deg=toe, views_used=int(paired.sum()),
         views_rejected=tuple((view.name, view.why) for view in views if not view.used),

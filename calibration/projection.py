@@ -5,7 +5,8 @@ frame, x = X/Z, y = Y/Z, r² = x² + y²:
 
 - pinhole, rational: x' = x·q + 2 p1 x y + p2 (r² + 2x²), y' = y·q + p1 (r² + 2y²) + 2 p2 x y,
   q = (1 + k1 r² + k2 r⁴ + k3 r⁶) / (1 + k4 r² + k5 r⁴ + k6 r⁶)
-- fisheye (equidistant): θ = atan r, (x', y') = (x, y)/r · θ (1 + k1 θ² + k2 θ⁴ + k3 θ⁶ + k4 θ⁸)
+- fisheye (equidistant): ρ = √(X² + Y²), θ = atan2(ρ, Z), (x', y') = (X, Y)/ρ · θ (1 + k1 θ² + k2 θ⁴ + k3 θ⁶ + k4 θ⁸),
+  which also holds beside and behind the lens (θ of 90° and more)
 
 then u = fx x' + cx, v = fy y' + cy (OpenCV's calib3d and fisheye documentation). Tested against
 `cv2.projectPoints`, `cv2.fisheye.projectPoints` and against differences.
@@ -23,7 +24,7 @@ Array = NDArray[np.float64]
 # Points nearer than this to the plane of the lens, or behind it, have no picture; the value is clamped so that a
 # wild step of a solver gives a large error and not a division by zero.
 _MIN_DEPTH = 1e-9
-_SMALL_R = 1e-9
+_SMALL = 1e-9
 
 
 def camera_vector(intrinsics: Intrinsics) -> Array:
@@ -51,25 +52,32 @@ def project_with_derivatives(
     Returns pixels (N,2), their derivatives by the point (N,2,3) and by the camera vector (N,2,4+n); both empty
     without `derivatives`.
     """
-    z = np.where(np.abs(points[:, 2]) < _MIN_DEPTH, _MIN_DEPTH, points[:, 2])
-    x, y = points[:, 0] / z, points[:, 1] / z
-    distort = _fisheye if model == "fisheye" else _radial_tangential
-    distorted, by_xy, by_distortion = distort(x, y, camera[4:], derivatives)
+    distort = _fisheye if model == "fisheye" else _perspective
+    distorted, by_point, by_distortion = distort(points, camera[4:], derivatives)
     focal = camera[:2]
     pixels = distorted * focal + camera[2:4]
     if not derivatives:
         return pixels, np.empty(0), np.empty(0)
-    by_xy *= focal[None, :, None]
-    by_point = np.empty((len(z), 2, 3))
-    by_point[:, :, :2] = by_xy / z[:, None, None]
-    by_point[:, :, 2] = -(by_xy[:, :, 0] * (x / z)[:, None] + by_xy[:, :, 1] * (y / z)[:, None])
-    by_camera = np.zeros((len(z), 2, len(camera)))
+    by_point *= focal[None, :, None]
+    by_camera = np.zeros((len(points), 2, len(camera)))
     by_camera[:, 0, 0] = distorted[:, 0]
     by_camera[:, 1, 1] = distorted[:, 1]
     by_camera[:, 0, 2] = 1.0
     by_camera[:, 1, 3] = 1.0
     by_camera[:, :, 4:] = by_distortion * focal[None, :, None]
     return pixels, by_point, by_camera
+
+
+def _perspective(points: Array, dist: Array, derivatives: bool) -> tuple[Array, Array, Array]:
+    z = np.where(np.abs(points[:, 2]) < _MIN_DEPTH, _MIN_DEPTH, points[:, 2])
+    x, y = points[:, 0] / z, points[:, 1] / z
+    distorted, by_xy, by_distortion = _radial_tangential(x, y, dist, derivatives)
+    if not derivatives:
+        return distorted, by_xy, by_distortion
+    by_point = np.empty((len(z), 2, 3))
+    by_point[:, :, :2] = by_xy / z[:, None, None]
+    by_point[:, :, 2] = -(by_xy[:, :, 0] * (x / z)[:, None] + by_xy[:, :, 1] * (y / z)[:, None])
+    return distorted, by_point, by_distortion
 
 
 def _radial_tangential(x: Array, y: Array, dist: Array, derivatives: bool) -> tuple[Array, Array, Array]:
@@ -103,22 +111,27 @@ def _radial_tangential(x: Array, y: Array, dist: Array, derivatives: bool) -> tu
     return distorted, by_xy, by_distortion
 
 
-def _fisheye(x: Array, y: Array, dist: Array, derivatives: bool) -> tuple[Array, Array, Array]:
-    r = np.maximum(np.hypot(x, y), _SMALL_R)
-    theta = np.arctan(r)
+def _fisheye(points: Array, dist: Array, derivatives: bool) -> tuple[Array, Array, Array]:
+    x, y, z = points.T
+    square = np.maximum(x * x + y * y + z * z, _MIN_DEPTH**2)
+    across = np.maximum(np.hypot(x, y), _SMALL * np.sqrt(square))
+    theta = np.arctan2(across, z)
     t2 = theta * theta
     k1, k2, k3, k4 = dist
-    theta_d = theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4))))
-    scale = theta_d / r
+    scale = theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4)))) / across
     distorted = np.stack([x * scale, y * scale], axis=1)
     if not derivatives:
         return distorted, np.empty(0), np.empty(0)
     by_theta = 1 + t2 * (3 * k1 + t2 * (5 * k2 + t2 * (7 * k3 + t2 * 9 * k4)))
-    by_r = (by_theta / (1 + r * r) - scale) / r
-    by_xy = np.empty((len(x), 2, 2))
-    by_xy[:, 0, 0] = scale + x * x / r * by_r
-    by_xy[:, 0, 1] = x * y / r * by_r
-    by_xy[:, 1, 0] = by_xy[:, 0, 1]
-    by_xy[:, 1, 1] = scale + y * y / r * by_r
-    powers = np.stack([theta * t2, theta * t2**2, theta * t2**3, theta * t2**4], axis=1) / r[:, None]
-    return distorted, by_xy, np.stack([powers * x[:, None], powers * y[:, None]], axis=1)
+    # ∂θ/∂ρ = Z/(ρ² + Z²), ∂θ/∂Z = −ρ/(ρ² + Z²); both here of the scale, by ρ once more divided by ρ.
+    by_across = (by_theta * z / square - scale) / across / across
+    by_z = -by_theta / square
+    by_point = np.empty((len(x), 2, 3))
+    by_point[:, 0, 0] = scale + x * x * by_across
+    by_point[:, 0, 1] = x * y * by_across
+    by_point[:, 1, 0] = by_point[:, 0, 1]
+    by_point[:, 1, 1] = scale + y * y * by_across
+    by_point[:, 0, 2] = x * by_z
+    by_point[:, 1, 2] = y * by_z
+    powers = np.stack([theta * t2, theta * t2**2, theta * t2**3, theta * t2**4], axis=1) / across[:, None]
+    return distorted, by_point, np.stack([powers * x[:, None], powers * y[:, None]], axis=1)

@@ -198,7 +198,9 @@ def _view_row(view: ViewReport, pictures: LoadPair) -> dict[str, Any]:
         "mended": view.mended,
         "rms": view.rms_px,
         "mono": view.mono_rms_px,
-        "vertical": float(np.sqrt(np.mean(np.square(view.vertical_px)))) if len(view.vertical_px) else math.nan,
+        "vertical": float(np.sqrt(np.nanmean(np.square(view.vertical_px))))
+        if np.isfinite(view.vertical_px).any()
+        else math.nan,
         "distance": float(view.t_left_board_m[2]) if view.t_left_board_m is not None else math.nan,
         **thumbs,
     }

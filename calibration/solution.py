@@ -29,7 +29,8 @@ class ViewReport:
     left, right: the detections. residual_left_px, residual_right_px: (n,2) seen − predicted of every corner of
     that detection, NaN where the view has no pose. kept_left, kept_right: (n,) bool, corners that count.
     rms_px: of both sides; mono_rms_px: each camera alone. R_left_board (3,3), t_left_board_m (3,): the board's pose.
-    vertical_px: (c,) rectified row difference right − left of the common corners. ids: (c,) of them.
+    vertical_px: (c,) rectified row difference right − left of the common corners, NaN for those too far off the axis.
+    ids: (c,) of them.
     """
 
     name: str

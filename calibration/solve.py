@@ -28,12 +28,14 @@ from calibration.shape import with_stretch, with_warp, with_warp_again
 from calibration.solution import Solution
 from calibration.solve_joint import Joint, Problem, solve_joint, start_state, without_misfits
 from calibration.solve_lens import choose_lens
-from calibration.views import View
+from calibration.views import View, different_poses
 
 Progress = Callable[[str, int, int], None]
 
 # Fewer pairs than this cannot be solved: each has six unknowns of its own and the rig has two dozen.
 MIN_PAIRS = 4
+# A plane seen from fewer places than this fixes no lens.
+MIN_POSES = 3
 # σ of pairs over σ of each camera alone. 1 where both fire together; above the first the user is told, above the
 # second the lens is taken from each camera alone.
 SYNC_DOUBT = 1.25
@@ -101,6 +103,13 @@ def check_views(views: Sequence[View], board: Board) -> None:
             f"Too few views: the board was found by both cameras in {pairs} of {len(views)} pairs, and at least "
             f"{MIN_PAIRS} are needed.",
             "Take 15 to 30 pairs with the whole board in both pictures, near and far, tilted each way, in all corners.",
+            {"views_used": 0, "rig": None},
+        )
+    poses = different_poses(views, board)
+    if poses < MIN_POSES:
+        raise CalibrationError(
+            f"The {pairs} pairs show the board at only {poses} different place{'s' if poses > 1 else ''}.",
+            "Move the board between pictures: near and far, tilted each way, in all corners; 15 to 30 places.",
             {"views_used": 0, "rig": None},
         )
 

@@ -27,6 +27,7 @@ from calibration.bundle import (
     camera_names,
     new_camera,
     residuals,
+    rotation,
     rotation_vector,
 )
 from calibration.detection import Detection
@@ -40,6 +41,8 @@ _FOCAL_GUESSES = (0.4, 0.65, 0.9, 1.3, 2.2)
 _START_VIEWS = 12
 # Weights and solution are found in turn until nothing moves by more than this.
 _SETTLED_PX = 2e-3
+# Cosine beyond which a corner is too far off its board's direction to start from (84°).
+_LEAST_AHEAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -166,24 +169,36 @@ def best_poses(board: BoardModel, seen: Observations, state: State) -> State:
 def poses(board: BoardModel, seen: Observations, state: State, *, second: bool = False) -> State:
     """Find each view's board pose from its left corners and a camera. second: the other pose that fits a flat board."""
     intrinsics = intrinsics_of(state.cameras[LEFT], state.models[LEFT], None)
-    plane = np.array(rays_of_pixels(intrinsics, seen.points_px))
-    with np.errstate(all="ignore"):
-        plane = plane[:, :2] / plane[:, 2:]
+    rays = np.array(rays_of_pixels(intrinsics, seen.points_px))
     R = np.tile(np.eye(3), (seen.view_count, 1, 1))
     t = np.tile(np.array([0, 0, 1.0]), (seen.view_count, 1)) * board.extent.max() * 3
     for v in range(seen.view_count):
-        rows = (seen.view == v) & np.isfinite(plane).all(axis=1)
+        rows = (seen.view == v) & np.isfinite(rays).all(axis=1)
         if rows.sum() < 4:
             continue
-        flat = np.ascontiguousarray(board.flat[seen.ids[rows]])
-        pixels = np.ascontiguousarray(plane[rows])
+        # Seen along its own direction, a board at the rim of a very wide lens lies before the camera, not beside it.
+        ahead = _facing(rays[rows].mean(axis=0))
+        turned = rays[rows] @ ahead.T
+        near = turned[:, 2] > _LEAST_AHEAD
+        if near.sum() < 4:
+            continue
+        flat = np.ascontiguousarray(board.flat[seen.ids[rows][near]])
+        pixels = np.ascontiguousarray(turned[near, :2] / turned[near, 2:])
         count, rs, ts, _ = cv2.solvePnPGeneric(flat, pixels, np.eye(3), np.zeros(5), flags=cv2.SOLVEPNP_IPPE)
         if not count:
             continue
         pick = min(1 if second else 0, count - 1)
-        R[v] = np.asarray(cv2.Rodrigues(np.asarray(rs[pick], dtype=np.float64))[0])
-        t[v] = np.asarray(ts[pick], dtype=np.float64).reshape(3)
+        R[v] = ahead.T @ np.asarray(cv2.Rodrigues(np.asarray(rs[pick], dtype=np.float64))[0])
+        t[v] = ahead.T @ np.asarray(ts[pick], dtype=np.float64).reshape(3)
     return state.with_poses(R, t)
+
+
+def _facing(direction: Array) -> Array:
+    """Give the smallest rotation (3,3) that takes a direction to the optical axis."""
+    axis = np.array([direction[1], -direction[0], 0.0])
+    length = float(np.linalg.norm(axis))
+    angle = np.arctan2(length, direction[2])
+    return rotation(axis / length * angle) if length > 1e-12 else np.eye(3)
 
 
 def _mono_state(

@@ -97,12 +97,13 @@ def predict_depth_error(rig: StereoRig, covariance: RigCovariance, distances_m: 
         CalibrationError: the rig cannot be rectified.
     """
     answers = []
+    focal = _rectified_focal(rig)
     for distance in distances_m:
         by_unknown = depth_derivatives(rig, covariance.names, distance)
         variance = np.einsum("gi,ij,gj->g", by_unknown, covariance.matrix, by_unknown)
         mean = by_unknown.mean(axis=0)
         share = float(np.sqrt(max(float(np.mean(variance)), 0.0)))
-        disparity = _rectified_focal(rig) * rig.baseline_m / distance
+        disparity = focal * rig.baseline_m / distance
         common = float(np.sqrt(max(float(mean @ covariance.matrix @ mean), 0.0)))
         answers.append(DepthError(distance, 100 * share, share * disparity, 100 * common))
     return answers

@@ -29,7 +29,7 @@ class Judgement:
 
 def judge(figures: dict[str, Any]) -> Judgement:
     """Judge a solve by its figures: rms_px, heldout_px, vertical_px, disparity_px and depth_percent (predicted, at
-    `at`), sync_ratio, sync_doubt, sync_lost, views, apart, rectifiable, why_not, coverage."""
+    `at`), sync_ratio, sync_doubt, sync_lost, views, poses (different ones), apart, rectifiable, why_not."""
     bad: list[str] = []
     usable: list[str] = []
 
@@ -72,6 +72,11 @@ def judge(figures: dict[str, Any]) -> Judgement:
         )
     if figures["views"] < GOOD_VIEWS:
         usable.append(f"Only {figures['views']} pairs count; {GOOD_VIEWS} or more are needed for a sure result.")
+    elif figures["poses"] < GOOD_VIEWS:
+        usable.append(
+            f"The pairs show the board at only {figures['poses']} different places; {GOOD_VIEWS} or more are needed "
+            "for a sure result."
+        )
     if bad:
         return Judgement("bad", (*bad, *usable))
     if usable:

@@ -106,6 +106,28 @@ def board_look(seen: Detection, board: Board) -> Array:
     return np.array([centre[0] / w, centre[1] / h, size, np.hypot(tilt_x, tilt_y), turn, tilt_x, tilt_y])
 
 
+def different_poses(views: Sequence[View], board: Board, least: float = 0.02) -> int:
+    """Count the poses of the paired views that differ: the board's outer corners lie apart by more than `least` of the
+    picture's longer side, on average, in one of the two pictures."""
+    points = board.object_points()[:, :2]
+    low, high = points.min(axis=0), points.max(axis=0)
+    outer = np.array([[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]])
+    kept: list[Array] = []
+    for view in views:
+        if view.left is None or view.right is None:
+            continue
+        quads = np.stack(
+            [
+                apply_homography(fit_homography(points[seen.ids], seen.points_px.astype(np.float64)), outer)
+                / max(seen.size_wh)
+                for seen in (view.left, view.right)
+            ]
+        )
+        if all(np.linalg.norm(quads - other, axis=2).mean(axis=1).max() > least for other in kept):
+            kept.append(quads)
+    return len(kept)
+
+
 def fit_homography(flat: Array, pixels: Array) -> Array:
     """Fit the homography (3,3) from (N,2) to (N,2) by least squares (DLT with normalization)."""
     a, ta = _centred(flat)

@@ -11,6 +11,8 @@ APT_LINE = "sudo apt-get install -y libgl1 libglib2.0-0 libsm6"
 
 def main() -> None:
     """Run `livestereo`."""
+    # Our matrices are small: on a busy computer threads of the linear algebra cost ten times what they save.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         import cv2  # noqa: F401  (first, so that a missing system library is told once and clearly)
     except ImportError as error:
