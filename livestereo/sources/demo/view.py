@@ -19,7 +19,9 @@ from livestereo.types import F32, U8
 
 # A part of a picture: row0, row1, column0, column1, px.
 Part = tuple[int, int, int, int]
+# Places looked at in each pixel, each way. What moves is painted anew in every picture, so it gets fewer.
 SAMPLES = 3
+MOVING_SAMPLES = 2
 BAND_PX = 32
 # Sub-samples beside a moving thing may belong to it: its shadow lies this much nearer than the floor it darkens.
 SHADOW_SLACK = np.float32(1.004)
@@ -50,7 +52,8 @@ def place_mover(mover: Mover, times: F64, R_camera_world: F64, t_camera_world: F
 class Stage:
     """A scene as the light that reaches one camera. Prepared on construction; afterwards read only.
 
-    light: (H,W,3) float32, what never moves. nearness: 1/z of every sub-sample of it.
+    light: (H,W,3) float32, what never moves. nearness: 1/z of it at `MOVING_SAMPLES` × `MOVING_SAMPLES` places in each
+    pixel.
     """
 
     def __init__(self, scene: Scene, lens: Intrinsics, R_camera_world: F64, t_camera_world: F64) -> None:
@@ -74,26 +77,27 @@ class Stage:
         """Put a moving thing where it is at each of n times."""
         return place_mover(mover, times, self.R, self.t)
 
-    def grid(self, row0: int, row1: int, column0: int, column1: int) -> Grid:
-        """Rays of `SAMPLES` × `SAMPLES` places in each pixel of a part of the picture."""
+    def grid(self, row0: int, row1: int, column0: int, column1: int, samples: int) -> Grid:
+        """Rays of `samples` × `samples` places in each pixel of a part of the picture."""
         part = slice(row0, row1 + 2), slice(column0, column1 + 2)
-        s = SAMPLES
+        s = samples
         size = ((column1 - column0 + 2) * s, (row1 - row0 + 2) * s)
         fine = [cv2.resize(c[part], size, interpolation=cv2.INTER_LINEAR)[s:-s, s:-s] for c in (self._x, self._y)]
         return Grid(np.ascontiguousarray(fine[0]), np.ascontiguousarray(fine[1]))
 
     def _still(self) -> tuple[F32, F32]:
-        """Render what never moves: linear light (H,W,3) and 1/z of every sub-sample."""
+        """Render what never moves: linear light (H,W,3), and 1/z of the places where moving things are looked for."""
         shapes = sorted(place(self.scene.shapes, self.R, self.t), key=_distance)
         w, h = self.size_wh
         light = np.empty((h, w, 3), np.float32)
-        nearness = np.empty((h * SAMPLES, w * SAMPLES), np.float32)
+        fine = MOVING_SAMPLES
+        nearness = np.empty((h * fine, w * fine), np.float32)
         for top in range(0, h, BAND_PX):
             bottom = min(top + BAND_PX, h)
-            seen = cast(shapes, self.grid(top, bottom, 0, w), self.painter)
+            seen = cast(shapes, self.grid(top, bottom, 0, w, SAMPLES), self.painter)
             assert seen.colour is not None
             light[top:bottom] = average(seen.colour, SAMPLES)
-            nearness[top * SAMPLES : bottom * SAMPLES] = seen.q
+            nearness[top * fine : bottom * fine] = cast(shapes, self.grid(top, bottom, 0, w, fine)).q
         bright = np.maximum(light - 1, np.float32(0))
         if float(bright.max()) > 0.3:  # a lamp glares: part of its light goes everywhere around
             small = cv2.resize(bright, (w // 4, h // 4), interpolation=cv2.INTER_AREA)
@@ -158,10 +162,11 @@ class View:
     ) -> F32:  # fmt: skip
         """Give the light (h,w,3) of a part of the picture with what moves in it."""
         row0, row1, column0, column1 = part
-        painter, grid = self.stage.painter, self.stage.grid(*part)
+        fine = MOVING_SAMPLES
+        painter, grid = self.stage.painter, self.stage.grid(*part, MOVING_SAMPLES)
         times = self._times(row0, row1, moment)
         light = self.stage.light[row0:row1, column0:column1]
-        standing = self.stage.nearness[row0 * SAMPLES : row1 * SAMPLES, column0 * SAMPLES : column1 * SAMPLES]
+        standing = self.stage.nearness[row0 * fine : row1 * fine, column0 * fine : column1 * fine]
         solid: list[Shape] = []
         for mover in movers:
             shapes = placed[mover.name] if mover.name in placed else self.stage.place(mover, times)
@@ -171,11 +176,11 @@ class View:
             seen = cast(shapes, grid, painter, near=standing / SHADOW_SLACK)
             assert seen.colour is not None
             darker = np.where(seen.index >= 0, seen.colour[..., 0], np.float32(1))
-            light = light * average(darker, SAMPLES)[..., None]
+            light = light * average(darker, fine)[..., None]
         seen = cast(solid, grid, painter, near=standing)
         assert seen.colour is not None
-        light = light * average((seen.index < 0).astype(np.float32), SAMPLES)[..., None]
-        light += average(seen.colour, SAMPLES)
+        light = light * average((seen.index < 0).astype(np.float32), fine)[..., None]
+        light += average(seen.colour, fine)
         return light
 
     def _redraw(self, picture: U8, part: Part, light: F32) -> None:
@@ -197,8 +202,8 @@ class View:
         if moment.readout_s == 0 and moment.exposure_s == 0:
             return np.array([moment.t_s])
         _, h = self.stage.size_wh
-        row = np.repeat(np.arange(row0, row1) / h, SAMPLES)
-        within = np.tile((np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5, row1 - row0)
+        row = np.repeat(np.arange(row0, row1) / h, MOVING_SAMPLES)
+        within = np.tile((np.arange(MOVING_SAMPLES) + 0.5) / MOVING_SAMPLES - 0.5, row1 - row0)
         return moment.t_s + moment.readout_s * row + moment.exposure_s * within
 
 
