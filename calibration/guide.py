@@ -4,9 +4,10 @@
     step = guide.observe(Sighting(left, right, t_s=now, sharp_left=..., sharp_right=...))
     if step.accept:
         guide.take(View("0001", left, right))
-    guide.learn(solve(guide.views, board, quick))         # whenever a solution is there
+    guide.learn(guide.advise(solve(guide.views, board, quick)))     # whenever a solution is there
 
-It knows no camera, no clock and no window: time comes with each sighting.
+It knows no camera, no clock and no window: time comes with each sighting. `advise` is slow and changes nothing, so
+that it may run beside.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.advice import Advice, Goal, Need, advise, is_new, list_needs, towards
 from calibration.boards import Board
 from calibration.detection import Detection
-from calibration.next_pose import Pose, candidate_poses, choose_pose, view_of
+from calibration.next_pose import Pose
 from calibration.solution import Solution
-from calibration.uncertainty import predict_depth_error
-from calibration.views import Coverage, View, board_look, coverage, look_vector
+from calibration.views import Coverage, View, coverage, look_vector
 
 Array = NDArray[np.float64]
 
@@ -32,21 +33,19 @@ STILL_SHARE = 0.0022
 STILL_S = 0.25
 # Blurred: its edges are this much softer than those of the sharper half of what was seen.
 SHARP_SHARE = 0.6
-# New: its look (place, size, tilt) differs this much from every view taken; 1 is a large difference.
-NEW_DISTANCE = 0.3
 MIN_VIEWS = 12
 MAX_VIEWS = 60
 FIRST_SOLVE = 5
+# Before a solution can say what helps: these tell focal lengths and the rig's angles.
+FIRST = (
+    "Show the board straight, in the middle.",
+    "Turn its left edge away.",
+    "Turn its right edge away.",
+    "Lean its upper edge away.",
+    "Lean its lower edge away.",
+)
 # After a view was taken the board must move on; a moment without captures keeps the flash of the window readable.
 REST_S = 0.4
-
-
-@dataclass(frozen=True)
-class Goal:
-    """Depth within `percent` (1 σ) at `distance`, metres (squares where the board has no size)."""
-
-    percent: float
-    distance: float
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,10 @@ class Sighting:
 class Step:
     """The answer to one sighting.
 
-    accept: take this view now. why: why it is not taken, or what was done; plain words. next: what to do next. pose:
-    the most useful next pose, None until a first solution is there. coverage: of both pictures so far. percent: the
-    predicted depth error at the goal's distance (1 σ), NaN until known. done: the goal is met.
+    accept: take this view now. why: why it is not taken, or what was done; plain words. next: which view to take next;
+    hint: how to get there from where the board is, "" if not known. pose: the most useful next pose, None until a first
+    solution is there. left, right: coverage of both pictures so far; needs: what it must reach. percent: the predicted
+    depth error at the goal's distance (1 σ), NaN until known. done: the goal is met, and the needs.
     """
 
     accept: bool
@@ -75,6 +75,8 @@ class Step:
     views: int
     left: Coverage
     right: Coverage
+    needs: tuple[Need, ...] = ()
+    hint: str = ""
     pose: Pose | None = None
     percent: float = math.nan
     done: bool = False
@@ -99,15 +101,12 @@ class Guide:
         self.board = board
         self.goal = goal
         self.min_views = min_views
-        self.solution: Solution | None = None
         self._views: list[View] = []
         self._looks: list[Array] = []
-        self._solved_views = 0
-        self._pose: Pose | None = None
-        self._percent = math.nan
+        self._advice: Advice | None = None
         self._seen = _Seen()
         self._rest_until_s = -math.inf
-        self._coverage: tuple[Coverage, Coverage] | None = None
+        self._covered: tuple[Coverage, Coverage, tuple[Need, ...]] | None = None
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -117,19 +116,26 @@ class Guide:
     @property
     def wants_solution(self) -> bool:
         """Whether enough has come since the last solution that a new one would tell more."""
-        return len(self._views) >= FIRST_SOLVE and len(self._views) != self._solved_views
+        return len(self._views) >= FIRST_SOLVE and not self._advised
 
     @property
     def percent(self) -> float:
         """Predicted depth error at the goal's distance, 1 σ, from the last solution; NaN before."""
-        return self._percent
+        return self._advice.percent if self._advice is not None else math.nan
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the views must cover, and how far they are."""
+        return self._coverage()[2]
 
     @property
     def done(self) -> bool:
-        """Whether the goal is met with views enough, and nothing better is to be had by going on."""
-        enough = len(self._views) >= self.min_views and self._solved_views >= self.min_views
-        met = self.goal is not None and self._percent <= self.goal.percent
-        return (enough and met and not self._missing()) or len(self._views) >= MAX_VIEWS
+        """Whether the goal is met by a solution of views enough, and they cover what they must."""
+        known = () if self._advice is None else self._advice.views
+        # A view that came since can only help; one that was taken back counts no more.
+        stands = len(known) <= len(self._views) and all(a is b for a, b in zip(known, self._views))
+        met = self.goal is not None and self.percent <= self.goal.percent and len(known) >= self.min_views and stands
+        return (met and all(need.met for need in self.needs)) or len(self._views) >= MAX_VIEWS
 
     def observe(self, sighting: Sighting) -> Step:
         """Judge one moment. Call `take` when `accept` is set."""
@@ -142,31 +148,35 @@ class Guide:
         self._views.append(view)
         self._looks.append(look_vector(view, self.board))
         self._rest_until_s = t_s + REST_S
-        self._coverage = None
+        self._covered = None
 
     def undo(self) -> View | None:
         """Give the last view back and forget it; None where there is none."""
         if not self._views:
             return None
         self._looks.pop()
-        self._solved_views = min(self._solved_views, len(self._views) - 1)
-        self._coverage = None
+        self._covered = None
         return self._views.pop()
 
-    def learn(self, solution: Solution, views: int) -> None:
-        """Take a solution of the first `views` views: it says how good depth is and which pose helps most."""
-        self.solution = solution
-        self._solved_views = views
-        covariance = solution.report.covariance
-        distance = self.goal.distance if self.goal is not None else self._typical_distance(solution)
-        self._percent = predict_depth_error(solution.rig, covariance, [distance])[0].percent
-        sigma = solution.report.noise_px * covariance.inflation
-        poses = [
-            pose for pose in candidate_poses(self.board, solution.rig) if self._is_new(self._look_of(pose, solution))
-        ]
-        if self._wants_turned():
-            poses = [pose for pose in poses if pose.turned] or poses
-        self._pose = choose_pose(self.board, solution.rig, covariance, distance, sigma, poses)
+    def advise(self, solution: Solution, views: tuple[View, ...]) -> Advice:
+        """Say what a solution of some views means; slow, and changes nothing.
+
+        Raises:
+            CalibrationError: the rig cannot be rectified.
+        """
+        sides = [coverage([s for v in views if (s := getattr(v, side))], self.board) for side in ("left", "right")]
+        needs = list_needs(views, self.board, sides[0], sides[1], min_views=self.min_views)
+        return advise(solution, views, self.board, self.goal, needs)
+
+    def learn(self, advice: Advice) -> None:
+        """Take advice: it says how good depth is and which pose helps most."""
+        self._advice = advice
+
+    @property
+    def _advised(self) -> bool:
+        """Whether the advice is of the views as they are now."""
+        known = () if self._advice is None else self._advice.views
+        return len(known) == len(self._views) and all(a is b for a, b in zip(known, self._views))
 
     # --- why a view is not taken
 
@@ -175,7 +185,8 @@ class Guide:
             return "The board is not seen."
         if now.left is None or now.right is None:
             side = "left" if now.left is None else "right"
-            return f"The {side} camera does not see the whole board."
+            part = "enough of the board" if self.board.kind == "charuco" else "the whole board"
+            return f"The {side} camera does not see {part}."
         self._seen.sharp_left.append(now.sharp_left)
         self._seen.sharp_right.append(now.sharp_right)
         if now.t_s < self._rest_until_s:
@@ -193,7 +204,7 @@ class Guide:
         ):  # fmt: skip
             if len(past) >= 10 and sharp < SHARP_SHARE * float(np.percentile(past, 75)):
                 return f"The {side} picture is blurred: hold still, or give more light."
-        if not self._is_new(look_vector(View("", now.left, now.right), self.board)):
+        if not is_new(look_vector(View("", now.left, now.right), self.board), np.array(self._looks)):
             return "This view is like one that was taken: move or tilt the board."
         return ""
 
@@ -218,58 +229,32 @@ class Guide:
                 moves.append(min(float(step.mean()), float(turned.mean())))
         return max(moves)
 
-    def _is_new(self, look: Array) -> bool:
-        return all(float(np.linalg.norm(look - other)) >= NEW_DISTANCE for other in self._looks)
-
-    def _look_of(self, pose: Pose, solution: Solution) -> Array:
-        return look_vector(view_of(self.board, solution.rig, pose), self.board)
-
     # --- what to do next
 
+    def _coverage(self) -> tuple[Coverage, Coverage, tuple[Need, ...]]:
+        if self._covered is None:
+            left, right = (
+                coverage([s for v in self._views if (s := getattr(v, side))], self.board) for side in ("left", "right")
+            )
+            needs = list_needs(self._views, self.board, left, right, min_views=self.min_views)
+            self._covered = left, right, needs
+        return self._covered
+
     def _step(self, now: Sighting, why: str) -> Step:
-        if self._coverage is None:
-            sides = [[v.left for v in self._views if v.left], [v.right for v in self._views if v.right]]
-            self._coverage = coverage(sides[0], self.board), coverage(sides[1], self.board)
+        left, right, needs = self._coverage()
+        done, pose, hint, accept = self.done, None, "", not why
+        if self._advice is not None and not done:
+            pose = self._advice.pose
+            hint = "" if accept else towards(self._advice, self.board, now.left, now.right)
         return Step(
-            accept=not why, why=why or "Taken.", next=self._next_words(), views=len(self._views),
-            left=self._coverage[0], right=self._coverage[1], pose=self._pose, percent=self._percent, done=self.done,
+            accept=accept, why=why or "Taken.", next=self._next_words(done), views=len(self._views), left=left,
+            right=right, needs=needs, hint=hint, pose=pose, percent=self.percent, done=done,
         )  # fmt: skip
 
-    def _next_words(self) -> str:
-        if self.done:
+    def _next_words(self, done: bool) -> str:
+        if done:
             return "The goal is met."
-        if self._pose is not None and self.solution is not None:
-            return self._pose.words[0].upper() + self._pose.words[1:] + "."
-        first = (
-            "Hold the board straight, in the middle.",
-            "Turn the left edge of the board away.",
-            "Turn its right edge away.",
-            "Lean its upper edge away.",
-            "Lean its lower edge away.",
-        )
-        return first[min(len(self._views), len(first) - 1)]
-
-    def _missing(self) -> str:
-        """What the views still lack, whatever the predicted error says."""
-        if self._coverage is None:
-            return ""
-        if min(side.area for side in self._coverage) < 0.35:
-            return "views near the borders"
-        if min(side.tilt_views for side in self._coverage) < 4:
-            return "tilted views"
-        return ""
-
-    def _wants_turned(self) -> bool:
-        """From time to time ask for the board turned by 90°: only that tells a print that is longer one way."""
-        if self.board.grid[0] == self.board.grid[1] or len(self._views) < 8:
-            return False
-        turned = sum(abs(math.sin(math.radians(_turn(view, self.board)))) > 0.8 for view in self._views)
-        return turned * 5 < len(self._views)
-
-    def _typical_distance(self, solution: Solution) -> float:
-        return 2.0 if self.board.metric else max(solution.report.distance_m) * 3
-
-
-def _turn(view: View, board: Board) -> float:
-    seen = view.left or view.right
-    return float(board_look(seen, board)[4]) if seen is not None else 0.0
+        if self._advice is not None and self._advice.pose is not None:
+            words = self._advice.pose.words
+            return words[0].upper() + words[1:] + "."
+        return FIRST[min(len(self._views), len(FIRST) - 1)]

@@ -9,7 +9,7 @@ covariance after it is (Σ⁻¹ + A)⁻¹, and from that follows the depth error
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -30,8 +30,11 @@ Array = NDArray[np.float64]
 MARGIN = 0.03
 TILTS_DEG = ((0.0, 0.0), (28.0, 0.0), (-28.0, 0.0), (0.0, 28.0), (0.0, -28.0), (22.0, 22.0), (-22.0, -22.0))
 PLACES = tuple(product((0.25, 0.5, 0.75), (0.28, 0.5, 0.72)))
-# Share of the picture's width that the board takes.
+# Which edge is farther off, by the sign of a tilt about y and about x.
+_EDGES = ("right", "left"), ("lower", "upper")
+# Share of the picture's width that the board takes; of its height, TALL times as much.
 SIZES = (0.38, 0.6)
+TALL = 1.3
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Pose:
     """A board pose in the left camera's frame and its outline in both pictures.
 
     R_left_board (3,3), t_left_board (3,) in the board's unit. outline_left_px, outline_right_px: (4,2). turned: the
-    board is turned by 90°. percent: predicted depth error after a view of it, 1 σ; NaN where it is not known.
+    board is turned by 90°; tilted: it is not seen straight on. percent: predicted depth error after a view of it, 1 σ;
+    NaN where it is not known.
     """
 
     R_left_board: Array
@@ -47,6 +51,7 @@ class Pose:
     outline_left_px: Array
     outline_right_px: Array
     turned: bool
+    tilted: bool
     words: str
     percent: float = float("nan")
 
@@ -70,8 +75,9 @@ def _pose(
     flat = board.object_points()
     middle = (flat.min(axis=0) + flat.max(axis=0)) / 2
     extent = flat.max(axis=0) - flat.min(axis=0)
-    across = extent[1] if turned else extent[0]
-    distance = across * rig.left.K[0, 0] / (size * w)
+    across, along = extent[1::-1] if turned else extent[:2]
+    # A board turned upright is limited by the height of a wide picture.
+    distance = max(across * rig.left.K[0, 0] / (size * w), along * rig.left.K[1, 1] / (TALL * size * h))
     K = rig.left.K
     ray = np.array([(place[0] * w - K[0, 2]) / K[0, 0], (place[1] * h - K[1, 2]) / K[1, 1], 1.0])
     R = rotation(np.radians([tilt[1], tilt[0], 0.0])) @ rotation(np.array([0.0, 0.0, np.pi / 2 if turned else 0.0]))
@@ -82,7 +88,7 @@ def _pose(
     low, high = flat.min(axis=0), flat.max(axis=0)
     corners = np.array([[low[0], low[1], 0], [high[0], low[1], 0], [high[0], high[1], 0], [low[0], high[1], 0]])
     outlines = [_project(rig, side, corners, R, t) for side in ("left", "right")]
-    return Pose(R, t, outlines[0], outlines[1], turned, _words(place, size, tilt, turned))
+    return Pose(R, t, outlines[0], outlines[1], turned, any(tilt), _words(place, size, tilt, turned))
 
 
 def _project(rig: StereoRig, side: str, points: Array, R: Array, t: Array) -> Array:
@@ -103,17 +109,23 @@ def _inside(points: Array, camera: Intrinsics) -> bool:
 
 
 def _words(place: tuple[float, float], size: float, tilt: tuple[float, float], turned: bool) -> str:
+    """Say where to show the board, in the picture as it is shown (not mirrored)."""
+    row = {0.28: "upper", 0.5: "", 0.72: "lower"}[place[1]]
     column = {0.25: "left", 0.5: "", 0.75: "right"}[place[0]]
-    row = {0.28: "up", 0.5: "", 0.72: "down"}[place[1]]
-    where = " and ".join(word for word in (row, column) if word)
-    parts = [f"move the board {where}" if where else "hold the board in the middle"]
-    parts.append("near" if size > 0.5 else "further away")
-    if tilt[0]:
-        parts.append("turn its left edge away" if tilt[0] > 0 else "turn its right edge away")
-    if tilt[1]:
-        parts.append("lean its upper edge away" if tilt[1] < 0 else "lean its lower edge away")
+    where = "in the middle"
+    if row and column:
+        where = f"at the {row} {column}"
+    elif row:
+        where = "at the top" if row == "upper" else "at the bottom"
+    elif column:
+        where = f"at the {column}"
+    parts = [f"show the board {where}, {'near' if size > 0.5 else 'farther off'}"]
     if turned:
-        parts.append("upright (turned by 90°)")
+        parts.append("turned by 90°")
+    away = [_EDGES[0][tilt[0] > 0]] if tilt[0] else []
+    away += [_EDGES[1][tilt[1] < 0]] if tilt[1] else []
+    if away:
+        parts.append(f"{' and '.join(away)} edge{'s' if len(away) > 1 else ''} away")
     return ", ".join(parts)
 
 
@@ -141,10 +153,7 @@ def choose_pose(
         after = np.linalg.pinv(information + added, rcond=1e-10, hermitian=True)
         percent = 100 * float(np.sqrt(np.mean(np.einsum("gi,ij,gj->g", by_unknown, after, by_unknown))))
         if best is None or percent < best.percent:
-            best = Pose(
-                pose.R_left_board, pose.t_left_board, pose.outline_left_px, pose.outline_right_px, pose.turned,
-                pose.words, percent,
-            )  # fmt: skip
+            best = replace(pose, percent=percent)
     return best
 
 

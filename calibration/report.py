@@ -28,13 +28,13 @@ Picture = NDArray[np.uint8]
 LoadPair = Callable[[str], "tuple[Picture, Picture] | None"]
 
 TEMPLATES = Path(__file__).parent / "templates"
-THUMB_W = 300
+THUMB_W = 340
 # Residuals are drawn this much longer than they are; a tenth of a pixel would not be seen.
 ARROW_SCALE = 60
 # Noise of a good matcher on an ordinary scene; the report says that it is assumed.
 MATCH_SIGMA_PX = 0.25
 SEARCHED_PX = (64, 128, 256)
-GREEN, RED, AMBER = (90, 190, 60), (60, 60, 225), (40, 160, 245)  # BGR
+GREEN, RED, AMBER, ARROW = (90, 190, 60), (60, 60, 225), (40, 160, 245), (190, 60, 20)  # BGR
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def write_report(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     page = environment.get_template("report.html.j2").render(
         **_content(rig, report, pictures or (lambda _name: None), goal), made_by=made_by, rig_path=rig_path
     )
@@ -96,7 +97,6 @@ def _content(rig: StereoRig, report: SolveReport, pictures: LoadPair, goal: Goal
         "figures": figures(report),
         "refused": refused,
         "views": views,
-        "any_thumb": any(view["left"] for view in views),
         "depth": _depth(rig, report, rectification, goal, unit) if rectification is not None else None,
         "pair": _rectified_pair(report, rectification, pictures) if rectification is not None else "",
         "coverage": {side: plots.coverage(report.views, side) for side in ("left", "right")},
@@ -223,11 +223,11 @@ def _thumb(image: Picture, view: ViewReport, side: str) -> str:
             at = np.rint((point + 0.5) * scale * 16 - 8).astype(int)
             good = i >= len(kept) or bool(kept[i])
             colour = (GREEN if view.used else AMBER) if good else RED
-            cv2.circle(small, (int(at[0]), int(at[1])), 26, colour, -1, cv2.LINE_AA, 4)
+            cv2.circle(small, (int(at[0]), int(at[1])), 30, colour, -1, cv2.LINE_AA, 4)
             if i < len(residual) and np.isfinite(residual[i]).all():
                 end = at + np.rint(np.clip(residual[i] * ARROW_SCALE * scale, -60, 60) * 16).astype(int)
                 start, stop = (int(at[0]), int(at[1])), (int(end[0]), int(end[1]))
-                cv2.line(small, start, stop, colour, 1, cv2.LINE_AA, 4)
+                cv2.line(small, start, stop, ARROW if good else RED, 1, cv2.LINE_AA, 4)
     return _data_uri(np.asarray(small, np.uint8), 70)
 
 

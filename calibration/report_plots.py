@@ -103,7 +103,8 @@ def depth_error(
     if goal is not None:
         gx, gy = float(x(goal[0])), float(y(goal[1]))
         body.append(f'<circle cx="{gx:.1f}" cy="{gy:.1f}" r="6" fill="none" stroke="{RED}" stroke-width="2.5"/>')
-        body.append(_text(gx + 10, gy + 4, f"{goal_name} {goal[1]:.3g} % at {goal[0]:.4g} {unit}", "start", RED))
+        told = f"{goal_name} {goal[1]:.3g} % at {goal[0]:.4g} {unit}"
+        body.append(_text(gx - 10, gy - 8, told, "end", RED))
     body.append(_text((left + width - right) / 2, height - 8, f"distance, {unit}"))
     return _svg(width, height, body, "predicted depth error against distance")
 

@@ -138,7 +138,8 @@ def fit_homography(flat: Array, pixels: Array) -> Array:
     rows[:n, 6:8], rows[:n, 8] = -b[:, :1] * a, -b[:, 0]
     rows[n:, 3:5], rows[n:, 5] = a, 1
     rows[n:, 6:8], rows[n:, 8] = -b[:, 1:] * a, -b[:, 1]
-    h = np.linalg.svd(rows, full_matrices=True)[2][8].reshape(3, 3)
+    # The whole of U would be (2n,2n) for nothing; V has its last row in any case where there are rows enough.
+    h = np.linalg.svd(rows, full_matrices=2 * n < 9)[2][8].reshape(3, 3)
     return np.asarray(np.linalg.inv(tb) @ h @ ta)
 
 

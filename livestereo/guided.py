@@ -14,20 +14,23 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from calibration.advice import Advice, Goal, Need
 from calibration.boards import Board
 from calibration.detection import BoardDetector, Detection, sharpness
 from calibration.errors import CalibrationError
-from calibration.guide import Goal, Guide, Sighting, Step
+from calibration.guide import Guide, Sighting, Step
 from calibration.session import Session
 from calibration.solution import Solution
 from calibration.solve import SolveOptions, solve
 from calibration.views import View
-from livestereo.errors import NoFrameYet
+from livestereo.errors import IncompleteSource, NoFrameYet
 from livestereo.sources.base import Source
 from livestereo.timing import Clock, monotonic
 from livestereo.types import U8, StereoFrame
 
 READ_S = 0.1
+# While a file waits for the solver, the window is looked after this often.
+SERVE_S = 0.1
 # Fast and good enough to steer by; the final solve does everything.
 STEERING = SolveOptions(lens="pinhole", bend=False, stretch=False, heldout=False)
 FLASH_S = 0.5
@@ -60,13 +63,15 @@ class Moment:
 
 @dataclass(frozen=True)
 class Captured:
-    """What guided capture gives. ended: goal, person, source or stopped."""
+    """What guided capture gives. ended: goal, person, source or stopped. incomplete: what the source lacked."""
 
     views: tuple[View, ...]
     notes: tuple[str, ...]
     ended: str
     decisions: int
     seconds: float
+    incomplete: IncompleteSource | None = None
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass
@@ -89,7 +94,11 @@ class Capture:
         self.guide = Guide(self.board, self.goal)
         self._detectors = BoardDetector(self.board), BoardDetector(self.board)
         self._names: list[str] = []
-        self._solver = _Solver(self.solver)
+        self._solver = _Solver(self._work)
+        self._asked: tuple[View, ...] = ()
+        self._last: tuple[Detection | None, Detection | None] = (None, None)
+        self._decisions = 0
+        self._incomplete: IncompleteSource | None = None
         self._taken_s = float("-inf")
         self._message = ""
 
@@ -112,54 +121,64 @@ class Capture:
     ) -> Captured:  # fmt: skip
         """Capture until the goal is met, the person or the source ends, or `stop` says so."""
         begin = self.clock()
-        decisions, told, ended = 0, "", "source"
+        end_s = float("inf") if duration_s is None else begin + duration_s
         self._solver.start()
         try:
             with ThreadPoolExecutor(2, thread_name_prefix="livestereo-detect") as pool:
-                while not stop():
-                    if frames is not None and decisions >= frames:
-                        break
-                    if duration_s is not None and self.clock() - begin >= duration_s:
-                        break
-                    try:
-                        frame = source.read(READ_S)
-                    except NoFrameYet:
-                        if window is not None and _leaves(window.pressed()):
-                            ended = "person"
-                            break
-                        continue
-                    if frame is None:
-                        break
-                    decisions += 1
-                    step = self._decide(frame, pool, source.info.live)
-                    text = step.why if step.accept else step.next
-                    if text != told and (step.accept or window is None):
-                        told = text
-                        tell(f"{step.views} views. {text}")
-                    answer = self._serve(window, frame, step)
-                    if answer:
-                        ended = answer
-                        break
-                    if step.done and self.until_goal and not self._solver.busy:
-                        ended = "goal"
-                        break
-                else:
-                    ended = "stopped"
+                ended = self._loop(source, pool, window, stop, tell, frames, end_s)
         finally:
             self._solver.close()
         notes = tuple(dict.fromkeys(note for detector in self._detectors for note in detector.notes()))
-        return Captured(self.guide.views, notes, ended, decisions, self.clock() - begin)
+        return Captured(
+            self.guide.views, notes, ended, self._decisions, self.clock() - begin, self._incomplete, self.guide.needs
+        )
 
-    def _decide(self, frame: StereoFrame, pool: ThreadPoolExecutor, live: bool) -> Step:
+    def _loop(
+        self, source: Source, pool: ThreadPoolExecutor, window: GuideWindow | None, stop: Callable[[], bool],
+        tell: Callable[[str], None], frames: int | None, end_s: float,
+    ) -> str:  # fmt: skip
+        """Give why it ended."""
+        told = ""
+        while not stop():
+            if self._decisions == frames or self.clock() >= end_s:
+                return "source"
+            try:
+                frame = source.read(READ_S)
+            except NoFrameYet:
+                if window is not None and _leaves(window.pressed()):
+                    return "person"
+                continue
+            except IncompleteSource as error:
+                self._incomplete = error
+                return "source"
+            if frame is None:
+                return "source"
+            self._decisions += 1
+            step = self._decide(frame, pool)
+            if (step.accept or window is None) and (text := _told(step)) != told:
+                told = text
+                tell(text)
+            if self._serve(window, frame, step):
+                return "person"
+            # A camera goes on while views are solved; a file would be over before anything is known.
+            while not source.info.live and self._solver.busy and not stop():
+                self._solver.wait(SERVE_S if window is not None else 1.0)
+                if self._serve(window, frame, step):
+                    return "person"
+            self._learn()
+            if self.guide.done and self.until_goal:
+                return "goal"
+        return "stopped"
+
+    def _decide(self, frame: StereoFrame, pool: ThreadPoolExecutor) -> Step:
         grays = [_gray(side.image) for side in (frame.left, frame.right)]
         left, right = pool.map(lambda d, g: d.detect(g, quick=True), self._detectors, grays)
         self._last = left, right
-        now_s = frame.t_s
         sharp = [sharpness(g, d) if d is not None else 0.0 for g, d in zip(grays, (left, right))]
-        step = self.guide.observe(Sighting(left, right, now_s, sharp[0], sharp[1]))
+        step = self.guide.observe(Sighting(left, right, frame.t_s, sharp[0], sharp[1]))
         if step.accept and left is not None and right is not None:
             self._take(frame, left, right)
-        self._learn(wait=not live)
+        self._ask()
         return step
 
     def _take(self, frame: StereoFrame, left: Detection, right: Detection) -> None:
@@ -169,42 +188,46 @@ class Capture:
         self._taken_s = self.clock()
         self._message = ""
 
-    def _learn(self, *, wait: bool) -> None:
-        """Hand the solver its next work and take what it has found; files wait for it, cameras do not."""
-        if self.guide.wants_solution and not self._solver.busy:
-            self._solver.ask(self.guide.views, self.board)
-        answer = self._solver.answer(wait=wait)
-        if answer is None:
-            return
-        views, solution = answer
-        if isinstance(solution, CalibrationError):
-            self._message = f"Not solved yet: {solution.what}"
-        elif len(views) <= len(self.guide.views):
-            try:
-                self.guide.learn(solution, len(views))
-            except CalibrationError as error:
-                self._message = error.what
+    def _work(self, views: tuple[View, ...]) -> Advice:
+        """What the solver's thread does."""
+        return self.guide.advise(self.solver(views, self.board), views)
 
-    def _serve(self, window: GuideWindow | None, frame: StereoFrame, step: Step) -> str:
+    def _ask(self) -> None:
+        """Hand the solver its next work: the newest views, once."""
+        views = self.guide.views
+        if self.guide.wants_solution and not self._solver.busy and not _same(views, self._asked):
+            self._asked = views
+            self._solver.ask(views)
+
+    def _learn(self) -> None:
+        """Take what the solver has found since."""
+        answer = self._solver.answer()
+        if isinstance(answer, CalibrationError):
+            self._message = f"Not solved yet: {answer.what}"
+        elif answer is not None:
+            self.guide.learn(answer)
+
+    def _serve(self, window: GuideWindow | None, frame: StereoFrame, step: Step) -> bool:
+        """Draw a moment and do what keys ask for; whether the person ends it."""
         if window is None:
-            return ""
+            return False
         flash = max(0.0, 1 - (self.clock() - self._taken_s) / FLASH_S)
         left, right = self._last
         window.show(frame, Moment(left, right, step, self.goal, flash, self._solver.busy, self._message))
-        for key in window.pressed():
-            if key in ("q", "esc", "closed", "enter"):
-                return "person"
+        keys = window.pressed()
+        for key in keys:
             if key == "u":
                 self._undo()
             elif key == "space":
                 self._take_by_hand(frame)
-        return ""
+        return _leaves(keys)
 
     def _undo(self) -> None:
         view = self.guide.undo()
         if view is not None and self._names:
             self.session.undo(self._names.pop())
             self._message = "The last view was taken back."
+            self._ask()
 
     def _take_by_hand(self, frame: StereoFrame) -> None:
         left, right = self._last
@@ -215,13 +238,13 @@ class Capture:
 
 
 class _Solver:
-    """One thread that solves the newest set of views it is given."""
+    """One thread that works on the newest set of views it is given."""
 
-    def __init__(self, work: Callable[[tuple[View, ...], Board], Solution]) -> None:
+    def __init__(self, work: Callable[[tuple[View, ...]], Advice]) -> None:
         self._work = work
         self._lock = threading.Condition()
-        self._asked: tuple[tuple[View, ...], Board] | None = None
-        self._answer: tuple[tuple[View, ...], Solution | CalibrationError] | None = None
+        self._asked: tuple[View, ...] | None = None
+        self._answer: Advice | CalibrationError | None = None
         self._failure: BaseException | None = None
         self._working = False
         self._closing = False
@@ -236,16 +259,19 @@ class _Solver:
     def start(self) -> None:
         self._thread.start()
 
-    def ask(self, views: tuple[View, ...], board: Board) -> None:
+    def ask(self, views: tuple[View, ...]) -> None:
         with self._lock:
-            self._asked = views, board
+            self._asked = views
             self._lock.notify_all()
 
-    def answer(self, *, wait: bool) -> tuple[tuple[View, ...], Solution | CalibrationError] | None:
-        """Give what was found since the last call; with `wait`, what is being computed too."""
+    def wait(self, timeout_s: float) -> None:
+        """Wait until nothing is being computed, or for so long."""
         with self._lock:
-            if wait:
-                self._lock.wait_for(lambda: not (self._working or self._asked) or self._failure is not None)
+            self._lock.wait_for(lambda: not (self._working or self._asked) or self._failure is not None, timeout_s)
+
+    def answer(self) -> Advice | CalibrationError | None:
+        """Give what was found since the last call."""
+        with self._lock:
             if self._failure is not None:
                 raise self._failure
             answer, self._answer = self._answer, None
@@ -265,11 +291,11 @@ class _Solver:
                 self._lock.wait_for(lambda: self._asked is not None or self._closing)
                 if self._closing or self._asked is None:
                     return
-                (views, board), self._asked = self._asked, None
+                views, self._asked = self._asked, None
                 self._working = True
-            found: Solution | CalibrationError | None = None
+            found: Advice | CalibrationError | None = None
             try:
-                found = self._work(views, board)
+                found = self._work(views)
             except CalibrationError as error:
                 found = error
             except BaseException as error:  # the edge of the thread: raised by answer()
@@ -278,12 +304,23 @@ class _Solver:
             with self._lock:
                 self._working = False
                 if found is not None:
-                    self._answer = views, found
+                    self._answer = found
                 self._lock.notify_all()
 
 
 def _leaves(keys: list[str]) -> bool:
     return any(key in ("q", "esc", "closed", "enter") for key in keys)
+
+
+def _same(a: tuple[View, ...], b: tuple[View, ...]) -> bool:
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b))
+
+
+def _told(step: Step) -> str:
+    """One line for the terminal."""
+    count = step.views + step.accept
+    error = f", depth error {step.percent:.2g} %" if step.percent == step.percent else ""
+    return f"{count} view{'' if count == 1 else 's'}{error}. {step.why if step.accept else step.next}"
 
 
 def _gray(image: U8) -> U8:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from calibration.guide import Goal
+from calibration.advice import Goal
 from calibration.session import Session
 from calibration.views import View
 from livestereo.cli._output import Output
@@ -74,7 +74,7 @@ def collect_live(source: Source, plan: Plan, output: Output) -> Collected:
     count = len(captured.views)
     return Collected(
         views=list(captured.views), pictures=_pictures(session, captured.views) if plan.report is not None else {},
-        looked=captured.decisions, found=(count, count, count), notes=captured.notes,
+        looked=captured.decisions, found=(count, count, count), notes=captured.notes, incomplete=captured.incomplete,
     )  # fmt: skip
 
 

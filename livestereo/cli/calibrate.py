@@ -82,6 +82,12 @@ def calibrate(
     auto: Annotated[
         bool, typer.Option("--auto", rich_help_panel=_panel, help="Take views without a window, by the guide's rules.")
     ] = False,
+    guide: Annotated[
+        bool,
+        typer.Option(
+            "--guide", rich_help_panel=_panel, help="Guide through a video in the window, as through live pictures."
+        ),
+    ] = False,
     session: Annotated[
         Path | None,
         typer.Option("--session", metavar="DIR", rich_help_panel=_panel, help="Keep the raw pairs here, and go on."),
@@ -110,7 +116,7 @@ def calibrate(
         depths_m=tuple(dict.fromkeys(distances if wanted is None else (*distances, wanted[1]))),
     )
     _check_writable(out, report)
-    plan = Plan(spec, options, out, report, wanted, auto, session, run)
+    plan = Plan(spec, options, out, report, wanted, auto, guide, session, run)
     from livestereo.cli._setup import make_request
     from livestereo.sources import open_source
 
@@ -138,6 +144,7 @@ class Plan:
     report: Path | None
     goal: tuple[float, float] | None
     auto: bool
+    guide: bool
     session: Path | None
     run: RunOptions
 
@@ -212,8 +219,12 @@ def make_rig_file(solution: Solution, info: SourceInfo, request: SourceRequest) 
 
 
 def _guided(info: SourceInfo, plan: Plan) -> bool:
-    """Whether views are taken by the guide: from cameras, always; from the demo and files, with --auto."""
-    return info.live or plan.auto or plan.session is not None
+    """Whether views are taken by the guide: from cameras, always; from the demo, where it can be seen; from files and
+    the demo, where it is asked for."""
+    from livestereo import display
+
+    seen = info.truth is not None and not plan.run.headless and display.probe().ok
+    return info.live or plan.auto or plan.guide or plan.session is not None or seen
 
 
 def _collect(opened: Any, plan: Plan, output: Output) -> Collected:
@@ -269,7 +280,8 @@ def _tables(report: SolveReport, result: dict[str, Any], plan: Plan) -> list[Any
     table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_row("pairs", f"{report.views_used} used, {len(report.views_rejected)} left out")
     table.add_row("corners off by (RMS)", f"{report.rms_px:.3f} px")
-    table.add_row("row error on held-out pairs", f"{report.heldout_vertical_rms_px:.3f} px")
+    heldout = report.heldout_vertical_rms_px
+    table.add_row("row error on held-out pairs", f"{heldout:.3f} px" if heldout == heldout else "too few pairs to tell")
     table.add_row("baseline", f"{report.baseline_m * scale:.2f} {unit}")
     table.add_row("focal length", f"{report.focal_left_px:.1f} px left, {report.focal_right_px:.1f} px right")
     table.add_row("cameras turned", f"{report.rotation_deg:.2f}°, toe-in {report.toe_in_deg:.2f}°")

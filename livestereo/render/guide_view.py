@@ -9,17 +9,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.advice import Goal, Need
 from calibration.detection import Detection
-from calibration.guide import Goal, Step
+from calibration.guide import Step
 from calibration.next_pose import Pose
-from calibration.views import Coverage
+from calibration.views import Coverage, apply_homography, fit_homography
 from livestereo.render import theme
 from livestereo.render.layout import Rect
-from livestereo.render.paint import dot, fill, keycap, panel
+from livestereo.render.paint import chip, dot, fill, keycap
 from livestereo.render.text import draw_text, ellipsis, line_height, text_width
 from livestereo.types import U8, SizeWH
 
-KEYS = (("Space", "take now"), ("u", "undo"), ("Enter", "solve"), ("q", "quit"))
+KEYS = (("Space", "take now"), ("u", "undo the last view"), ("Enter", "finish and solve"))
 FLASH = 0.55
 
 
@@ -43,7 +44,9 @@ def canvas_size(left_wh: SizeWH, right_wh: SizeWH, screen_wh: SizeWH) -> SizeWH:
     """Give a canvas that shows both views as large as the screen allows."""
     w, h = left_wh[0] + right_wh[0] + 24, max(left_wh[1], right_wh[1]) + 150
     scale = min(1.0, screen_wh[0] * 0.94 / w, screen_wh[1] * 0.84 / h)
-    return max(640, round(w * scale)), max(360, round(h * scale))
+    # Small pictures are enlarged, where the screen allows it: words need room too.
+    least = min(960, screen_wh[0]), min(540, screen_wh[1])
+    return max(least[0], round(w * scale)), max(least[1], round(h * scale))
 
 
 def draw_guide(shown: GuidePicture, canvas_wh: SizeWH) -> U8:
@@ -52,8 +55,8 @@ def draw_guide(shown: GuidePicture, canvas_wh: SizeWH) -> U8:
     m = theme.metrics_for(canvas_wh)
     canvas = np.empty((h, w, 3), np.uint8)
     canvas[:] = theme.BACKGROUND
-    top = line_height(m.body) + line_height(m.small) + m.pad * 2
-    bottom = line_height(m.large) + line_height(m.body) + line_height(m.small) + m.pad * 3
+    top = line_height(m.body) + m.pad * 3 + 6
+    bottom = line_height(m.large) + line_height(m.body) + line_height(m.small) + m.pad * 4
     area = Rect(m.pad, top, w - 2 * m.pad, h - top - bottom)
     gap = m.pad
     half = (area.w - gap) // 2
@@ -67,19 +70,14 @@ def draw_guide(shown: GuidePicture, canvas_wh: SizeWH) -> U8:
         covered = step.left if side == "left" else step.right
         _shade(view, covered)
         if step.pose is not None and not step.done:
-            _outline(view, step.pose, side, rect.w / image.shape[1])
+            _outline(view, step.pose, side, rect.w / image.shape[1], m)
         if found is not None:
             _corners(view, found, rect.w / image.shape[1], step.accept)
         if shown.flash > 0:
             white = np.full_like(view, 255)
             view[:] = cv2.addWeighted(view, 1 - FLASH * shown.flash, white, FLASH * shown.flash, 0)
-        _chip(
-            canvas,
-            f"{side.capitalize()}  {100 * covered.area:.0f} % covered",
-            rect.x + m.pad // 2,
-            rect.y + m.pad // 2,
-            m,
-        )
+        told = f"{side.capitalize()}  {100 * covered.area:.0f} % covered"
+        chip(canvas, told, rect.x + m.pad // 2, rect.y + m.pad // 2, m.small, opacity=0.74)
     _header(canvas, shown, Rect(m.pad, m.pad, w - 2 * m.pad, top - m.pad), m)
     _footer(canvas, shown, Rect(m.pad, h - bottom + m.pad, w - 2 * m.pad, bottom - m.pad), m)
     return canvas
@@ -98,7 +96,7 @@ def _shade(view: U8, covered: Coverage) -> None:
     mask = cv2.resize(seen, (w, h), interpolation=cv2.INTER_NEAREST)
     tint = np.empty_like(view)
     tint[:] = theme.GOOD
-    cv2.copyTo(cv2.addWeighted(view, 0.86, tint, 0.14, 0), mask, view)
+    cv2.copyTo(cv2.addWeighted(view, 0.9, tint, 0.1, 0), mask, view)
 
 
 def _corners(view: U8, found: Detection, scale: float, good: bool) -> None:
@@ -112,19 +110,28 @@ def _corners(view: U8, found: Detection, scale: float, good: bool) -> None:
     cv2.circle(view, (round(points[0, 0]), round(points[0, 1])), 6, theme.TEXT, 1, cv2.LINE_AA)
 
 
-def _outline(view: U8, pose: Pose, side: str, scale: float) -> None:
+def _outline(view: U8, pose: Pose, side: str, scale: float, m: theme.Metrics) -> None:
+    """Draw where the board should be: dashed rim, faint lattice so that its tilt can be seen, ring at corner one."""
     corners: NDArray[np.float64] = (pose.outline_left_px if side == "left" else pose.outline_right_px) * scale
+    lattice = view.copy()
+    cv2.fillPoly(lattice, [np.rint(corners * 16).astype(np.int32)], theme.ACCENT, cv2.LINE_AA, 4)
+    cv2.addWeighted(view, 0.86, lattice, 0.14, 0, dst=view)
+    to_view = fit_homography(np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]]), corners)
+    for share in (1 / 4, 2 / 4, 3 / 4):
+        placed = apply_homography(to_view, np.array([[share, 0], [share, 1], [0, share], [1, share]]))
+        for a, b in ((placed[0], placed[1]), (placed[2], placed[3])):
+            cv2.line(view, _at(a), _at(b), theme.ACCENT, 1, cv2.LINE_AA, 4)
     length = 10.0
     for a, b in zip(corners, np.roll(corners, -1, axis=0)):
         count = max(1, int(np.linalg.norm(b - a) / (2 * length)))
         for i in range(count):
             start, end = a + (b - a) * (i / count), a + (b - a) * ((i + 0.55) / count)
-            for colour, thick in ((theme.SHADE, 4), (theme.ACCENT, 2)):
+            for colour, thick in ((theme.SHADE, 5), (theme.ACCENT, 3)):
                 cv2.line(view, _at(start), _at(end), colour, thick, cv2.LINE_AA, 4)
-    middle = (corners[0] + corners[1]) / 2
-    inside = corners.mean(axis=0)
-    tip = middle + (middle - inside) * 0.18
-    cv2.arrowedLine(view, _at(middle), _at(tip), theme.ACCENT, 2, cv2.LINE_AA, 4, 0.5)
+    for colour, thick in ((theme.SHADE, 5), (theme.ACCENT, 3)):
+        cv2.circle(view, _at(corners[0]), 9 * 16, colour, thick, cv2.LINE_AA, 4)
+    centre = corners.mean(axis=0)
+    chip(view, "here", round(centre[0] - text_width("here", m.small) / 2), round(centre[1]), m.small, opacity=0.74)
 
 
 def _at(point: NDArray[np.float64]) -> tuple[int, int]:
@@ -132,40 +139,78 @@ def _at(point: NDArray[np.float64]) -> tuple[int, int]:
     return round(x * 16), round(y * 16)
 
 
-def _chip(canvas: U8, text: str, x: int, y: int, m: theme.Metrics) -> None:
-    panel(canvas, Rect(x, y, text_width(text, m.small) + m.pad, line_height(m.small) + 6), theme.SHADE, 0.74, m.radius)
-    draw_text(canvas, text, x + m.pad // 2, y + 3, m.small, theme.TEXT)
-
-
 def _header(canvas: U8, shown: GuidePicture, area: Rect, m: theme.Metrics) -> None:
     step = shown.step
-    views = f"{step.views} view{'' if step.views == 1 else 's'}"
+    views = f"{step.views} view{'' if step.views == 1 else 's'}" + ("   ·   computing" if shown.busy else "")
     draw_text(canvas, views, area.x, area.y, m.body, theme.TEXT, weight="medium")
-    right = area.right
     if shown.goal is None:
         return
     goal = f"goal {shown.goal.percent:g} % at {shown.goal.distance:g} {shown.unit}"
     known = math.isfinite(step.percent)
-    now = f"depth error now {step.percent:.2f} %" if known else "depth error: after the first views"
-    text = f"{now}   ·   {goal}" + ("   ·   computing" if shown.busy else "")
-    draw_text(canvas, text, right - text_width(text, m.body), area.y, m.body, theme.TEXT)
+    met = known and step.percent <= shown.goal.percent
+    now = f"depth error {step.percent:.2f} %" if known else "depth error not known yet"
+    text = f"{now}   ·   {goal}"
+    draw_text(canvas, text, area.right - text_width(text, m.body), area.y, m.body, theme.GOOD if met else theme.TEXT)
     y = area.y + line_height(m.body) + m.pad // 2
     fill(canvas, Rect(area.x, y, area.w, 6), theme.LINE)
     if known and step.percent > 0:
         # The error falls with the square root of the work, so its logarithm from 8 x the goal makes an even bar.
         share = 1 - math.log(max(step.percent / shown.goal.percent, 1.0)) / math.log(8.0)
         share = min(1.0, max(0.03, share))
-        fill(canvas, Rect(area.x, y, round(area.w * share), 6), theme.GOOD if share >= 1 else theme.ACCENT)
+        fill(canvas, Rect(area.x, y, round(area.w * share), 6), theme.GOOD if met else theme.ACCENT)
 
 
 def _footer(canvas: U8, shown: GuidePicture, area: Rect, m: theme.Metrics) -> None:
     step = shown.step
-    colour = theme.GOOD if step.accept or step.done else theme.TEXT
-    draw_text(canvas, ellipsis(step.next, area.w, m.large, "medium"), area.x, area.y, m.large, colour, weight="medium")
-    y = area.y + line_height(m.large) + m.pad // 3
-    draw_text(canvas, ellipsis(shown.message or step.why, area.w, m.body), area.x, y, m.body, theme.DIM)
+    width = area.w - _needs(canvas, step.needs, area, m) - 2 * m.pad
+    colour = theme.GOOD if step.done else theme.TEXT
+    draw_text(canvas, ellipsis(step.next, width, m.large, "medium"), area.x, area.y, m.large, colour, weight="medium")
+    y = area.y + line_height(m.large) + m.pad // 2
+    radius = m.body * 0.28
+    dot(canvas, area.x + radius, y + line_height(m.body) / 2, radius, theme.GOOD if step.accept else theme.WARN)
+    x = area.x + round(2 * radius) + m.pad // 2
+    why = ellipsis(step.why, width - (x - area.x), m.body)
+    draw_text(canvas, why, x, y, m.body, theme.TEXT)
+    x += text_width(why, m.body) + m.pad
+    draw_text(canvas, ellipsis(step.hint, area.x + width - x, m.body), x, y, m.body, theme.ACCENT)
     x, y = area.x, area.bottom - line_height(m.small) - m.pad // 2
     for key, words in KEYS:
         x += keycap(canvas, key, x, y, m.small) + m.pad // 3
         draw_text(canvas, words, x, y, m.small, theme.DIM)
         x += text_width(words, m.small) + m.pad
+    if shown.message:
+        draw_text(canvas, ellipsis(shown.message, area.x + width - x, m.small), x, y, m.small, theme.WARN)
+
+
+def _needs(canvas: U8, needs: tuple[Need, ...], area: Rect, m: theme.Metrics) -> int:
+    """Draw what the views must cover, a bar for each, at the right; give the width taken."""
+    if not needs:
+        return 0
+    names = [_NAMES[need.name] for need in needs]
+    label = max(text_width(name, m.small) for name in names)
+    value = max(text_width(_value(need), m.small) for need in needs)
+    bar = round(m.small * 5)
+    width = label + bar + value + 2 * m.pad
+    step_y = min(line_height(m.small) + 1, area.h / len(needs))
+    for i, (name, need) in enumerate(zip(names, needs)):
+        x, y = area.right - width, area.y + round(i * step_y)
+        colour = theme.GOOD if need.met else theme.WARN
+        draw_text(canvas, name, x, y, m.small, theme.DIM)
+        line = Rect(x + label + m.pad, y + line_height(m.small) // 2 - 2, bar, 5)
+        fill(canvas, line, theme.LINE)
+        start = 1.0 if need.name == "size" else 0.0
+        share = min(1.0, max(0.0, (need.have - start) / (need.want - start)))
+        fill(canvas, Rect(line.x, line.y, round(bar * share), line.h), colour)
+        draw_text(canvas, _value(need), line.right + m.pad, y, m.small, colour if need.met else theme.TEXT)
+    return width
+
+
+_NAMES = {"views": "views", "position": "covered", "size": "near to far", "tilt": "tilted", "turned": "turned 90°"}
+
+
+def _value(need: Need) -> str:
+    if need.name == "position":
+        return f"{100 * need.have:.0f} / {100 * need.want:.0f} %"
+    if need.name == "size":
+        return f"{need.have:.2f} / {need.want:.2f} x"
+    return f"{need.have:g} / {need.want:g}"

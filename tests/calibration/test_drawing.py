@@ -87,20 +87,41 @@ def test_png_says_its_resolution_and_svg_its_size() -> None:
     assert b'width="297mm" height="210mm"' in svg(sheet)
 
 
-def test_pdf_measures_true_when_printed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("spec", "page"),
+    [
+        ("chessboard:9x6:25mm", "a4"), ("charuco:5x7:30mm:22mm:DICT_5X5_100", "letter"), ("circles:7x5:25mm", "a3"),
+        ("chessboard:7x5:40mm", "400x450mm"),
+    ],
+)  # fmt: skip
+def test_pdf_measures_true_when_printed(spec: str, page: str, tmp_path: Path) -> None:
     if which("pdftoppm") is None:
         pytest.skip("pdftoppm is not installed")
-    board = parse_board("chessboard:9x6:25mm")
+    board = parse_board(spec)
+    sheet = lay_out(board, page_size(page))
     path = tmp_path / "board.pdf"
-    write_sheet(lay_out(board, page_size("a4")), path)
+    write_sheet(sheet, path)
     assert b"/PrintScaling /None" in path.read_bytes()
+    # 254 dpi: ten pixels to a millimetre
     subprocess.run(["pdftoppm", "-r", "254", "-gray", "-png", "-singlefile", path, tmp_path / "page"], check=True)
     image = cv2.imread(str(tmp_path / "page.png"), cv2.IMREAD_GRAYSCALE)
     found = BoardDetector(board).detect(image)
-    assert found is not None
-    grid = found.points_px.reshape(6, 9, 2)
-    steps = np.linalg.norm(np.diff(grid.astype(np.float64), axis=1), axis=2) / 10
-    assert abs(steps.mean() - 25) < 0.005 and np.abs(steps - 25).max() < 0.05
+    assert found is not None and len(found.ids) == board.point_count
+    flat = board.object_points()[found.ids, :2] * 1000
+    design = np.column_stack([flat, np.ones(len(flat))])
+    fitted = np.linalg.lstsq(design, found.points_px / 10.0, rcond=None)[0]
+    assert np.abs(np.linalg.norm(fitted[:2], axis=1) - 1).max() < 1e-3  # 0.1 mm in 100; edges are put on whole pixels
+    assert np.abs(design @ fitted - found.points_px / 10.0).max() < 0.11  # mm: a pixel
+    # Both rulers, as a person measures them: between the middles of the end ticks, which are 0.2 mm wide.
+    for bar, across in ((b, b.w > b.h) for b in sheet.shapes if isinstance(b, Rect) and max(b.w, b.h) > 99.9 > 1):
+        if min(bar.w, bar.h) > 0.5:
+            continue
+        middle = round(10 * (bar.y + bar.h / 2) if across else 10 * (bar.x + bar.w / 2))
+        line = image[middle - 1 : middle + 2].min(axis=0) if across else image[:, middle - 1 : middle + 2].min(axis=1)
+        dark = np.flatnonzero(line[round(10 * (bar.x if across else bar.y)) - 20 :] < 128)
+        breaks = np.flatnonzero(np.diff(dark) > 1)
+        length = (breaks[0] if len(breaks) else len(dark) - 1) + 1
+        assert abs(length / 10 - 0.2 - 100) <= 0.1 + 1e-9  # a pixel
 
 
 @pytest.mark.parametrize("name", ["board.jpg", "board"])

@@ -7,14 +7,16 @@ import dataclasses
 import numpy as np
 import pytest
 
+from calibration.advice import Advice, Goal, advise, list_needs, towards
 from calibration.boards import parse_board
+from calibration.bundle import rotation
 from calibration.errors import CalibrationError
-from calibration.guide import Goal, Guide, Sighting, Step
+from calibration.guide import Guide, Sighting, Step
 from calibration.next_pose import candidate_poses, choose_pose, view_information, view_of
 from calibration.session import Session
 from calibration.solve import SolveOptions, solve
 from calibration.synthetic import SceneOptions, make_scene
-from calibration.views import View
+from calibration.views import View, coverage
 
 QUICK = SolveOptions(lens="pinhole", bend=False, stretch=False, heldout=False)
 
@@ -27,6 +29,11 @@ def scene():
 @pytest.fixture(scope="module")
 def solution(scene):
     return solve(scene.views[:6], scene.board, QUICK)
+
+
+def needs_of(views, board, min_views: int = 12):
+    left, right = (coverage([getattr(v, side) for v in views], board) for side in ("left", "right"))
+    return list_needs(views, board, left, right, min_views=min_views)
 
 
 def moved(view: View, by_px: float) -> View:
@@ -142,16 +149,78 @@ def test_the_pose_it_asks_for_lowers_the_error_most(scene, solution) -> None:
         assert outline.min() >= 0 and np.abs(outline[0] - found.points_px[0]).max() < 1e-3
 
 
-def test_it_ends_when_the_goal_is_met_and_not_before(scene) -> None:
-    guide = Guide(scene.board, Goal(50.0, 2.0), min_views=6)
+def test_it_ends_when_the_goal_is_met_and_not_before() -> None:
+    scene = make_scene(8, SceneOptions(views=16, turned_share=0.3))
+    guide = Guide(scene.board, Goal(50.0, 2.0), min_views=8)
     for i, view in enumerate(scene.views):
         if guide.done:
             break
         hold(guide, view, 3.0 * i)
         if guide.wants_solution:
-            guide.learn(solve(guide.views, scene.board, QUICK), len(guide.views))
-    assert guide.done and 6 <= len(guide.views) <= 16
-    assert guide.percent < 50.0
+            guide.learn(guide.advise(solve(guide.views, scene.board, QUICK), guide.views))
+    assert guide.done and 8 <= len(guide.views) <= 16
+    assert guide.percent < 50.0 and all(need.met for need in guide.needs)
+    # a view taken back is one too few
+    guide.undo()
+    assert not guide.done and guide.wants_solution
+
+
+def test_it_asks_for_what_is_lacking(scene, solution) -> None:
+    # none of these views is turned by 90°
+    needs = needs_of(scene.views[:6], scene.board)
+    assert {need.name for need in needs if not need.met} >= {"views", "turned"}
+    advice = advise(solution, scene.views[:6], scene.board, Goal(1.0, 2.0), needs)
+    assert advice.pose is not None and advice.pose.turned and "turned by 90°" in advice.pose.words
+    # with all met, nothing keeps it from the pose that helps most
+    met = tuple(dataclasses.replace(need, have=need.want) for need in needs)
+    free = advise(solution, scene.views[:6], scene.board, Goal(1.0, 2.0), met)
+    assert free.pose is not None and free.pose.percent <= advice.pose.percent
+    assert free.percent == advice.percent > free.pose.percent
+
+
+def test_a_board_of_as_many_rows_as_columns_need_not_be_turned() -> None:
+    board = parse_board("chessboard:7x7:25mm")
+    assert "turned" not in {
+        need.name for need in list_needs((), board, coverage([], board), coverage([], board), min_views=8)
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ((0, 0, 0.0, 1.0, 0, 0), "hold still"),
+        ((-0.15, 0, 0.0, 1.0, 0, 0), "Move it to the right."),
+        ((0.15, 0, 0.0, 1.0, 0, 0), "Move it to the left."),
+        ((0, 0.2, 0.0, 1.0, 0, 0), "Move it up."),
+        ((0, 0, 0.0, 1.5, 0, 0), "Come nearer."),
+        ((0, 0, 0.0, 0.7, 0, 0), "Go farther off."),
+        ((0, 0, 90.0, 1.0, 0, 0), "Turn the board by 90°"),
+        ((0, 0, 40.0, 1.0, 0, 0), "Turn it level."),
+        ((0, 0, 0.0, 1.0, -30, 0), "Turn its left edge away."),
+        ((0, 0, 0.0, 1.0, 30, 0), "Turn its right edge away."),
+        ((0, 0, 0.0, 1.0, 0, 30), "Lean its lower edge away."),
+        ((0, 0, 0.0, 1.0, 0, -30), "Lean its upper edge away."),
+    ],
+)
+def test_the_hint_leads_to_the_pose(change: tuple[float, ...], words: str, scene, solution) -> None:
+    # The board stands elsewhere than asked: shifted by a share of its distance, turned in its plane, at `far` times
+    # the distance, yawed and pitched.
+    straight = [p for p in candidate_poses(scene.board, solution.rig) if not p.turned and not p.tilted]
+    pose = min(straight, key=lambda p: np.linalg.norm(p.t_left_board[:2]))
+    advice = Advice((), solution, 1.0, pose, view_of(scene.board, solution.rig, pose))
+    x, y, turn, far, yaw, pitch = change
+    middle = scene.board.object_points().mean(axis=0)
+    R = rotation(np.radians([-pitch, yaw, 0.0])) @ rotation(np.radians([0, 0, turn])) @ pose.R_left_board
+    centre = (pose.R_left_board @ middle + pose.t_left_board) * far
+    centre = centre + np.array([x, y, 0]) * centre[2]
+    held = view_of(
+        scene.board, solution.rig, dataclasses.replace(pose, R_left_board=R, t_left_board=centre - R @ middle)
+    )
+    assert words in towards(advice, scene.board, held.left, held.right)
+    assert towards(advice, scene.board, None, held.right) != "" and towards(advice, scene.board, None, None) == ""
+    # a chessboard of 9x6 that was found from its other end stands at the same place
+    other = dataclasses.replace(held.left, points_px=held.left.points_px[::-1].copy())
+    assert words in towards(advice, scene.board, other, None)
 
 
 def test_a_session_keeps_pairs_and_is_resumed(tmp_path) -> None:

@@ -40,7 +40,7 @@ def test_the_page_shows_the_figures_and_every_view(solution, tmp_path: Path) -> 
     page = path.read_text()
     assert solution.report.verdict in page and f"{solution.report.rms_px:.3f} px" in page
     for view in solution.report.views:
-        assert f"<td>{view.name}</td>" in page
+        assert f"<span>{view.name}</span>" in page
     assert f"{solution.report.baseline_m * 1000:.1f} mm" in page
     assert "±" in page, "parameters have their σ"
 

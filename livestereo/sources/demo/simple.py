@@ -65,15 +65,20 @@ def tour(rig: StereoRig, board: Board, seed: int) -> list[Pose]:
     # The markers of a ChArUco board stand around its corners, and must be whole too.
     border = (1.1 if board.kind == "charuco" else 0.6) * (board.unit_m if board.metric else 0.025)
     wishes: list[tuple[float, float, float, tuple[float, float, float]]] = []  # x, y in -1..1, size, angles
+    # The order is that of a person who follows the guide: straight, tilted each way, turned by 90°, then everywhere.
+    for tilt in ((0, 0), (0, 38), (0, -38), (-38, 0), (38, 0)):
+        wishes.append((0, 0, 0.52, (tilt[0], tilt[1], float(rng.uniform(-6, 6)))))
+    for x, y in ((-0.8, 0.0), (0.8, 0.0)):
+        wishes.append((x, y, 0.45, (float(rng.uniform(-22, 22)), float(rng.uniform(-22, 22)), 90.0)))
     for y in (-0.85, 0.0, 0.85):
         for x in (-0.9, 0.0, 0.9):
             wishes.append(
                 (x, y, 0.42, (float(rng.uniform(-18, 18)), float(rng.uniform(-18, 18)), float(rng.uniform(-8, 8))))
             )
-    for x, y, tilt in ((0, 0, (38, 0)), (0, 0, (-38, 0)), (0, 0, (0, 38)), (0, 0, (0, -38)), (0.5, 0.4, (-28, 26)),
-                       (-0.5, -0.4, (28, -26)), (0.5, -0.4, (26, 28)), (-0.5, 0.4, (-26, -28))):  # fmt: skip
-        wishes.append((x, y, 0.52, (tilt[0], tilt[1], float(rng.uniform(-6, 6)))))
-    for x, y in ((-0.8, 0.0), (0.8, 0.0), (0.0, 0.0), (0.35, -0.3)):
+    for x, y, slant in ((0.5, 0.4, (-28, 26)), (-0.5, -0.4, (28, -26)), (0.5, -0.4, (26, 28)),
+                        (-0.5, 0.4, (-26, -28))):  # fmt: skip
+        wishes.append((x, y, 0.52, (slant[0], slant[1], float(rng.uniform(-6, 6)))))
+    for x, y in ((0.0, 0.0), (0.35, -0.3)):
         wishes.append((x, y, 0.45, (float(rng.uniform(-22, 22)), float(rng.uniform(-22, 22)), 90.0)))
     for x, y, size in (
         (0.0, 0.0, 0.66),
