@@ -9,9 +9,10 @@ import dataclasses
 
 import numpy as np
 
-from calibration.bundle import State, point_offsets
+from calibration.bundle import Array, State, point_offsets
 from calibration.solution import BoardShape
 from calibration.solve_joint import STRETCH, Bools, Joint, Problem, solve_joint
+from calibration.solve_start import turned_views
 from calibration.uncertainty import covariance_of
 
 # A print's stretch is told only where it is known better than this (σ), and used where it is beyond three σ.
@@ -22,15 +23,25 @@ WARP_PRINT = 0.0005
 WARP_HEIGHT = 0.0015
 
 
-def with_stretch(joint: Joint, *, bend: bool = True) -> Joint:
-    """Free the print's stretch where the views resolve it and it is there; otherwise give the solution as it was."""
-    if not _turned(joint):
+def tells_stretch(R: Array) -> bool:
+    """Whether board poses (V,3,3) are turned enough against one another to tell a stretched print."""
+    return turned_views(R) > 0
+
+
+def with_settled_stretch(joint: Joint, *, bend: bool = True) -> Joint:
+    """Keep the print's stretch, which is free in `joint`, where the views resolve it and it is there; otherwise solve
+    without it."""
+    sigma = stretch_sigma(joint)
+    if sigma < RESOLVED_SIGMA and abs(joint.state.shape[3]) > USED_BEYOND_SIGMA * sigma:
         return joint
-    freed = solve_joint(joint.problem, joint.state, bend=bend, stretch=True, noise=joint.noise)
-    sigma = stretch_sigma(freed)
-    if sigma < RESOLVED_SIGMA and abs(freed.state.shape[3]) > USED_BEYOND_SIGMA * sigma:
-        return freed
-    return joint
+    return solve_joint(joint.problem, without_stretch(joint.state), bend=bend, noise=joint.noise)
+
+
+def without_stretch(state: State) -> State:
+    """Give a state with the print as it should be."""
+    shape = state.shape.copy()
+    shape[3] = 0.0
+    return dataclasses.replace(state, shape=shape)
 
 
 def with_warp(joint: Joint, *, rounds: int = 3) -> Joint:
@@ -83,16 +94,5 @@ def shape_of(joint: Joint, covariance_sigma: dict[str, float]) -> BoardShape:
 
 def _resolved(joint: Joint) -> bool:
     """Whether views are turned enough that a stretch would have been seen."""
-    return _turned(joint)
-
-
-def _turned(joint: Joint, least_deg: float = 40.0) -> bool:
-    """Whether some views have the board turned in its plane against others by enough."""
     paired = joint.problem.paired
-    state: State = joint.state
-    R = state.R[: len(paired)][paired]
-    if len(R) < 3:
-        return False
-    doubled = 2 * np.arctan2(R[:, 1, 0], R[:, 0, 0])
-    apart = np.abs(np.angle(np.exp(1j * (doubled[:, None] - doubled[None])))) / 2
-    return bool((apart > np.radians(least_deg)).any(axis=1).mean() > 0.15)
+    return tells_stretch(joint.state.R[: len(paired)][paired])

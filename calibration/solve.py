@@ -24,7 +24,7 @@ from calibration.bundle import Array
 from calibration.errors import CalibrationError
 from calibration.figures import assemble
 from calibration.rig import LensModel
-from calibration.shape import with_stretch, with_warp, with_warp_again
+from calibration.shape import tells_stretch, with_settled_stretch, with_warp, with_warp_again, without_stretch
 from calibration.solution import Solution
 from calibration.solve_joint import Joint, Problem, solve_joint, start_state, without_misfits
 from calibration.solve_lens import choose_lens
@@ -138,8 +138,10 @@ def solve_arranged(arranged: Arranged, model: BoardModel, options: SolveOptions)
             {"views_used": int(problem.paired.sum()), "rig": None},
         )
     start = start_state(problem, arranged.cameras, arranged.R, arranged.t, arranged.poses)
-    again = partial(solve_joint, bend=options.bend)
-    joint = again(problem, start)
+    # A stretched print makes the turned views look wrong: it must be free before any view is judged.
+    stretch = options.stretch and tells_stretch(arranged.poses[problem.paired, :, :3])
+    again = partial(solve_joint, bend=options.bend, stretch=stretch)
+    joint = again(problem, start if stretch else without_stretch(start))
     mono = arranged.mono_rms
     # One or two pairs in which the board was moved do not make two cameras unsynchronised.
     pairs = int(problem.paired.sum())
@@ -149,8 +151,8 @@ def solve_arranged(arranged: Arranged, model: BoardModel, options: SolveOptions)
         return _without_sync(joint, arranged, mono), mono, ratio
     least = max(MIN_PAIRS, pairs // 2)
     joint = without_misfits(joint, _times_median(3.0), least, again)
-    if options.stretch:
-        joint = with_stretch(joint, bend=options.bend)
+    if stretch:
+        joint = with_settled_stretch(joint, bend=options.bend)
     if options.bend:
         joint = with_warp(joint)
         joint = without_misfits(joint, _times_median(3.0), least, partial(with_warp_again, joint))

@@ -27,8 +27,6 @@ STRETCH = "board.stretch"
 POSE = tuple(f"{kind}.{axis}" for kind in ("rotation", "translation") for axis in "xyz")
 # A view this many times noisier than the others counts by its own noise from here on.
 _NOISY_VIEW = 1.4
-# Prints are off by a few parts in a thousand; this lets the pictures decide.
-_STRETCH_SIGMA = 0.02
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,6 @@ def _priors(problem: Problem, state: State) -> list[Prior]:
         *lens_priors("left", state.models[0], left),
         *lens_priors("right", state.models[1], right),
         *shape_priors(problem.board),
-        Prior(STRETCH, 0.0, _STRETCH_SIGMA),
     ]
 
 

@@ -43,6 +43,10 @@ _START_VIEWS = 12
 _SETTLED_PX = 2e-3
 # Cosine beyond which a corner is too far off its board's direction to start from (84°).
 _LEAST_AHEAD = 0.1
+# This lets the pictures decide how much longer the print is one way.
+_STRETCH_SIGMA = 0.02
+# So many views must be turned for one camera to tell a stretched print from pixels that are not square.
+_MIN_TURNED = 2
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,19 @@ def lens_priors(side: str, model: LensModel, size_wh: tuple[int, int]) -> list[P
 
 
 def shape_priors(board: BoardModel) -> list[Prior]:
-    """What any board keeps: it is flat to about a hundredth of its size."""
+    """What any board keeps: it is flat to about a hundredth of its size, and printed to a few parts in a thousand."""
     size = float(np.max(board.extent))
-    return [Prior(f"board.{name}", 0.0, 0.01 * size) for name in ("bend_x", "bend_y", "twist")]
+    bends = [Prior(f"board.{name}", 0.0, 0.01 * size) for name in ("bend_x", "bend_y", "twist")]
+    return [*bends, Prior("board.stretch", 0.0, _STRETCH_SIGMA)]
+
+
+def turned_views(R: Array, least_deg: float = 40.0) -> int:
+    """Count the board poses (V,3,3) that are turned in the board's plane against most; half turns do not count."""
+    if len(R) < 3:
+        return 0
+    doubled = 2 * np.arctan2(R[:, 1, 0], R[:, 0, 0])
+    apart = np.abs(np.angle(np.exp(1j * (doubled[:, None] - doubled[None])))) / 2 > np.radians(least_deg)
+    return int(apart.sum(axis=1).min())
 
 
 def solve_camera(
@@ -124,7 +138,7 @@ def solve_camera(
         start = as_model(start, model)
         state = _mono_state(start.camera, model, start.R, start.t, start.shape)
     free = [*camera_names("left", model)]
-    shape = ["board.bend_x", "board.bend_y", "board.twist"] if bend else []
+    shape: list[str] = []
     priors = lens_priors("left", model, size_wh) + shape_priors(board)
     noise = robust_noise(residuals(board, seen, state), seen)
     error = residuals(board, seen, state)
@@ -134,6 +148,10 @@ def solve_camera(
         state = best_poses(board, seen, fit.state) if turn == 0 and start is None else fit.state
         moved = float(np.abs(fit.residuals_px - error).max())
         error = fit.residuals_px
+        if turn == 0 and bend:
+            shape = ["board.bend_x", "board.bend_y", "board.twist"]
+            # Without it a print that is longer one way would make the few turned views look wrong.
+            shape += ["board.stretch"] if turned_views(state.R) >= _MIN_TURNED else []
         if turn > 1 and moved < _SETTLED_PX:
             break
         noise = robust_noise(error, seen)
