@@ -197,3 +197,17 @@ def test_an_unknown_focus_point_takes_the_nearest_known_and_says_so() -> None:
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(SettingsError):
         EffectSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_chance_patch_in_a_large_hole_does_not_fill_it() -> None:
+    guide = np.full((120, 160, 3), 90, np.uint8)
+    disparity = np.full((120, 160), 20.0, np.float32)
+    disparity[:, 70:] = np.nan
+    disparity[50:54, 110:114] = 3.0  # far, by chance, on a wall without texture
+    disparity[:, 158:] = 1.0  # repeated pixels at the rim
+    for quick in (False, True):
+        filled = fill_disparity(disparity, guide, quick=quick)
+        assert np.abs(filled[:, 80:] - 20).max() < 0.5
+    lonely = np.full((120, 160), np.nan, np.float32)
+    lonely[50:54, 110:114] = 3.0
+    assert np.allclose(fill_disparity(lonely, guide), 3.0), "better than nothing where nothing else is known"

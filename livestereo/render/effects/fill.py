@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from livestereo.types import F32, U8
 
 CAREFUL_PIXELS = 1_500_000  # the weighted median runs on pictures up to this size, larger ones are reduced for it
+ISLAND_SHARE = 1 / 400  # of the picture: known patches smaller than this, in the middle of holes, are mismatches
 STEP_PX = 2.0  # a larger change within a few pixels is a depth edge
 
 
@@ -31,9 +32,34 @@ def fill_disparity(disparity_px: F32, guide_bgr: U8, *, quick: bool = False) -> 
         return np.zeros(disparity_px.shape, np.float32)
     if quick:
         return _quick(disparity_px, guide_bgr)
+    # Judged on every second pixel, as for live use: a thread of pixels does not join an island to the land.
+    disparity_px = np.where(_islands(disparity_px[::2, ::2], disparity_px.shape), np.float32(np.nan), disparity_px)
+    disparity_px = np.where(_islands(disparity_px, disparity_px.shape), np.float32(np.nan), disparity_px)
     filled, hidden = rows_filled(disparity_px)
     filled = _without_streaks(filled, np.isnan(disparity_px) & ~hidden)
     return _weighted_median(filled, guide_bgr)
+
+
+def _islands(disparity_px: F32, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Find small patches with holes all round, as a mask of `shape` (that of the array, or twice as large).
+
+    On a blank wall they are chance, and would spread over the whole hole.
+    """
+    known = np.isfinite(disparity_px)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(known.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    area = stats[:, cv2.CC_STAT_AREA]
+    largest = float(area[1:].max(initial=0))
+    small = area < min(ISLAND_SHARE * known.size, 0.5 * largest)
+    # A strip along the rim is no better: pictures that were rectified elsewhere end in repeated pixels.
+    thin = np.minimum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) < 0.015 * max(known.shape)
+    small |= thin & (area < 0.1 * largest)
+    small[0] = False
+    if count < 2 or not small.any():
+        return np.zeros(shape, bool)
+    found = small[labels]
+    if shape != found.shape:
+        found = np.repeat(np.repeat(found, 2, axis=0), 2, axis=1)[: shape[0], : shape[1]]
+    return np.asarray(found)
 
 
 def rows_filled(disparity_px: F32) -> tuple[F32, NDArray[np.bool_]]:
@@ -113,8 +139,10 @@ def _quick(disparity_px: F32, guide_bgr: U8) -> F32:
     height, width = disparity_px.shape
     if height < 32 or width < 32:
         return rows_filled(disparity_px)[0]
-    small, hidden = rows_filled(np.ascontiguousarray(disparity_px[::2, ::2]))
-    hole = np.isnan(disparity_px[::2, ::2])
+    half = np.ascontiguousarray(disparity_px[::2, ::2])
+    half = np.where(_islands(half, half.shape), np.float32(np.nan), half)
+    small, hidden = rows_filled(half)
+    hole = np.isnan(half)
     small = _without_streaks(small, hole & ~hidden)
     guide: Any = cv2.resize(guide_bgr, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_LINEAR)
     high, low = local_extremes(small, 5)
