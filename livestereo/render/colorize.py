@@ -156,7 +156,7 @@ def colorize_depth(
     bgra = table.take(upper).view(np.uint8).reshape(*depth.shape, 4)
     bgr = np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2BGR), np.uint8)
     if hatched:
-        hole = np.asarray(cv2.inRange(bgra, (0, 0, 0, 0), (255, 255, 255, 0)))
+        hole = cv2.bitwise_not(cv2.extractChannel(bgra, 3))  # alpha is 0 or 255
         cv2.copyTo(hatch(*depth.shape), hole, bgr)
     return bgr
 
