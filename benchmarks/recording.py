@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -32,25 +33,24 @@ from livestereo.takes.verify import verify  # noqa: E402
 COUNT = 60
 
 
-def pictures() -> tuple[list[bytes], list[bytes], object]:
-    """JPEGs of the room, and its rig."""
-    left, right = [], []
+def cameras(rig: Path) -> tuple[Callable[[int], bytes], Callable[[int], bytes]]:
+    """Give what a left and a right camera send, by number of the picture: the room as JPEGs; write its rig."""
+    sides: tuple[list[bytes], list[bytes]] = ([], [])
     with DemoSource("room", seed=2) as source:
         for _ in range(COUNT):
             frame = source.read(5.0)
             assert frame is not None
-            for side, kept in ((frame.left, left), (frame.right, right)):
+            for side, kept in zip((frame.left, frame.right), sides):
                 kept.append(cv2.imencode(".jpg", side.image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
-        return left, right, source.rig
+        save_rig(rig, source.rig)
+    left, right = sides
+    return (lambda k: stamp_jpeg(left[k % COUNT], k)), (lambda k: stamp_jpeg(right[k % COUNT], k))
 
 
 def record(folder: Path, seconds: float, preset: str) -> dict[str, object]:
-    left, right, rig = pictures()
-    save_rig(folder / "rig.json", rig)
-    with (
-        MjpegServer(lambda k: stamp_jpeg(left[k % COUNT], k), fps=30) as a,
-        MjpegServer(lambda k: stamp_jpeg(right[k % COUNT], k), fps=30) as b,
-    ):
+    """Record loopback cameras with depth beside it; give what `record --json` tells."""
+    left, right = cameras(folder / "rig.json")
+    with MjpegServer(left, fps=30) as a, MjpegServer(right, fps=30, start_s=a.start_s) as b:
         done = subprocess.run(
             [
                 sys.executable, "-m", "livestereo", "record", a.url, b.url, "--rig", str(folder / "rig.json"), "-o",
@@ -68,7 +68,7 @@ def sizes(take: Path) -> None:
     """KiB per frame of one take's pictures in several forms."""
     manifest = load_manifest(take)
     with TakeReader(take) as reader, tempfile.TemporaryDirectory() as temp:
-        numbers = sorted(reader.index.depth_of_pair())[:30]
+        numbers = reader.pairs_with_depth()[:30]
         disparities = [d for n in numbers if (d := reader.disparity(n)) is not None]
         lefts = [image for n in numbers if (image := reader.images(n)[0]) is not None]
         coded = [np.where(np.isfinite(d), np.rint((d + 1024) * 16) + 1, 0).astype(np.uint16) for d in disparities]

@@ -10,7 +10,15 @@ APT_LINE = "sudo apt-get install -y libgl1 libglib2.0-0 libsm6"
 
 
 def main() -> None:
-    """Run `livestereo`."""
+    """Run `livestereo`; an interrupt while it is still starting leaves with 130 like any other."""
+    try:
+        _run()
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _run() -> None:
     # Our matrices are small: on a busy computer threads of the linear algebra cost ten times what they save.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:

@@ -9,7 +9,7 @@ import typer
 
 from livestereo.cli._options import MatchOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
-from livestereo.errors import SettingsError
+from livestereo.errors import LiveStereoError, SettingsError
 
 if TYPE_CHECKING:
     from livestereo.sinks.recorder import Recorder
@@ -79,6 +79,9 @@ def record(
             without_depth(parts)
         try:
             summary = run_live(opened, settings, match, run, output, parts, window=window)
+        except LiveStereoError as error:
+            error.details = {**error.details, "take": take, **recorded(recorder)}
+            raise
         finally:
             _tell(recorder, take, output)
         output.result({**summary.as_json(), "take": take, **recorded(recorder)})

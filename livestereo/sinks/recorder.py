@@ -1,7 +1,8 @@
 """Records a take while the program runs: one writer thread behind one queue, bounded in bytes.
 
-Pairs come first. Depth is thinned when the writer falls behind, because it can be computed again; a pair is given up
-whole (never one side alone) only when the queue is full, and every loss is counted by its cause.
+Pairs come first: depth waits until no pair does, and is thinned when the writer falls behind, because it can be
+computed again. A pair is given up whole (never one side alone) only when the queue is full, and every loss is counted
+by its cause.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from livestereo.sinks.base import RecorderState
 from livestereo.takes.manifest import Manifest
 from livestereo.takes.raw import stores_encoded
 from livestereo.takes.writer import TakeRequest, TakeWriter
+from livestereo.timing import Clock, monotonic
 from livestereo.types import F32, U8, Frame, SourceInfo, StereoFrame, StereoResult
 
 QUEUE_BYTES = 256 << 20
@@ -33,6 +35,9 @@ THIN_ABOVE = 0.25
 # A writer that finishes nothing for so long is taken for stuck (a network disk that is gone, say).
 STUCK_S = 30.0
 MIB = 1 << 20
+# A camera that has given nothing for so long when a take ends has left a gap at its end.
+QUIET_S = 3.0
+AT_THE_END = "no pair came until the end"
 MAKE_ROOM = "Make room, or record elsewhere."
 Preview = Callable[[StereoResult], U8]
 FreeBytes = Callable[[Path], int]
@@ -53,12 +58,14 @@ class _Job:
     """Something to write. size: bytes of memory that it holds. stored: bytes that it takes on the disk, at most.
 
     lost_as: for a pair, which must be in the take or counted: what to count it as where it cannot be written.
+    later: it waits until no pair does.
     """
 
     size: int
     write: Callable[[TakeWriter], object]
     stored: int = 0
     lost_as: str | None = None
+    later: bool = False
 
 
 class Recorder:
@@ -78,7 +85,7 @@ class Recorder:
     def __init__(
         self, request: TakeRequest, *, preview: Preview | None = None, queue_bytes: int = QUEUE_BYTES,
         free: FreeBytes = free_bytes, reserve: int | None = None,
-        make_writer: Callable[[TakeRequest], TakeWriter] = TakeWriter, ends_run: bool = False,
+        make_writer: Callable[[TakeRequest], TakeWriter] = TakeWriter, ends_run: bool = False, clock: Clock = monotonic,
     ) -> None:  # fmt: skip
         self.request = request
         self._ends_run = ends_run
@@ -90,7 +97,8 @@ class Recorder:
         self._free, self._reserve = free, reserve
         self._make_writer = make_writer
         self._writer: TakeWriter | None = None
-        self._queue: deque[_Job] = deque()
+        self._pairs: deque[_Job] = deque()
+        self._depth: deque[_Job] = deque()
         self._queued = self._to_store = 0
         self._room = threading.Condition()
         self._closing = False
@@ -99,6 +107,7 @@ class Recorder:
         self._fresh = True
         self._first_s: float | None = None
         self._last_s = 0.0
+        self._clock, self._accepted_s = clock, 0.0
         self._thread: threading.Thread | None = None
         self._refused = False
         self._geometry_noted = False
@@ -138,7 +147,7 @@ class Recorder:
             self._fresh = True
             return False
         self._first_s = frame.t_s if self._first_s is None else self._first_s
-        self._last_s = frame.t_s
+        self._last_s, self._accepted_s = frame.t_s, self._clock()
         fresh, self._fresh = self._fresh, False
         return fresh
 
@@ -151,11 +160,11 @@ class Recorder:
         if not self._geometry_noted:
             self._geometry_noted = True
             at = result.pair.rectification
-            self._put(_Job(0, lambda writer: writer.note_geometry(at)), must=True)
+            self._put(_Job(0, lambda writer: writer.note_geometry(at), later=True), must=True)
         settings = result.settings.model_dump() if result.settings is not None else None
         fresh, frame, disparity = result.fresh, result.frame, result.disparity_px
         if self._live and self._queued > THIN_ABOVE * self._limit:
-            self._put(_Job(0, lambda w: w.note_thinned(frame, settings, fresh=fresh)), must=True)
+            self._put(_Job(0, lambda w: w.note_thinned(frame, settings, fresh=fresh), later=True), must=True)
             return
         size, draw = disparity.nbytes, None
         if self._preview is not None:  # it is drawn by the writer's thread, which keeps the whole result for it
@@ -163,7 +172,8 @@ class Recorder:
             size += result.depth_m.nbytes + 3 * (frame.left.image.nbytes + frame.right.image.nbytes)
         else:
             frame = _without_pictures(frame)  # only its number and its stamp are needed any more
-        self._put(_Job(size, partial(_write_depth, frame, disparity, settings, fresh, draw), disparity.nbytes // 4))
+        write = partial(_write_depth, frame, disparity, settings, fresh, draw)
+        self._put(_Job(size, write, disparity.nbytes // 4, later=True))
 
     def state(self) -> RecorderState:
         """What to show; may be called from any thread."""
@@ -181,7 +191,7 @@ class Recorder:
             recording=self._thread is not None and not self._closing and self.stopped is None,
             seconds=seconds, pairs=manifest.pairs, depth_pairs=manifest.depth_pairs, bytes=writer.bytes,
             queue_bytes=self._queued, queue_limit=self._limit, thinned=writer.thinned, minutes_left=minutes,
-            lost=dict(manifest.lost), stopped=self.stopped,
+            lost=dict(manifest.lost), stopped=None if self._ends_run else self.stopped,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -190,14 +200,17 @@ class Recorder:
         Raises:
             TakeError: the writer failed or is stuck; what it had written is kept.
         """
+        if self._thread is None:
+            return
+        quiet_s = self._clock() - self._accepted_s
+        if not self._closing and self._live and self._first_s is not None and quiet_s > QUIET_S:
+            self._put(_Job(0, lambda writer: writer.note_gap(AT_THE_END, quiet_s)), must=True)
         with self._room:
             self._closing = True
             self._room.notify_all()
-        if self._thread is None:
-            return
-        waiting = len(self._queue) + 1
-        while self._thread.is_alive() and len(self._queue) < waiting:
-            waiting = len(self._queue)
+        waiting = self._waiting() + 1
+        while self._thread.is_alive() and self._waiting() < waiting:
+            waiting = self._waiting()
             self._thread.join(STUCK_S)
         stuck = self._thread.is_alive()
         self._thread = None
@@ -228,11 +241,11 @@ class Recorder:
 
     def _put(self, job: _Job, *, must: bool = False) -> bool:
         with self._room:
-            while not must and self._queued + job.size > self._limit and self._queue:
+            while not must and self._queued + job.size > self._limit and self._waiting():
                 if self._live or self._closing:
                     return False
                 self._room.wait(1.0)
-            self._queue.append(job)
+            (self._depth if job.later else self._pairs).append(job)
             self._queued += job.size
             self._to_store += job.stored
             self._room.notify_all()
@@ -260,8 +273,14 @@ class Recorder:
 
     def _next(self) -> _Job | None:
         with self._room:
-            self._room.wait_for(lambda: self._queue or self._closing)
-            return self._queue.popleft() if self._queue else None
+            self._room.wait_for(lambda: self._waiting() or self._closing)
+            for queue in (self._pairs, self._depth):
+                if queue:
+                    return queue.popleft()
+            return None
+
+    def _waiting(self) -> int:
+        return len(self._pairs) + len(self._depth)
 
     def _do(self, writer: TakeWriter, job: _Job) -> None:
         """Write one job; where that cannot be, a pair is counted, and nothing but counting is done from then on."""
@@ -301,7 +320,8 @@ class Recorder:
             return None
         written = self._writer.bytes if self._writer is not None else 0
         after = f" after {written / MIB:.0f} MiB were recorded" if written else ""
-        return f"The disk is nearly full: {free / MIB:.0f} MiB are left at {self.request.folder}{after}."
+        waiting = f", and up to {self._to_store / MIB:.0f} MiB wait to be written" if self._to_store > MIB else ""
+        return f"The disk is nearly full: {free / MIB:.0f} MiB are left at {self.request.folder}{after}{waiting}."
 
 
 def _why(error: Exception) -> str:
