@@ -23,16 +23,26 @@ CACHE_TROUBLE = (OSError, EOFError, pickle.PickleError, ValueError, TypeError, K
 
 
 @lru_cache(maxsize=1)
-def numba_usable() -> bool:
-    """Tell whether numba is installed, imports, and may compile."""
-    if importlib.util.find_spec("numba") is None:
-        return False
+def numba_trouble() -> str | None:
+    """Tell why numba cannot be used, as the end of a sentence; None where it is installed, imports, and may compile."""
+    if not numba_installed():
+        return "numba is not installed"
     try:
         import numba
-    except (ImportError, OSError, RuntimeError):  # numba that does not fit this numpy, say
-        return False
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:  # numba that does not fit this numpy, say
+        return f"numba does not start: {str(error).rstrip('.')}"
     config: Any = numba.config
-    return not config.DISABLE_JIT
+    return "numba may not compile (NUMBA_DISABLE_JIT)" if config.DISABLE_JIT else None
+
+
+def numba_installed() -> bool:
+    """Tell whether numba is there, without importing it."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def numba_usable() -> bool:
+    """Tell whether numba is installed, imports, and may compile."""
+    return numba_trouble() is None
 
 
 def numba_loaded() -> bool:

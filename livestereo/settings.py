@@ -8,7 +8,6 @@ Ranges and rules are data (`livestereo.parameters`); a value that breaks one is 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -16,11 +15,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from livestereo.compiled import numba_installed, numba_trouble, numba_usable
 from livestereo.errors import MissingExtra, SettingsError
 from livestereo.parameters import PARAMETERS
 from livestereo.settings_file import read_settings_file
 
 INSTALL_SGM = "Install it: pip install 'livestereo[fast]'"
+MEND_SGM = "Mend it: pip install --upgrade 'livestereo[fast]'"
 DEFAULT_FILE = Path("livestereo.toml")
 
 
@@ -156,7 +157,7 @@ FALLBACK: Mapping[str, Any] = MappingProxyType({"scale": 0.5})
 
 def sgm_installed() -> bool:
     """Tell whether the library that compiles `sgm` is there, without importing it."""
-    return importlib.util.find_spec("numba") is not None
+    return numba_installed()
 
 
 def preset_names(config_file: Path | None = None) -> tuple[str, ...]:
@@ -190,12 +191,13 @@ def resolve_settings(
     chosen = _preset_values(name, file.presets, str(file.path or ""))
     notes: tuple[str, ...] = ()
     asked = {**file.settings, **given}
-    usable = sgm_installed() if sgm is None else sgm
+    wanted = {**chosen, **asked}.get("matcher") == "sgm"
+    usable = not wanted or (numba_usable() if sgm is None else sgm)  # it is imported only if it is needed
     if not usable and asked.get("matcher") == "sgm":
         raise no_sgm()
-    if not usable and chosen.get("matcher") == "sgm" and "matcher" not in asked:
+    if not usable:
         chosen = {**{k: v for k, v in chosen.items() if k != "matcher" and not k.startswith("sgm_")}, **FALLBACK}
-        notes = (f"The preset {name} uses StereoSGBM 3WAY at half size, for `sgm` is not installed. {INSTALL_SGM}.",)
+        notes = (f"The preset {name} uses StereoSGBM 3WAY at half size. {no_sgm()}",)
     if "scale" in asked and "keep_up" not in asked:
         chosen["keep_up"] = False  # who names the scale means it
     if file.settings:  # told apart, so that a wrong value is blamed on the file
@@ -204,8 +206,11 @@ def resolve_settings(
 
 
 def no_sgm() -> MissingExtra:
-    """Give the error for `sgm` asked for by name where it is not installed."""
-    return MissingExtra("The matcher sgm is not installed.", f"{INSTALL_SGM}.")
+    """Give the error for `sgm` asked for by name where it cannot be used."""
+    trouble = numba_trouble()
+    if trouble is None or not numba_installed():
+        return MissingExtra("The matcher sgm is not installed.", f"{INSTALL_SGM}.")
+    return MissingExtra(f"The matcher sgm cannot be used: {trouble}.", f"{MEND_SGM}.")
 
 
 def _file(config_file: Path | None) -> Path | None:

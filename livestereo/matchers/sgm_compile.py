@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from livestereo.compiled import CACHE_TROUBLE, cache_folder, numba_keeps, numba_usable
-from livestereo.errors import MissingExtra
+from livestereo.settings import no_sgm
 
 SOURCES = ("sgm_vectors.py", "sgm_kernel.py")
 
@@ -78,7 +78,7 @@ def get_kernels(num_disparities: int, tolerant: bool, *, cache: bool = True) -> 
         MissingExtra: numba cannot be used here.
     """
     if not sgm_available():
-        raise MissingExtra("The matcher sgm is not installed.", "Install it: pip install 'livestereo[fast]'.")
+        raise no_sgm()
     chunk = chunk_width()
     count = -(-num_disparities // chunk)
     with _lock:

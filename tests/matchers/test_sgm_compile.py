@@ -63,13 +63,26 @@ def test_a_cache_folder_that_cannot_be_written_is_survived():
 
 def test_without_numba_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(compiled.importlib.util, "find_spec", lambda name: None)
-    compiled.numba_usable.cache_clear()
+    compiled.numba_trouble.cache_clear()
     try:
         assert not sgm_compile.sgm_available()
         with pytest.raises(MissingExtra, match=r"livestereo\[fast\]"):
             sgm_compile.get_kernels(128, False)
     finally:
-        compiled.numba_usable.cache_clear()
+        compiled.numba_trouble.cache_clear()
+
+
+def test_a_numba_that_does_not_start_is_told_and_the_presets_fall_back(tmp_path):
+    pytest.importorskip("numba")
+    (tmp_path / "numba").mkdir()
+    (tmp_path / "numba" / "__init__.py").write_text("raise ImportError('Numba needs another NumPy')")
+    code = "from livestereo.settings import resolve_settings as r; f = r('fast'); print(f.matcher, f.scale, *f.notes)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
+        check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.startswith("sgbm 0.5")
+    assert "Numba needs another NumPy" in done.stdout and "--upgrade" in done.stdout
 
 
 def test_kernels_release_the_lock_and_serve_every_number_of_the_same_vectors():
