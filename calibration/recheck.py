@@ -99,7 +99,9 @@ class Recheck:
         if vertical.swapped is None and self._exchanged(left, right):
             vertical = replace(vertical, swapped=True)
         if vertical.swapped:
-            warnings.append("Left and right are exchanged: use --swap, or exchange the two sources.")
+            warnings.append(
+                "Left and right are exchanged: use --swap (or leave it out, if given), or exchange the two sources."
+            )
             return CheckReport(
                 self.looked, len(self._left), vertical, None, None, self._board is not None, {}, "bad", tuple(warnings)
             )

@@ -25,6 +25,8 @@ _FEATURES = 500
 # Rows are off by this somewhere, in so many looks in a row: nothing that a passing hand or a blurred picture does.
 _BUMP_PX = 0.5
 _IN_A_ROW = 3
+# Rows that are suddenly off by so much more or less: the cameras are not as they were.
+_CHANGED_PX = 0.3
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class DriftMonitor:
         self.rectification = rectification
         self._seen: deque[Matches] = deque(maxlen=_REMEMBERED)
         self._in_a_row = 0
+        self._median_px: float | None = None
 
     def observe(self, left_gray: U8, right_gray: U8) -> DriftState:
         """Look at one rectified pair, (H,W) uint8 each, at the rectification's full size."""
@@ -65,6 +68,10 @@ class DriftMonitor:
         if now.swapped:
             self._in_a_row = 0
             return DriftState(now.median_px, swapped=True, words=("Left and right are exchanged.",))
+        # What was seen before the cameras moved would outvote what is seen since.
+        if self._median_px is not None and abs(now.median_px - self._median_px) > _CHANGED_PX:
+            self._seen.clear()
+        self._median_px = now.median_px
         self._seen.append(found)
         left, right, sigma = (
             np.concatenate([getattr(m, name) for m in self._seen]) for name in ("left_px", "right_px", "sigma_px")
@@ -80,3 +87,4 @@ class DriftMonitor:
         """Forget what was seen: after a seek, a new rig, a change of cameras."""
         self._seen.clear()
         self._in_a_row = 0
+        self._median_px = None

@@ -64,7 +64,10 @@ TELL_S = 0.2
 
 
 class Observer(Protocol):
-    """Looks at the run about once a second, in a thread of its own."""
+    """Looks at the run about once a second, in a thread of its own.
+
+    It may have `figures`, a mapping of names to numbers that the status bar knows: `vertical_px`.
+    """
 
     def observe(self, frame: StereoFrame, result: StereoResult, stats: CaptureStats) -> Iterable[Finding]:
         """Give what is found now."""
@@ -361,6 +364,7 @@ class _Run:
             pairs=self.meter.pairs,
             depth_fps=self.meter.rate_now(now),
             findings=self.observers.now(),
+            vertical_px=self.observers.figures().get("vertical_px"),
             paused=self.flow.paused,
             recording_s=recorder.seconds if recorder is not None else None,
             recorder=recorder,

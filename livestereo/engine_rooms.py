@@ -313,6 +313,7 @@ class Observers(_Thread):
         self._latest: StereoResult | None = None
         self._asked = False
         self._now: tuple[Finding, ...] = ()
+        self._figures: dict[str, float] = {}
         self._all: dict[str, Finding] = {}
 
     def start(self) -> None:
@@ -327,6 +328,10 @@ class Observers(_Thread):
     def now(self) -> tuple[Finding, ...]:
         """What was found at the last look, worst first."""
         return self._now
+
+    def figures(self) -> dict[str, float]:
+        """Numbers of the last look, for the status bar."""
+        return dict(self._figures)
 
     def all(self) -> tuple[Finding, ...]:
         """Everything that was ever found, the newest words for each check, worst first."""
@@ -349,8 +354,14 @@ class Observers(_Thread):
             return
         self._asked = True
         found: list[Finding] = []
+        figures: dict[str, float] = {}
         for observer in self._observers:
             answer: Iterable[Finding] = observer.observe(result.frame, result, self._source.stats())
             found += [finding for finding in answer if not finding.ok]
-        self._now = tuple(sorted(found, key=lambda finding: -finding.severity))
-        self._all.update({finding.check: finding for finding in found})
+            figures.update(getattr(observer, "figures", {}))
+        # Two observers may find the same thing: the surer one speaks.
+        worst_first = sorted(found, key=lambda finding: -finding.severity)
+        unique = {finding.check: finding for finding in reversed(worst_first)}
+        self._now = tuple(sorted(unique.values(), key=lambda finding: -finding.severity))
+        self._figures = figures
+        self._all.update(unique)

@@ -141,10 +141,13 @@ def run_live(
 def _watch(opened: Opened, parts: LiveParts) -> LastLook | None:
     """Let the doctor look: beside a run that is watched, behind one that is only counted."""
     from livestereo.diagnosis.afterwards import LastLook
+    from livestereo.diagnosis.drift_watch import DriftWatch
     from livestereo.diagnosis.monitor import Monitor
 
     if opened.source.info.live or parts.views:
         parts.observers.append(Monitor(opened.source.info, opened.rig_file))
+        if opened.rig_file is not None:
+            parts.observers.append(DriftWatch())
         return None
     last = LastLook()
     parts.sinks.append(last)

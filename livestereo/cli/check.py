@@ -208,13 +208,17 @@ def _table(report: CheckReport, judge: Recheck) -> Table:
         what = "scale by the board" if report.by_board else "at the measured distance"
         table.add_row(what, f"depth {settled.scale_percent:+.2f} % ± {settled.sigma_percent:.2f} %")
     if report.hidden_depth_percent:
-        hidden = ", ".join(f"{value:.1f} % at {d:g} m" for d, value in report.hidden_depth_percent.items())
-        known = " (settled)" if settled is not None else ""
-        table.add_row("depth error that yaw may hide", hidden + known)
+        seen = drift is not None and drift.yaw_clear
+        label = "depth error by yaw, if left" if seen else "depth error that yaw may hide"
+        table.add_row(label, _by_distance(report.hidden_depth_percent) + (" (settled)" if settled is not None else ""))
         if settled is None:
             table.add_row("", "No scene shows the baseline, and hardly any shows yaw: use --board or --distance.")
     table.add_row("verdict", Text(report.verdict, style=f"bold {_COLOURS[report.verdict]}"))
     return table
+
+
+def _by_distance(percent: dict[float, float]) -> str:
+    return ", ".join(f"{value:.1f} % at {d:g} m" for d, value in percent.items())
 
 
 def _repaired_path(out: Path | None, old: Path | None) -> Path:
@@ -243,9 +247,12 @@ def _repair(
     made = repair_rig(judge.rectification, report.drift)
     pitch, yaw, roll = (float(v) for v in made.changed_deg)
     metric = judge.rectification.metric
-    depth = {f"{d:g}m": made.depth_sigma_percent(d) for d in report.hidden_depth_percent} if metric else None
+    after = {d: made.depth_sigma_percent(d) for d in report.hidden_depth_percent} if metric else {}
+    depth = {f"{d:g}m": value for d, value in after.items()} or None
     left = "left as it was: these pictures do not show it well enough" if yaw == 0 else f"{yaw:+.3f}°"
     output.show(f"repaired: pitch {pitch:+.3f}°, roll {roll:+.3f}°, yaw {left}; wrote {path}")
+    if after:
+        output.show(f"depth error that a yaw may still cause (1 σ): {_by_distance(after)}")
     return {
         "path": str(path), "pitch_deg": pitch, "yaw_deg": yaw, "roll_deg": roll, "depth_sigma_percent": depth,
     }  # fmt: skip

@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 
+from calibration.drift import fit_drift
+from calibration.errors import CalibrationError
+from livestereo.diagnosis.drift_watch import moved_by
 from livestereo.diagnosis.evidence import F64, Evidence
 from livestereo.types import Finding
 
@@ -67,7 +70,7 @@ def rig(e: Evidence) -> list[Finding]:
     elif typical > VERTICAL_PX:
         found.append(
             Finding(
-                "vertical", f"Rows are off by {typical:.2f} px ({_pattern(points[0], dy, e)}): the cameras have moved.",
+                "vertical", f"The cameras have moved: rows are off by {typical:.1f} px ({_moved_by(points, e)}).",
                 "Run `livestereo check --repair`, or calibrate again.", 0.85,
             )
         )  # fmt: skip
@@ -88,14 +91,12 @@ def _fits_exchanged(e: Evidence, spread_px: float) -> bool:
     return other < 0.5 * spread_px and other < 3.0 and float(np.mean(disparity > -1)) > 0.9
 
 
-def _pattern(left: F64, dy: F64, e: Evidence) -> str:
+def _moved_by(points: tuple[F64, F64], e: Evidence) -> str:
     assert e.rectification is not None
-    w, h = e.rectification.size_wh
-    x, y = (left[:, 0] - w / 2) / (w / 2), (left[:, 1] - h / 2) / (h / 2)
-    near = np.abs(dy - np.median(dy)) < 4 * np.median(np.abs(dy - np.median(dy))) + 0.5
-    terms = np.column_stack([np.ones(near.sum()), x[near], y[near], (x * y)[near]])
-    size = np.abs(np.linalg.lstsq(terms, dy[near], rcond=None)[0])
-    return ("pitch", "roll", "focal length, zoom or focus", "yaw")[int(np.argmax(size * (1, 0.6, 0.6, 0.4)))]
+    try:
+        return moved_by(fit_drift(e.rectification, points[0], points[1])) or "unclear how"
+    except CalibrationError:
+        return "unclear how"
 
 
 def disparity_range(e: Evidence) -> list[Finding]:

@@ -38,6 +38,7 @@ class Figures:
     display_fps: float | None = None
     latency_ms: float | None = None
     skew_ms: float | None = None
+    vertical_px: float | None = None
     fill_percent: float | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     pairs: int = 0
@@ -92,6 +93,9 @@ def status_cells(figures: Figures) -> list[Cell]:
         cells.append(Cell("LATENCY", f"{figures.latency_ms:.0f} ms", 1, widest="0000 ms"))
     if figures.skew_ms is not None and math.isfinite(figures.skew_ms) and figures.live:
         cells.append(_skew_cell(figures.skew_ms))
+    if figures.vertical_px is not None and math.isfinite(figures.vertical_px):
+        rows: Tone = "bad" if figures.vertical_px > 1.0 else "warn" if figures.vertical_px > 0.5 else "plain"
+        cells.append(Cell("VERTICAL", f"{figures.vertical_px:.2f} px", 4, rows, "0.00 px"))
     if figures.fill_percent is not None and math.isfinite(figures.fill_percent):
         tone: Tone = "bad" if figures.fill_percent < 25 else "warn" if figures.fill_percent < 50 else "plain"
         cells.append(Cell("FILL", f"{figures.fill_percent:.0f} %", 1, tone, "100 %"))

@@ -65,7 +65,7 @@ class RunState:
     dropped: all discards by cause (`camera`, `pairing`, `busy`, `disk`). settings: those in force now.
     messages: what happened since the last state, each to be shown once. resolved: `settings` with the disparity
     range and scale that are really used; None while the first pipeline is built. recorder: of the take that is being
-    made, None when there is none.
+    made, None when there is none. vertical_px: median row error of the rectified pictures, None where not known.
     """
 
     settings: Any = None
@@ -74,6 +74,7 @@ class RunState:
     pairs: int = 0
     depth_fps: float | None = None
     findings: tuple[Finding, ...] = ()
+    vertical_px: float | None = None
     paused: bool = False
     recording_s: float | None = None
     messages: tuple[str, ...] = ()

@@ -162,6 +162,7 @@ class SceneMaker:
                 display_fps=self._shown_rate.rate() or None,
                 latency_ms=latency,
                 skew_ms=result.frame.skew_s * 1000,
+                vertical_px=run.vertical_px,
                 fill_percent=fill / max(1, result.depth_m[::2, ::2].size),
                 dropped=dict(run.dropped),
                 pairs=result.frame.seq + 1 if not self._live else run.pairs,

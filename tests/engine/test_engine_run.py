@@ -333,6 +333,26 @@ def test_observers_find_and_views_and_summary_tell() -> None:
     assert summary.as_json()["findings"][0] == {"check": "blur", "what": "Blurred."}
 
 
+def test_of_two_that_find_the_same_the_surer_one_speaks_and_figures_reach_the_views() -> None:
+    class Watch:
+        def __init__(self, what: str, severity: float, figures: dict[str, float]) -> None:
+            self.finding = Finding("vertical", what, severity=severity)
+            self.figures = figures
+
+        def observe(self, *_: object) -> list[Finding]:
+            return [self.finding]
+
+    def script(view: ScriptedView) -> Action | None:
+        return Action("quit") if any(state.vertical_px == 0.25 for state in view.states) else None
+
+    watches = [Watch("sure", 0.9, {"vertical_px": 0.25}), Watch("less so", 0.5, {})]
+    view = ScriptedView(script)
+    summary = run(FakeSource(PAIRS), builder(), Settings(), observers=watches, views=[view], hold=True)
+    assert [finding.what for finding in view.states[-1].findings] == ["sure"]
+    assert [finding.what for finding in summary.findings] == ["sure"]
+
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_drains_and_gives_the_summary(number: int) -> None:
     class Interrupting(Collector):
