@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from livestereo.types import SourceInfo
 
 _panel = "Calibration"
+# How the time of a solve is shared between its stages, roughly, in steps of the progress bar.
+SOLVE_STEPS, HELDOUT_STEPS = 8, 5
 
 
 @command
@@ -165,8 +168,8 @@ def finish(collected: Collected, plan: Plan, info: SourceInfo, request: SourceRe
     error = not_found(collected, plan.board, MIN_PAIRS)
     if error is not None:
         raise error
-    with output.progress("solving", None) as _:
-        solution = solve(collected.views, plan.board, plan.options)
+    with output.progress("solving", SOLVE_STEPS + HELDOUT_STEPS) as advance:
+        solution = solve(collected.views, plan.board, plan.options, _steps(advance))
     rig_file = make_rig_file(solution, info, request)
     save_rig(plan.out, rig_file)
     if plan.report is not None:
@@ -178,6 +181,20 @@ def finish(collected: Collected, plan: Plan, info: SourceInfo, request: SourceRe
     if collected.incomplete is not None:
         raise IncompleteSource(collected.incomplete.what, collected.incomplete.fix, result)
     output.result(result)
+
+
+def _steps(advance: Callable[[int], object]) -> Callable[[str, int, int], None]:
+    """Make what the solve tells of its stages into steps of one bar."""
+    reached = 0
+
+    def tell(stage: str, done: int, total: int) -> None:
+        nonlocal reached
+        now = SOLVE_STEPS + done * HELDOUT_STEPS // total if stage == "held-out" else done * SOLVE_STEPS // total
+        if now > reached:
+            advance(now - reached)
+            reached = now
+
+    return tell
 
 
 def make_rig_file(solution: Solution, info: SourceInfo, request: SourceRequest) -> RigFile:

@@ -1,0 +1,150 @@
+"""`calibrate` as a user runs it, on rendered pictures with exact truth."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from cli_scenes import run_command, run_json
+from synthetic.board_pictures import SMALL, render_set, write_set
+
+from calibration.rigfile import load_rig
+from calibration.synthetic import Scene
+
+KEYS = {
+    "rms_px", "rms_left_px", "rms_right_px", "epipolar_px", "vertical_rms_px", "heldout_vertical_rms_px", "baseline_m",
+    "focal_left_px", "focal_right_px", "rotation_deg", "toe_in_deg", "views_used", "views_rejected", "lens_model",
+    "board_bend_mm", "sync_ratio", "swapped", "depth_error_percent", "verdict", "warnings", "rig",
+}  # fmt: skip
+BOARD = ("--board", "chessboard:9x6:25mm")
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[Scene, list[np.ndarray]]:
+    return render_set(dataclasses.replace(SMALL, views=10))
+
+
+@pytest.fixture
+def folder(made: tuple[Scene, list[np.ndarray]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_set(tmp_path, made[1])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def calibrate(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any], str]:
+    return run_json(capsys, "calibrate", "left*.png", "right*.png", *words)
+
+
+def test_pictures_become_a_rig_a_report_and_the_keys_of_the_contract(
+    folder: Path, made: tuple[Scene, list[np.ndarray]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, result, _ = calibrate(capsys, *BOARD, "-o", "my.json", "--report", "my.html", "--at", "0.5")
+    assert code == 0 and set(result) >= KEYS
+    assert result["verdict"] == "good" and result["views_used"] == 10 and result["views_rejected"] == []
+    assert list(result["depth_error_percent"]) == ["1m", "2m", "4m", "0.5m"]
+    assert result["rig"] == "my.json" and result["swapped"] is False
+    truth = made[0].rig
+    # Rendered corners are found to about 0.03 px: a few times what that leaves on ten small pictures.
+    assert result["baseline_m"] == pytest.approx(truth.baseline_m, rel=0.002)
+    assert result["focal_left_px"] == pytest.approx(truth.left.focal_px, rel=0.003)
+    saved = load_rig(folder / "my.json")
+    assert saved.rig.baseline_m == pytest.approx(result["baseline_m"])
+    assert saved.rig.left.size_wh == (480, 360) and saved.covariance is not None
+    assert saved.made_by is not None and saved.made_by.command == "calibrate"
+    page = (folder / "my.html").read_text()
+    assert "good" in page and 'src="http' not in page
+
+
+def test_the_result_for_a_person_says_the_verdict(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run_command(capsys, "calibrate", "left*.png", "right*.png", *BOARD)
+    assert code == 0 and "The calibration is good." in out and "baseline" in out and "rig.json" in out
+    assert load_rig(folder / "rig.json").rig.baseline_m > 0
+
+
+def test_exchanged_and_upside_down_pictures_are_put_right(
+    folder: Path, made: tuple[Scene, list[np.ndarray]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, result, err = run_json(capsys, "calibrate", "right*.png", "left*.png", *BOARD)
+    assert code == 0 and result["swapped"] is True and "exchanged" in err
+    assert load_rig(folder / "rig.json").capture.swap is True
+    assert result["baseline_m"] == pytest.approx(made[0].rig.baseline_m, rel=0.002)
+    for path in folder.glob("right*.png"):
+        assert cv2.imwrite(str(path), cv2.rotate(cv2.imread(str(path)), cv2.ROTATE_180))
+    code, result, err = calibrate(capsys, *BOARD)
+    assert code == 0 and result["swapped"] is False and "upside down" in err
+    assert load_rig(folder / "rig.json").capture.flip == ("none", "180")
+    assert result["baseline_m"] == pytest.approx(made[0].rig.baseline_m, rel=0.002)
+
+
+def test_a_pair_of_another_moment_is_left_out_by_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "right04.png").write_bytes((folder / "right05.png").read_bytes())
+    code, result, _ = calibrate(capsys, *BOARD)
+    assert code == 0 and [view["name"] for view in result["views_rejected"]] == ["left04.png"]
+    assert "moved between the exposures" in result["views_rejected"][0]["why"]
+
+
+def test_measured_rulers_scale_the_rig(
+    folder: Path, made: tuple[Scene, list[np.ndarray]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, result, _ = calibrate(capsys, *BOARD, "--measured", "99.0x99.0mm", "--lens-model", "pinhole")
+    assert code == 0 and result["baseline_m"] == pytest.approx(0.99 * made[0].rig.baseline_m, rel=0.002)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--board", "chessboard:zz"), "'zz' is not a grid"),
+        (("--board", "chess:9x6:25mm"), "not a kind of board"),
+        (("--board", "charuco:9x6:30mm:22mm:DICT_9"), "not an ArUco dictionary"),
+        ((*BOARD, "--measured", "99"), "not a pair of measured lengths"),
+        ((*BOARD, "--lens-model", "magic"), "Unknown lens model"),
+        ((*BOARD, "--goal", "soon"), "not a goal"),
+        ((*BOARD, "--at", "0"), "no list of distances"),
+        ((*BOARD, "-o", "nowhere/rig.json"), "no folder"),
+        ((*BOARD, "--frames", "3"), "Too few views: 3"),
+        (("--board", "chessboard:10x7:25mm"), "seem to show a chessboard with 9 x 6"),
+    ],
+)
+def test_bad_input_is_told_in_one_message(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    code, result, err = calibrate(capsys, *words)
+    assert code == 1 and said in result["error"]["what"] + result["error"]["fix"]
+    assert "Traceback" not in err and not (folder / "rig.json").exists()
+
+
+def test_a_board_that_is_nowhere_is_told_with_counts_and_causes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in folder.glob("*.png"):
+        assert cv2.imwrite(str(path), np.full((360, 480), 120, np.uint8))
+    code, result, _ = calibrate(capsys, *BOARD)
+    assert code == 1 and "in none of 10 pairs" in result["error"]["what"]
+    assert all(cause in result["error"]["fix"] for cause in ("inner corners", "blurred", "glare"))
+    assert result["rig"] is None and result["views_used"] == 0
+
+
+def test_a_board_that_is_rarely_in_both_is_told_with_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in sorted(folder.glob("right*.png"))[2:]:
+        assert cv2.imwrite(str(path), np.full((360, 480), 120, np.uint8))
+    code, result, _ = calibrate(capsys, *BOARD)
+    assert code == 1 and "in 10 left and 2 right pictures of 10 pairs, in both at once in 2" in result["error"]["what"]
+
+
+def test_one_picture_of_another_size_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cv2.imwrite("left03.png", cv2.resize(cv2.imread("left03.png"), (960, 720)))
+    code, result, _ = calibrate(capsys, *BOARD)
+    assert code == 1 and "960x720" in result["error"]["what"] and "480x360" in result["error"]["what"]
+
+
+def test_one_place_again_and_again_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for side in ("left", "right"):
+        for path in folder.glob(f"{side}*.png"):
+            path.write_bytes((folder / f"{side}00.png").read_bytes())
+    code, result, _ = calibrate(capsys, *BOARD)
+    assert code == 1 and "1 different place" in result["error"]["what"]
+    assert not (folder / "rig.json").exists()
