@@ -147,6 +147,14 @@ def rotation_vector(R: Array) -> Array:
     return np.asarray(cv2.Rodrigues(np.asarray(R, dtype=np.float64))[0], dtype=np.float64).reshape(3)
 
 
+def rotation_to(direction: Array) -> Array:
+    """Give the smallest rotation (3,3) that takes the optical axis to a direction (3,)."""
+    axis = np.array([-direction[1], direction[0], 0.0])
+    length = float(np.linalg.norm(axis))
+    angle = np.arctan2(length, direction[2])
+    return rotation(axis / length * angle) if length > 1e-12 else np.eye(3)
+
+
 def rotations_of(vectors: Array) -> Array:
     """Give the rotation matrices (V,3,3) of rotation vectors (V,3): Rodrigues' formula."""
     angle = np.linalg.norm(vectors, axis=1)

@@ -27,7 +27,7 @@ from calibration.bundle import (
     camera_names,
     new_camera,
     residuals,
-    rotation,
+    rotation_to,
     rotation_vector,
 )
 from calibration.detection import Detection
@@ -195,7 +195,7 @@ def poses(board: BoardModel, seen: Observations, state: State, *, second: bool =
         if rows.sum() < 4:
             continue
         # Seen along its own direction, a board at the rim of a very wide lens lies before the camera, not beside it.
-        ahead = _facing(rays[rows].mean(axis=0))
+        ahead = rotation_to(rays[rows].mean(axis=0)).T
         turned = rays[rows] @ ahead.T
         near = turned[:, 2] > _LEAST_AHEAD
         if near.sum() < 4:
@@ -209,14 +209,6 @@ def poses(board: BoardModel, seen: Observations, state: State, *, second: bool =
         R[v] = ahead.T @ np.asarray(cv2.Rodrigues(np.asarray(rs[pick], dtype=np.float64))[0])
         t[v] = ahead.T @ np.asarray(ts[pick], dtype=np.float64).reshape(3)
     return state.with_poses(R, t)
-
-
-def _facing(direction: Array) -> Array:
-    """Give the smallest rotation (3,3) that takes a direction to the optical axis."""
-    axis = np.array([direction[1], -direction[0], 0.0])
-    length = float(np.linalg.norm(axis))
-    angle = np.arctan2(length, direction[2])
-    return rotation(axis / length * angle) if length > 1e-12 else np.eye(3)
 
 
 def _mono_state(

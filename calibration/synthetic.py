@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from calibration.board_model import BoardModel
 from calibration.boards import Board, parse_board
-from calibration.bundle import rotation
+from calibration.bundle import rotation, rotation_to
 from calibration.detection import Detection, grid_spacing_px
 from calibration.framing import rotations
 from calibration.lens import rays_of_pixels
@@ -160,13 +160,20 @@ def _draw_pose(
     pixel = np.array([w, h]) * (0.1 + 0.8 * rng.random(2))
     depth = rng.uniform(*options.depth_m)
     K = rig.left.K
+    facing = np.eye(3)
     centre = depth * np.array([(pixel[0] - K[0, 2]) / K[0, 0], (pixel[1] - K[1, 2]) / K[1, 1], 1.0])
+    if options.model == "fisheye":
+        # Far off the axis the board faces the camera, not the plane of its picture.
+        ray = rays_of_pixels(rig.left, pixel[None])[0]
+        if not np.isfinite(ray).all():
+            return None
+        centre, facing = depth * ray, rotation_to(ray)
     in_right = seen_points(rig, centre[None])[1][0]
     if not all(0.1 * s <= p <= 0.9 * s for p, s in zip(in_right, (w, h))):
         return None
     tilt, about = np.radians(options.tilt_deg) * np.sqrt(rng.random()), rng.uniform(0, 2 * np.pi)
     roll = np.radians(rng.uniform(-options.roll_deg, options.roll_deg)) + (np.pi / 2 if turned else 0.0)
-    R = rotation(tilt * np.array([np.cos(about), np.sin(about), 0])) @ rotation(np.array([0, 0, roll]))
+    R = facing @ rotation(tilt * np.array([np.cos(about), np.sin(about), 0])) @ rotation(np.array([0, 0, roll]))
     return R, centre - R @ middle
 
 
