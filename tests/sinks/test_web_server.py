@@ -196,7 +196,7 @@ def test_colours_change_at_once(web: WebView) -> None:
 
 def test_probe(web: WebView) -> None:
     known = json.loads(ask(web, "GET", "/probe?u=0.9&v=0.9")[2])
-    assert known["known"] and known["lines"][0].startswith("2.00 m")
+    assert known["known"] and known["lines"][0].startswith("2.000 ± 0.033 m")
     hole = json.loads(ask(web, "GET", "/probe?u=0.1&v=0.1")[2])
     assert not hole["known"] and hole["lines"][1] == "hidden from the right camera"
     for query in ("", "?u=1", "?u=2&v=0", "?u=nan&v=0", "?u=x&v=y"):
