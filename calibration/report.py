@@ -90,7 +90,7 @@ def _content(rig: StereoRig, report: SolveReport, pictures: LoadPair, goal: Goal
         refused = ""
     except CalibrationError as error:
         rectification, refused = None, str(error)
-    views = [_view_row(view, pictures) for view in report.views]
+    views = [_view_row(view, pictures, unit) for view in report.views]
     return {
         "report": report,
         "unit": unit,
@@ -185,23 +185,21 @@ def _depth(
     }  # fmt: skip
 
 
-def _view_row(view: ViewReport, pictures: LoadPair) -> dict[str, Any]:
+def _view_row(view: ViewReport, pictures: LoadPair, unit: str) -> dict[str, Any]:
     pair = pictures(view.name) if (view.left is not None or view.right is not None) else None
     thumbs = {"left": "", "right": ""}
     if pair is not None:
         for side, image in zip(("left", "right"), pair):
             thumbs[side] = _thumb(image, view, side)
+    rows_px = float(np.sqrt(np.mean(np.square(view.vertical_px)))) if len(view.vertical_px) else math.nan
+    away = float(view.t_left_board_m[2]) if view.t_left_board_m is not None else math.nan
+    figures = (("corners", view.rms_px, ".3f", "px"), ("rows", rows_px, ".3f", "px"), ("at", away, ".2f", unit))
     return {
         "name": view.name,
         "used": view.used,
         "why": view.why,
         "mended": view.mended,
-        "rms": view.rms_px,
-        "mono": view.mono_rms_px,
-        "vertical": float(np.sqrt(np.nanmean(np.square(view.vertical_px))))
-        if np.isfinite(view.vertical_px).any()
-        else math.nan,
-        "distance": float(view.t_left_board_m[2]) if view.t_left_board_m is not None else math.nan,
+        "told": [f"{what} {value:{form}} {of}" for what, value, form, of in figures if math.isfinite(value)],
         **thumbs,
     }
 

@@ -70,7 +70,8 @@ class _Loader(yaml.SafeLoader):
 
 
 def _mapping(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
-    assert isinstance(node, yaml.MappingNode)
+    if not isinstance(node, yaml.MappingNode):
+        raise yaml.constructor.ConstructorError(None, None, "a matrix must be a mapping", node.start_mark)
     return loader.construct_mapping(node, deep=True)
 
 
@@ -84,8 +85,7 @@ def load_mapping(text: Text) -> dict[str, Any]:
         CalibrationError: it is something else, damaged, or too large to be a calibration.
     """
     content = text.content
-    if len(content) > _LARGEST_BYTES:
-        raise CalibrationError(f"{text.name} is too large to be a calibration file.", "Name another file.")
+    check_length(text)
     if "*" in content and re.search(r"(^|[\s\[,:-])\*\w", content):
         raise CalibrationError(f"{text.name} uses YAML references, which no calibration file needs.", "Write it out.")
     # OpenCV writes %YAML:1.0, which is no YAML directive; its matrices of old have tabs.
@@ -101,6 +101,16 @@ def load_mapping(text: Text) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise CalibrationError(f"{text.name} is not a calibration file.", "Name another file.")
     return {str(key): value for key, value in data.items()}
+
+
+def check_length(text: Text) -> None:
+    """Refuse what is too large to be a calibration.
+
+    Raises:
+        CalibrationError: it is.
+    """
+    if len(text.content) > _LARGEST_BYTES:
+        raise CalibrationError(f"{text.name} is too large to be a calibration file.", "Name another file.")
 
 
 def try_mapping(text: Text) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from calibration.exchange.base import (
     Options,
     Text,
     camera_matrix,
+    check_length,
     load_mapping,
     make_camera,
     make_rig,
@@ -48,7 +49,7 @@ def recognises(text: Text) -> bool:
     """Tell OpenCV's files by their tags or by the names of their matrices."""
     if "<opencv_storage" in text.content or "opencv-matrix" in text.content:
         return "T_BS" not in text.content and "projection_matrix" not in text.content
-    names = {_plain(key) for key in try_mapping(text)}
+    names = {_plain(key) for key in _flat(try_mapping(text))}
     return any(_one(names, side, _MATRIX) for side in _SIDES) or {"r", "t"} <= names
 
 
@@ -56,7 +57,7 @@ def read(texts: Sequence[Text], options: Options) -> Imported:
     """Read one file, or intrinsics and extrinsics in either order."""
     fields: dict[str, tuple[Text, Any]] = {}
     for text in texts:
-        for key, value in _load(text).items():
+        for key, value in _flat(_load(text)).items():
             fields.setdefault(_plain(key), (text, value))
     names = set(fields)
     first = texts[0]
@@ -136,6 +137,9 @@ def _matrix(name: str, value: Array) -> list[str]:
 def _load(text: Text) -> dict[str, Any]:
     if not text.content.lstrip().startswith("<"):
         return load_mapping(text)
+    check_length(text)
+    if "<!ENTITY" in text.content:
+        raise CalibrationError(f"{text.name} uses XML entities, which no calibration file needs.", "Write it out.")
     try:
         root = ElementTree.fromstring(text.content)
     except ElementTree.ParseError as error:
@@ -149,6 +153,17 @@ def _load(text: Text) -> dict[str, Any]:
         words = content.split()
         fields[node.tag] = content.strip().strip('"') if len(words) == 1 and data is None else words
     return fields
+
+
+def _flat(fields: dict[str, Any]) -> dict[str, Any]:
+    """Bring `left: {K: …, D: …}` to `left.K`, `left.D`; matrices, which are mappings too, stay whole."""
+    flat: dict[str, Any] = {}
+    for key, value in fields.items():
+        if isinstance(value, dict) and "data" not in value and not {"width", "height"} <= set(value):
+            flat.update({f"{key}.{inner}": content for inner, content in value.items()})
+        else:
+            flat[key] = value
+    return flat
 
 
 def _plain(key: str) -> str:

@@ -41,12 +41,16 @@ _MODELS: dict[str, LensModel] = {
     "equidistant": "fisheye",
     "fisheye": "fisheye",
 }
+_SHORT = {
+    "K": "camera_matrix", "D": "distortion_coefficients", "R": "rectification_matrix", "P": "projection_matrix",
+    "width": "image_width", "height": "image_height",
+}  # fmt: skip
 _NAMES = {"pinhole": "plumb_bob", "rational": "rational_polynomial", "fisheye": "equidistant"}
 
 
 def recognises(text: Text) -> bool:
     """Tell by the fields of a CameraInfo."""
-    data = try_mapping(text)
+    data = _named(try_mapping(text))
     return "camera_matrix" in data and "projection_matrix" in data
 
 
@@ -54,7 +58,7 @@ def read(texts: Sequence[Text], options: Options) -> Imported:
     """Read the left file and the right file, in this order."""
     cameras: list[tuple[Intrinsics, Array, Array]] = []
     for text in texts:
-        cameras.append(_camera(text, load_mapping(text)))
+        cameras.append(_camera(text, _named(load_mapping(text))))
     (left, R_left, P_left), (right, R_right, P_right) = cameras
     text = texts[1]
     left_t, t = (np.linalg.solve(P[:, :3], P[:, 3]) for P in (P_left, P_right))
@@ -69,6 +73,13 @@ def read(texts: Sequence[Text], options: Options) -> Imported:
         )
     R = R_right.T @ R_left
     return Imported(make_rig(text, left, right, R, R_right.T @ (t - left_t)))
+
+
+def _named(data: dict[str, Any]) -> dict[str, Any]:
+    """Give fields the names of the YAML file; a message that was echoed has K, D, R, P (ROS 2: small) instead."""
+    data = {**data, **{long: data[short] for short, long in _SHORT.items() if short in data and long not in data}}
+    return {**data, **{long: data[short.lower()] for short, long in _SHORT.items()
+                       if short.lower() in data and long not in data}}  # fmt: skip
 
 
 def write(rig_file: RigFile) -> tuple[str, ...]:

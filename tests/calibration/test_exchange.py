@@ -178,6 +178,58 @@ def test_usual_key_names(names: tuple[str, ...], tmp_path: Path) -> None:
     assert any("millimetres" in note for note in read_foreign([tmp_path / "rig.yaml"])[1])
 
 
+def test_matrices_in_groups_by_side(tmp_path: Path) -> None:
+    rig = RIGS["radtan"]
+    sides = {
+        side: {"K": c.K.tolist(), "D": c.distortion.tolist()} for side, c in (("left", rig.left), ("right", rig.right))
+    }
+    text = yaml.safe_dump({**sides, "R": rig.R_right_left.tolist(), "T": rig.t_right_left_m.tolist()})
+    (tmp_path / "rig.yaml").write_text(text)
+    again, _, form = read_foreign([tmp_path / "rig.yaml"])
+    assert form == "opencv" and np.array_equal(again.rig.right.K, rig.right.K)
+    assert np.array_equal(again.rig.left.distortion, rig.left.distortion)
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_ros_messages_that_were_echoed(small: bool, tmp_path: Path) -> None:
+    # `rostopic echo` writes K, D, R, P; ROS 2 writes them small, with a header before and a region after
+    files = outputs(tmp_path, "ros")
+    write_foreign(files, RigFile(rig=RIGS["radtan"]), "ros")
+    want = read_foreign(files)[0].rig
+    names = {
+        "camera_matrix": "K",
+        "distortion_coefficients": "D",
+        "rectification_matrix": "R",
+        "projection_matrix": "P",
+    }
+    for path in files:
+        data = yaml.safe_load(path.read_text())
+        echoed = {(new.lower() if small else new): data[old]["data"] for old, new in names.items()}
+        rest = {"header": {"frame_id": "cam"}, "width": 640, "height": 480, "distortion_model": "plumb_bob",
+                "binning_x": 0, "roi": {"x_offset": 0, "do_rectify": False}}  # fmt: skip
+        path.write_text(yaml.safe_dump({**rest, **echoed}))
+    again, _, form = read_foreign(files)
+    assert form == "ros" and again.rig.left.size_wh == SIZE
+    np.testing.assert_array_equal(again.rig.R_right_left, want.R_right_left)
+    np.testing.assert_array_equal(again.rig.right.distortion, want.right.distortion)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("%YAML:1.0\n---\nM1: !!opencv-matrix 3\nM2: 4\n", "damaged"),
+        ('<!DOCTYPE x [<!ENTITY a "b">]>\n<opencv_storage><M1>&a;</M1></opencv_storage>', "entities"),
+        ("<opencv_storage><M1><rows>3</rows></opencv_storage>", "damaged at line"),
+        ("<opencv_storage><M1><data>1 2 x</data></M1></opencv_storage>", "m1 must hold numbers"),
+        ("M1: " + "[1, " * 3 + "2" + "]" * 3 + "\nD1: [0, 0, 0, 0]\nM2: 1\n", "m1 must have 9 numbers"),
+    ],
+)
+def test_hostile_opencv_files(content: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "rig.yml").write_text(content)
+    with pytest.raises(CalibrationError, match=said):
+        read_foreign([tmp_path / "rig.yml"], "opencv")
+
+
 def test_a_rounded_rotation_becomes_the_nearest_one(tmp_path: Path) -> None:
     R = turn(1, 2, 3)
     write_foreign([tmp_path / "o.yml"], RigFile(rig=rectified()), "opencv")
