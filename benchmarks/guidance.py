@@ -121,7 +121,8 @@ def main() -> None:
     parser.add_argument("--speed", action="store_true")
     args = parser.parse_args()
     if args.speed:
-        return speed()
+        speed()
+        return
     errors: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for seed in range(args.seeds):
         scene = make_scene(seed, SceneOptions(views=max(COUNTS)))
