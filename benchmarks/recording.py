@@ -1,4 +1,4 @@
-"""What recording costs: `python benchmarks/recording.py [--seconds 60]`.
+"""What recording costs: `python benchmarks/recording.py [--seconds 60] [--window]`.
 
 Two loopback MJPEG cameras (640x480, 30 pictures per second, the rendered room) are recorded while depth is computed
 beside it, as `record` does. Then the sizes of the same pictures in other forms.
@@ -47,14 +47,15 @@ def cameras(rig: Path) -> tuple[Callable[[int], bytes], Callable[[int], bytes]]:
     return (lambda k: stamp_jpeg(left[k % COUNT], k)), (lambda k: stamp_jpeg(right[k % COUNT], k))
 
 
-def record(folder: Path, seconds: float, preset: str) -> dict[str, object]:
-    """Record loopback cameras with depth beside it; give what `record --json` tells."""
+def record(folder: Path, seconds: float, preset: str, *, window: bool) -> dict[str, object]:
+    """Record loopback cameras with depth beside it, in a window if wanted; give what `record --json` tells."""
     left, right = cameras(folder / "rig.json")
     with MjpegServer(left, fps=30) as a, MjpegServer(right, fps=30, start_s=a.start_s) as b:
         done = subprocess.run(
             [
                 sys.executable, "-m", "livestereo", "record", a.url, b.url, "--rig", str(folder / "rig.json"), "-o",
-                str(folder / "take"), "--headless", "--duration", str(seconds), "--preset", preset, "--json",
+                str(folder / "take"), "--duration", str(seconds), "--preset", preset, "--json",
+                *([] if window else ["--headless"]),
             ],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -96,9 +97,10 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--preset", default="balanced")
+    parser.add_argument("--window", action="store_true", help="show it in the window (needs a display)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temp:
-        told = record(Path(temp), options.seconds, options.preset)
+        told = record(Path(temp), options.seconds, options.preset, window=options.window)
         print("| figure | value |\n|---|---|")
         for name in (
             "captured",
@@ -110,6 +112,7 @@ def main() -> int:
             "capture_fps",
             "latency_ms",
             "dropped",
+            "gaps",
         ):
             print(f"| {name} | {told.get(name)} |")
         print(f"| pairs written per second | {float(str(told['written'])) / options.seconds:.2f} |")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 
@@ -11,6 +12,8 @@ APT_LINE = "sudo apt-get install -y libgl1 libglib2.0-0 libsm6"
 
 def main() -> None:
     """Run `livestereo`; an interrupt while it is still starting leaves with 130 like any other."""
+    # A polite request to end is an interrupt: what is half-made is taken away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _run()
     except KeyboardInterrupt:

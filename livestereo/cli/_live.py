@@ -39,7 +39,7 @@ class LiveParts:
     window open after the last picture of a file, whoever started the program. wrap: changes each pipeline that is
     built (a take plays its recorded depth). cards: what the command shows over the pictures of the window.
     make: builds pipelines instead of the usual way. start_view: what the window shows at first. no_depth: nothing is
-    matched, so nothing is said about depth.
+    matched, so nothing is said about depth. doctor: whether faults are looked for.
     """
 
     pair_sinks: list[PairSink] = field(default_factory=list)
@@ -59,6 +59,7 @@ class LiveParts:
     make: Callable[[Settings, StereoFrame], Pipeline] | None = None
     start_view: str = "split"
     no_depth: bool = False
+    doctor: bool = True
 
 
 def wants_window(options: RunOptions, output: Output, *, quietly: bool = False) -> bool:
@@ -109,7 +110,7 @@ def run_live(
     pace = parts.pace
     if pace is None and parts.views and not info.live and info.fps:
         pace = 1.0  # somebody looks: at the speed of life
-    last = None if parts.no_depth else _watch(opened, parts)
+    last = _watch(opened, parts) if parts.doctor and not parts.no_depth else None
 
     def told(summary: RunSummary) -> RunSummary:
         if parts.no_depth:

@@ -86,8 +86,11 @@ class RecordedPipeline(Pipeline):
 class TakePipeline:
     """Gives results of an open take by number of the pair; used from one thread."""
 
-    def __init__(self, opened: Opened, match: MatchOptions, *, use_recorded: bool) -> None:
+    def __init__(
+        self, opened: Opened, match: MatchOptions, *, use_recorded: bool, needs_depth: bool = True
+    ) -> None:
         self._opened = opened
+        self._needs_depth = needs_depth
         self._source = cast("TakeSource", opened.source)
         self._use_recorded = use_recorded
         recorded = settings_of(self.reader.manifest.settings)
@@ -107,7 +110,9 @@ class TakePipeline:
             return None
         disparity = self._source.disparity(number) if self._use_recorded else None
         if disparity is None and not self.reader.has_raw:
-            return None
+            if self._needs_depth:
+                return None
+            disparity = np.full(self._opened.rectification_for(frame).size_wh[::-1], np.nan, np.float32)
         if disparity is not None and disparity.shape == self._opened.rectification_for(frame).size_wh[::-1]:
             return recorded_result(frame, disparity, self._opened)
         if self._pipeline is None:

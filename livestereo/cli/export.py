@@ -9,7 +9,7 @@ import typer
 
 from livestereo.cli._options import MatchOptions, RigOptions, SourceOptions, command
 from livestereo.cli._output import Output
-from livestereo.errors import SettingsError
+from livestereo.errors import SettingsError, TakeError
 
 if TYPE_CHECKING:
     from livestereo.takes.reader import TakeReader
@@ -54,15 +54,17 @@ def export(
     if every < 1 or start < 0 or (to is not None and to < start):
         raise SettingsError("That part of the take does not exist.", "--from and --to are seconds, --every at least 1.")
 
-    with open_pictures([str(take)], SourceOptions(), rig, output) as opened:
+    with open_pictures([str(take)], SourceOptions(), rig, output, partial=True) as opened:
         source: Any = opened.source
         reader: TakeReader = source.reader
         require_pairs(reader)
+        _check_there(reader, form, view, recompute=recompute)
         chosen = _chosen(reader, start, to, every)
         if not chosen:
             last = reader.pairs[-1].left_us / 1e6
             raise SettingsError("No pair lies in that part of the take.", f"It ends at {last:.2f} s.")
-        playing = TakePipeline(opened, match, use_recorded=not recompute)
+        pictures_only = form == "mp4" and view == "left"
+        playing = TakePipeline(opened, match, use_recorded=not recompute, needs_depth=not pictures_only)
         film = FilmMaker(view)  # type: ignore[arg-type]  # checked above
         context = ExportContext(reader.manifest.fps / every, film, save_cloud)
         unreadable: list[int] = []
@@ -84,6 +86,25 @@ def export(
             output.warn(f"{len(unreadable)} pairs could not be read and are left out (the first is {unreadable[0]}).")
         output.result({"out": out, "as": form, "pairs": written, "unreadable": unreadable})
         output.show(f"{out}: {written} pairs as {form}.")
+
+
+def _check_there(reader: TakeReader, form: str, view: str, *, recompute: bool) -> None:
+    """Refuse a format that shows what a take has lost, or never had.
+
+    Raises:
+        TakeError: a picture or the depth that it needs is not there.
+    """
+    from livestereo.takes.export import NEEDS
+
+    needed = {"both": ("left",), "left": ("left",), "depth": ()}[view] if form == "mp4" else NEEDS.get(form, ())
+    gone = [side for side in needed if not (reader.has_left if side == "left" else reader.has_right)]
+    if gone:
+        fix = "Give --view depth." if form == "mp4" else "Choose png16, csv, or mp4 with --view depth."
+        raise TakeError(f"{reader.folder} has no {' and no '.join(gone)} pictures, which {form} shows.", fix)
+    if not reader.has_raw and (recompute or not reader.has_depth) and not (form == "mp4" and view == "left"):
+        raise TakeError(
+            f"{reader.folder} lacks pictures, so its depth cannot be computed.", "`livestereo verify` tells more."
+        )
 
 
 def _chosen(reader: TakeReader, start: float, to: float | None, every: int) -> list[int]:

@@ -86,6 +86,7 @@ def _play(
     parts = LiveParts(record=False, title=f"livestereo: {source.info.name}", pace=speed if window else None)
     parts.can.add("seek")
     parts.start_view = _view_of(reader)
+    parts.doctor = reader.has_raw  # a picture that is not there is black, which is no fault of a camera
     source.loop = loop and window
     if not again:
         start = settings

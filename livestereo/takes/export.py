@@ -10,6 +10,7 @@ import csv
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -19,12 +20,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 
 from livestereo.codecs import H264Writer
 from livestereo.errors import SettingsError, TakeError
-from livestereo.imageio import encode, millimetres, write_float_map, write_picture
+from livestereo.imageio import OutputError, encode, millimetres, write_float_map, write_picture
 from livestereo.types import U8, StereoResult
 
 TUM_SCALE = 5000.0
@@ -129,8 +129,8 @@ class Tum(_Folder):
 
     def finish(self) -> None:
         """Write the lists."""
-        for name, column in (("rgb", 1), ("depth", 2)):
-            lines = [f"# {name} maps", "# timestamp filename", *(f"{row[0]} {row[column]}" for row in self._rows)]
+        for name, column, title in (("rgb", 1, "color images"), ("depth", 2, "depth maps")):
+            lines = [f"# {title}", "# timestamp filename", *(f"{row[0]} {row[column]}" for row in self._rows)]
             (self.out / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         lines = [f"{stamp} {rgb} {stamp} {depth}" for stamp, rgb, depth in self._rows]
         (self.out / "associations.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -239,7 +239,17 @@ class Mcap:
 EXPORTERS: Mapping[str, Callable[[Path, ExportContext], Exporter]] = MappingProxyType(
     {"png16": Png16, "ply": Ply, "mp4": Mp4, "tum": Tum, "csv": Csv, "middlebury": Middlebury, "mcap": Mcap}
 )
-FOLDERS = frozenset({"png16", "ply", "tum", "middlebury"})
+# What each kind of folder holds, by name: nothing else is ever replaced.
+FOLDERS: Mapping[str, str] = MappingProxyType(
+    {
+        "png16": r"\d{6,}\.png|camera\.json", "ply": r"\d{6,}\.ply", "middlebury": r"\d{6,}",
+        "tum": r"rgb|depth|(rgb|depth|associations)\.txt|camera\.json",
+    }
+)  # fmt: skip
+# Which pictures of the take each format shows besides depth.
+NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"ply": ("left",), "tum": ("left",), "mcap": ("left",), "middlebury": ("left", "right")}
+)
 
 
 @contextmanager
@@ -253,8 +263,8 @@ def exporting(form: str, out: Path, context: ExportContext, *, overwrite: bool =
     if form not in EXPORTERS:
         raise SettingsError(f"There is no format {form!r}.", f"Known: {', '.join(EXPORTERS)}.")
     folder = form in FOLDERS
-    if folder and out.is_dir() and any(out.iterdir()) and not overwrite:
-        raise TakeError(f"{out} exists and is not empty.", "Choose another name, or use --overwrite to replace it.")
+    if folder and out.is_dir():
+        _check_replaceable(out, form, overwrite=overwrite)
     if folder and out.is_file():
         raise TakeError(f"{out} is a file; --as {form} makes a folder.", "Choose another name.")
     if not folder and out.is_dir():
@@ -264,6 +274,9 @@ def exporting(form: str, out: Path, context: ExportContext, *, overwrite: bool =
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    except OutputError as error:
+        # People know the final name only.
+        raise TakeError(error.what.replace(f"{partial.name}{os.sep}", ""), error.fix) from error
     except OSError as error:
         raise TakeError(f"{out} cannot be written: {error.strerror}.", "Choose another place.") from error
     try:
@@ -275,10 +288,18 @@ def exporting(form: str, out: Path, context: ExportContext, *, overwrite: bool =
             if folder and out.is_dir():
                 shutil.rmtree(out)
             os.replace(goal, out)
+    except OSError as error:
+        raise TakeError(
+            f"{out} cannot be written: {error.strerror or error}.", "Make room, or choose another place."
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def side_by_side(left: U8, depth: U8) -> U8:
-    """Put two pictures of one height beside each other."""
-    return np.asarray(cv2.hconcat([left, depth]), np.uint8)
+def _check_replaceable(out: Path, form: str, *, overwrite: bool) -> None:
+    there = sorted(path.name for path in out.iterdir())
+    if there and not overwrite:
+        raise TakeError(f"{out} exists and is not empty.", "Choose another name, or use --overwrite to replace it.")
+    others = [name for name in there if not re.fullmatch(FOLDERS[form], name)]
+    if others:
+        raise TakeError(f"{out} holds other files ({', '.join(others[:3])}).", "Choose another name.")

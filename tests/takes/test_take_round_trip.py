@@ -6,56 +6,17 @@ import dataclasses
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from take_scenes import disparity, pair, picture, record
 
 from livestereo.errors import TakeError
-from livestereo.sinks.recorder import Recorder
 from livestereo.sources.take import TakeSource
 from livestereo.takes import manifest as m
 from livestereo.takes.index import read_index
 from livestereo.takes.repair import repair
 from livestereo.takes.verify import verify
 from livestereo.takes.writer import TakeRequest, TakeWriter
-from livestereo.types import Frame, SourceInfo, StereoFrame
-
-SIZE = (96, 64)
-
-
-def picture(seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return cv2.GaussianBlur(rng.integers(0, 255, (SIZE[1], SIZE[0], 3)).astype(np.uint8), (0, 0), 1.5)
-
-
-def pair(seq: int, *, jpeg: bool) -> StereoFrame:
-    sides = []
-    for side in (0, 1):
-        image = picture(2 * seq + side)
-        encoded = None
-        if jpeg:
-            encoded = cv2.imencode(".jpg", image)[1].tobytes()
-            image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-        # stamps that no container in milliseconds could hold
-        sides.append(Frame(image, 100.0 + seq / 30 + side * 0.000417, seq, encoded))
-    return StereoFrame(sides[0], sides[1], seq, skew_s=0.000417, name=str(seq))
-
-
-def disparity(seq: int) -> np.ndarray:
-    rng = np.random.default_rng(1000 + seq)
-    field = np.round(cv2.GaussianBlur(rng.random((SIZE[1], SIZE[0])).astype(np.float32) * 90 - 20, (0, 0), 2) * 16) / 16
-    field[rng.random(field.shape) < 0.1] = np.nan
-    return field.astype(np.float32)
-
-
-def record(folder: Path, count: int = 12, *, jpeg: bool = True) -> TakeWriter:
-    writer = TakeWriter(TakeRequest(folder))
-    for seq in range(count):
-        frame = pair(seq, jpeg=jpeg)
-        writer.write_pair(frame)
-        writer.write_depth(frame, disparity(seq))
-    writer.close(captured=count)
-    return writer
 
 
 @pytest.mark.parametrize("jpeg", [True, False])
@@ -179,68 +140,3 @@ def test_a_newer_take_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "version": [m.MAJOR + 1, 0]}))
     with pytest.raises(TakeError, match="newer"):
         verify(tmp_path / "take")
-
-
-def live_info() -> SourceInfo:
-    return SourceInfo(name="fake", live=True, left_size_wh=SIZE, right_size_wh=SIZE, fps=30)
-
-
-def test_the_recorder_writes_everything_it_is_given(tmp_path: Path) -> None:
-    recorder = Recorder(TakeRequest(tmp_path / "take"))
-    recorder.open(live_info())
-    for seq in range(20):
-        recorder.accept_pair(pair(seq, jpeg=True))
-    recorder.close()
-    recorder.close()
-    assert recorder.manifest is not None and recorder.manifest.pairs == recorder.manifest.captured == 20
-    assert verify(tmp_path / "take").ok
-
-
-def test_a_full_queue_loses_whole_pairs_and_counts_them(tmp_path: Path) -> None:
-    one = sum(len(f.encoded or b"") for f in (pair(0, jpeg=True).left, pair(0, jpeg=True).right))
-    recorder = Recorder(TakeRequest(tmp_path / "take"), queue_bytes=2 * one)
-    recorder.open(live_info())
-    for seq in range(200):
-        recorder.accept_pair(pair(seq, jpeg=True))
-    recorder.close()
-    manifest = recorder.manifest
-    assert manifest is not None
-    assert manifest.captured == 200 == manifest.pairs + manifest.lost.get("queue", 0)
-    assert verify(tmp_path / "take").ok
-
-
-def test_it_stops_by_itself_before_the_disk_is_full(tmp_path: Path) -> None:
-    free = [10_000_000]
-
-    def shrinking(_folder: Path) -> int:
-        free[0] -= 1_000_000
-        return free[0]
-
-    recorder = Recorder(TakeRequest(tmp_path / "take"), free=shrinking, reserve=5_000_000)
-    recorder.open(live_info())
-    for seq in range(200):
-        recorder.accept_pair(pair(seq, jpeg=True))
-    recorder.close()
-    manifest = recorder.manifest
-    assert manifest is not None and manifest.stopped is not None and "nearly full" in manifest.stopped
-    assert 0 < manifest.pairs < 200
-    assert manifest.captured == manifest.pairs + sum(manifest.lost.values()) == 200
-    assert verify(tmp_path / "take").ok
-
-
-def test_a_disk_that_refuses_keeps_what_was_written(tmp_path: Path) -> None:
-    class Refusing(TakeWriter):
-        def write_pair(self, frame: StereoFrame) -> int:
-            if frame.seq == 5:
-                raise OSError(28, "No space left on device")
-            return super().write_pair(frame)
-
-    recorder = Recorder(TakeRequest(tmp_path / "take"), make_writer=Refusing)
-    recorder.open(live_info())
-    for seq in range(10):
-        recorder.accept_pair(pair(seq, jpeg=True))
-    recorder.close()
-    manifest = recorder.manifest
-    assert manifest is not None and manifest.stopped is not None and "No space left" in manifest.stopped
-    assert manifest.pairs == 5 and manifest.lost == {"disk": 5} and manifest.captured == 10
-    assert verify(tmp_path / "take").ok
