@@ -84,6 +84,33 @@ class CameraClock:
             MIN_SIGMA_SHARE * self._period_s,
         )
 
+    @property
+    def period_sigma_s(self) -> float:
+        """Standard deviation of the period: of the line through the stamps, or of the crystal's prior where less."""
+        if self._var_k <= 0 or self._weight <= 2:
+            return 0.02 * self._period_s
+        fitted = self.jitter_s / math.sqrt(self._weight * self._var_k)
+        near = min(abs(1 / fps / self._period_s - 1) for fps in STANDARD_FPS)
+        return min(fitted, 3e-5 * self._period_s if near < 1e-4 else fitted)
+
+    @property
+    def sigma_s(self) -> float:
+        """Standard deviation of `last_due_s`: how well the line is known where it ends."""
+        if self._weight <= 2:
+            return self.jitter_s
+        ahead = self._index - self._mean_k
+        return math.hypot(self.jitter_s / math.sqrt(self._weight), ahead * self.period_sigma_s)
+
+    @property
+    def last_due_s(self) -> float:
+        """When the newest frame was due, seconds."""
+        return self.due(self._index)
+
+    @property
+    def learnt_s(self) -> float:
+        """Over how much time the line was learnt, seconds."""
+        return self._frames * self._period_s
+
     def due(self, index: int) -> float:
         """When frame `index` is due, seconds."""
         return self._origin_s + self._mean_t + (index - self._mean_k) * self._period_s

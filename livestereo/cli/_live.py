@@ -21,6 +21,7 @@ from livestereo.engine_stats import RunSummary
 from livestereo.engine_stop import stopping_signals
 from livestereo.settings import Settings, preset_names, resolve_settings
 from livestereo.sinks.base import PairSink, ResultSink, RunState, View
+from livestereo.sources.base import Source
 from livestereo.types import Action, SourceInfo, StereoFrame, StereoResult
 
 if TYPE_CHECKING:
@@ -204,6 +205,7 @@ def _add_views(
         can.add("step")
     if parts.record:
         switch = _record_switch(opened, settings, options.save_dir)
+        never_reopen_while(opened.source, lambda: switch.recording)
         parts.pair_sinks.append(switch)
         parts.sinks.append(switch)
         parts.handlers.setdefault("record", lambda _: switch.toggle())
@@ -280,6 +282,13 @@ def _record_switch(opened: Opened, settings: Settings, folder: Path) -> Any:
         return Recorder(take_request(opened, settings, path, preview=False))
 
     return RecordSwitch(folder, make)
+
+
+def never_reopen_while(source: Source, recording: Callable[[], bool]) -> None:
+    """Let the watch over the phase, where there is one, open no camera while something is recorded."""
+    keeper = getattr(source, "keeper", None)
+    if keeper is not None:
+        keeper.hold = recording
 
 
 def _resolver(match: MatchOptions) -> Callable[[str], Settings]:

@@ -82,6 +82,19 @@ class SourceOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class PhaseOptions:
+    """Whether live cameras are brought into phase first."""
+
+    phase_search: Annotated[
+        float | None,
+        _source(
+            "Open the right camera again and again until both expose within so many milliseconds.",
+            "--phase-search", metavar="MS",
+        ),
+    ] = None  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
 class RigOptions:
     """Which calibration applies."""
 

@@ -11,13 +11,14 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 
 from calibration.rectify import Rectification, identity_rectification, make_rectification, scale_rig
 from calibration.rigfile import RigFile, load_rig
 from calibration.uncalibrated import rectify_pair
-from livestereo.cli._options import RigOptions, SourceOptions
+from livestereo.cli._options import PhaseOptions, RigOptions, SourceOptions
 from livestereo.cli._output import Output
 from livestereo.errors import RigError, SettingsError
 from livestereo.sources import open_source
@@ -27,6 +28,9 @@ from livestereo.types import StereoFrame
 
 # A focal length for pictures of which none is known: a horizontal view of about 62°, as most webcams have.
 ASSUMED_FOCAL_PER_WIDTH = 0.83
+# Below this the clocks of ordinary cameras cannot be told apart in a reasonable time.
+LEAST_PHASE_MS = 0.5
+NO_PHASE = PhaseOptions()
 
 
 def make_request(options: SourceOptions, rig_file: RigFile | None = None) -> SourceRequest:
@@ -192,9 +196,11 @@ def rectification_without_rig(
 @contextmanager
 def open_pictures(
     pictures: Sequence[str], source_options: SourceOptions, rig_options: RigOptions, output: Output,
-    *, partial: bool = False,
+    *, partial: bool = False, phase: PhaseOptions = NO_PHASE,
 ) -> Iterator[Opened]:  # fmt: skip
     """Open a source with the rig that belongs to it; everything is released at the end.
+
+    phase: live cameras are brought into phase while they are opened.
 
     partial: a take may lack pictures; black ones stand for them.
 
@@ -211,10 +217,52 @@ def open_pictures(
     request = dataclasses.replace(make_request(source_options, None if carried else rig_file), partial=partial)
     if not carried and rig_file is not None and source_options.swap is None and rig_file.capture.swap:
         output.say("The rig was calibrated with left and right exchanged: exchanging them here too.")
-    with open_source(pictures, request) as source:
+    with in_phase(open_source(pictures, request), phase, request, output) as source:
         for note in source.info.notes:
             output.say(note)
         yield Opened(source, rig_file if rig_file is not None else source.info.rig, rig_options, output, request)
+
+
+def in_phase(source: Source, phase: PhaseOptions, request: SourceRequest, output: Output) -> Source:
+    """Let a live source be brought into phase when it is opened, where that is asked for.
+
+    Raises:
+        SettingsError: a bound that is not possible, or a source that cannot be opened again.
+    """
+    bound_s = phase_bound_s(phase)
+    if bound_s is None:
+        return source
+    from livestereo.sync.phased import PhasedSource
+
+    return PhasedSource(reopening(source, request), bound_s, output.say)
+
+
+def phase_bound_s(phase: PhaseOptions) -> float | None:
+    """Check the bound that is asked for; seconds, or None.
+
+    Raises:
+        SettingsError: it is not possible.
+    """
+    bound = phase.phase_search
+    if bound is not None and not LEAST_PHASE_MS <= bound <= 1000:
+        raise SettingsError(
+            f"A phase within ±{bound:g} ms is not possible.", f"Give {LEAST_PHASE_MS:g} ms or more; 4 is good."
+        )
+    return None if bound is None else bound / 1000
+
+
+def reopening(source: Source, request: SourceRequest) -> Any:
+    """Give the source as one whose cameras can be opened again.
+
+    Raises:
+        SettingsError: it has no two live cameras.
+    """
+    if not source.info.live or request.splits or not hasattr(source, "reopen"):
+        raise SettingsError(
+            "--phase-search needs two live cameras: nothing else has a phase that can change.",
+            "Leave --phase-search out.",
+        )
+    return source
 
 
 def carries_rig(pictures: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livestereo.cli._options import MatchOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
+from livestereo.cli._options import MatchOptions, PhaseOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ AIM_MESSAGE = "Same things on the same lines, both sharp, both equally bright: t
 def preview(
     pictures: Pictures,
     source: SourceOptions,
+    phase: PhaseOptions,
     rig: RigOptions,
     match: MatchOptions,
     run: RunOptions,
@@ -50,7 +51,7 @@ def preview(
     check_addresses(web, view3d_at if view3d else None)
     settings = settings_from(match)
     window = wants_window(run, output, quietly=web is not None or view3d)
-    with open_pictures(pictures, source, rig, output) as opened:
+    with open_pictures(pictures, source, rig, output, phase=phase) as opened:
         if window and opened.source.info.live and opened.rig_file is None and not rig.rectified:
             _aim(opened, run, output)
             return

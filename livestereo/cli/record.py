@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livestereo.cli._options import MatchOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
+from livestereo.cli._options import MatchOptions, PhaseOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import LiveStereoError, SettingsError
 
@@ -21,6 +21,7 @@ PREVIEW_WIDTH = 480
 def record(
     pictures: Pictures,
     source: SourceOptions,
+    phase: PhaseOptions,
     rig: RigOptions,
     match: MatchOptions,
     run: RunOptions,
@@ -47,7 +48,7 @@ def record(
     full.
     """
     from livestereo.cli._build import settings_from
-    from livestereo.cli._live import LiveParts, run_live, wants_window
+    from livestereo.cli._live import LiveParts, never_reopen_while, run_live, wants_window
     from livestereo.cli._raw_only import without_depth
     from livestereo.cli._recording import refuse_own_source, take_request
     from livestereo.cli._setup import open_pictures
@@ -65,11 +66,12 @@ def record(
         output.say("h264 is lossy: depth computed again from this take will differ a little.")
     settings = settings_from(match)
     window = wants_window(run, output)
-    with open_pictures(pictures, source, rig, output) as opened:
+    with open_pictures(pictures, source, rig, output, phase=phase) as opened:
         request = take_request(
             opened, settings, take, raw=raw, content=only or "all",  # type: ignore[arg-type]  # checked above
             preview=not no_preview, overwrite=overwrite,
         )  # fmt: skip
+        never_reopen_while(opened.source, lambda: True)
         recorder = Recorder(request, preview=FilmMaker(width=PREVIEW_WIDTH), ends_run=True)
         parts = LiveParts(
             pair_sinks=[recorder], sinks=[recorder], record=False, title=f"livestereo: recording {take.name}",

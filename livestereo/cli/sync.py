@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from livestereo.cli._options import Pictures, RigOptions, RunOptions, SourceOptions, command
+from livestereo.cli._options import PhaseOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import SettingsError, SourceError
 
@@ -26,6 +27,7 @@ LONGEST_READOUT_MS = 200.0
 def sync(
     pictures: Pictures,
     source: SourceOptions,
+    phase: PhaseOptions,
     rig: RigOptions,
     run: RunOptions,
     output: Output,
@@ -56,7 +58,7 @@ def sync(
     films the result is a time shift: give it to any command with `--shift`.
     """
     from calibration.boards import parse_board
-    from livestereo.cli._setup import open_pictures
+    from livestereo.cli._setup import open_pictures, phase_bound_s, reopening
     from livestereo.cli._sync_told import figures, save_bias, table, where_to_save
 
     spec = None if board is None else parse_board(board)
@@ -64,14 +66,24 @@ def sync(
     if run.duration is not None and run.duration <= 0:
         raise SettingsError(f"A measurement of {run.duration:g} s is not possible.", "Give --duration 20, say.")
     path = where_to_save(pictures, rig) if save else None
+    bound_s = phase_bound_s(phase)
+    found: dict[str, Any] | None = None
     with open_pictures(pictures, source, rig, output) as opened:
+        if bound_s is not None:
+            reopening(opened.source, opened.request)
         _check_has_time(opened, source)
         recorder = _recorder(opened, spec)
         gathered = _gather(opened, recorder, spec, run, output)
         result = _measured(opened, recorder, gathered, spec, readout_s)
+        if bound_s is not None:
+            found = _search_phase(opened, result, bound_s, output)
     rig_file = opened.rig_file
     told = figures(result, recorder.pairs, rig_file)
+    if found is not None:
+        told.update(found)
     output.show(*table(result, recorder.pairs, rig_file, opened.source.info))
+    if found is not None:
+        output.show(_search_words(found))
     for note in result.notes:
         output.warn(note) if "disagrees" in note else output.say(note)
     if path is not None:
@@ -178,6 +190,38 @@ def _gather(opened: Opened, recorder: SyncRecorder, board: Board | None, run: Ru
         with output.progress("finding the board", recorder.pairs) as advance:
             recorder.finish(advance)
     return gathered
+
+
+def _search_phase(opened: Opened, result: SyncResult, bound_s: float, output: Output) -> dict[str, Any]:
+    """Bring the cameras into phase, now that the stamp bias is known; gives what changes in the result."""
+    from livestereo.engine_stop import stopping_signals
+    from livestereo.sync.phase import PhaseSearch
+    from livestereo.sync.phased import PhaseKeeper, settle
+
+    source: Any = opened.source
+    source.set_stamp_bias(result.stamp_bias_s)
+    keeper = PhaseKeeper(source, PhaseSearch(bound_s), output.say)
+    with stopping_signals() as signals:
+        settle(keeper, source, lambda: signals.stop)
+    reading, search = keeper.reading, keeper.search
+    told: dict[str, Any] = {
+        "phase_search": {"reached": keeper.reached, "openings": search.tried, "bound_ms": bound_s * 1e3},
+    }
+    if reading is not None:
+        unsure_s = math.hypot(2 * reading.sigma_s, result.stamp_bias_uncertainty_s)
+        told |= {"skew_ms": reading.phase_s * 1e3, "uncertainty_ms": unsure_s * 1e3}
+    return told
+
+
+def _search_words(found: dict[str, Any]) -> str:
+    search = found["phase_search"]
+    openings = "1 opening" if search["openings"] == 1 else f"{search['openings']} openings"
+    bound = f"±{search['bound_ms']:g} ms"
+    reached = f"within {bound}" if search["reached"] else f"{bound} was not reached"
+    if "skew_ms" not in found:
+        return f"After the phase search ({openings}) no phase could be read."
+    phase = f"{found['skew_ms']:+.2f} ± {found['uncertainty_ms']:.2f} ms"
+    return f"After the phase search ({openings}): {phase}, {reached}."
 
 
 def _measured(

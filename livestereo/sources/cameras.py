@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from livestereo.errors import LiveStereoError, NoFrameYet, SourceError
+from livestereo.phase import Aim, PhaseReading, read_phase
 from livestereo.skew import worst_row_skew_s
 from livestereo.sources.capture import Camera, Grabbed, OpenCamera, OpenCapture, Wanted, open_with_opencv
 from livestereo.sources.controls import ControlRoom, OpenControls
@@ -89,6 +90,8 @@ class LiveSource:
         self._numbers = [0] * len(cameras)
         self._dropped: Counter[str] = Counter({"camera": 0, "pairing": 0})
         self._opened_times = [0] * len(cameras)
+        self._began_s = [now] * len(cameras)
+        self._asked = [False] * len(cameras)
         self._notes: list[str] = []
         self._trouble: list[str] = []
         self._reopen_s = [[0.0, FROZEN_REOPEN_S] for _ in cameras]
@@ -115,6 +118,7 @@ class LiveSource:
             if self._opened_times[side] and self._find_again is not None and not camera.is_url:
                 # Indexes change when a camera comes back; its stable id does not.
                 camera = replace(self._find_again(Word("camera", camera.id)), word=camera.word)
+            self._began_s[side] = self._clock()
             opened = OpenCamera(
                 camera, Wanted(request.size[side], request.fps[side], request.fourcc[side]), self._open_capture
             )
@@ -219,9 +223,33 @@ class LiveSource:
             lock = not self._controls.locked if locked is None else locked
             return self._controls.lock(self._request.exposure_s) if lock else self._controls.unlock()
 
-    def reopen(self, side: str, pause_s: float = 0.0) -> None:
+    def reopen(self, side: str, pause_s: float = 0.0, aim: Aim | None = None) -> None:
         """Close the camera of `left` or `right` and open it again after a pause: its phase is new then."""
-        self._readers[in_order(0, len(self._readers) - 1, self._request)[side == "right"]].reopen(pause_s)
+        index = self._index(side)
+        self._asked[index] = True
+        self._readers[index].reopen(pause_s, aim)
+
+    def phase(self, side: str) -> PhaseReading | None:
+        """Read the phase of the camera of `left` or `right` against the other; None while it cannot be told."""
+        if len(self._cameras) == 1:
+            return None
+        with self._changed:
+            moved = self._index(side)
+            if self._asked[moved] or any(
+                dog.health(self._clock()).state not in ("ok", "slow") for dog in self._dogs
+            ):
+                return None
+            bias = self._pairer.bias_s if moved == 1 else -self._pairer.bias_s
+            clocks = self._pairer.clocks
+            return read_phase(clocks[1 - moved], clocks[moved], bias, self._began_s[moved])
+
+    def set_stamp_bias(self, bias_s: float) -> None:
+        """Pair by another bias from now on (true skew − stamp skew of left and right)."""
+        with self._changed:
+            self._pairer.bias_s = -bias_s if self._request.swap else bias_s
+
+    def _index(self, side: str) -> int:
+        return in_order(0, len(self._readers) - 1, self._request)[side == "right"]
 
     # --- called by the readers
 
@@ -233,8 +261,9 @@ class LiveSource:
             self._stamps.restart(side)
             self._tell(camera.notes)
             self._tell(self._controls.attach(in_order(0, 1, self._request)[side], camera.camera))
-            if self._opened_times[side]:
+            if self._opened_times[side] and not self._asked[side]:
                 self._reconnects += 1
+            self._asked[side] = False
             self._opened_times[side] += 1
             if len(self._cameras) == 2:
                 self._settle(list(self._pairer.restart(side)))
@@ -278,7 +307,7 @@ class LiveSource:
             if len(self._cameras) == 2:
                 self._settle(list(self._pairer.flush(side)))
             if not ended:
-                self._note_trouble(side, "lost")
+                self._note_trouble(side, "opened again" if self._asked[side] else "lost")
             self._changed.notify_all()
 
     def failed(self, side: int, error: BaseException) -> None:

@@ -52,7 +52,7 @@ class Pairer(Generic[Token]):
     """Pairs the frames of two cameras as they come. Not for use by two threads at once.
 
     max_skew_s: bound on |skew|; None: half the slower camera's period. bias_s: added to right stamps
-    (true skew − stamp skew). fps: nominal rates, a hint for the clocks. exact: stamps carry no jitter
+    (true skew − stamp skew); may be set anew. fps: nominal rates, a hint for the clocks. exact: stamps carry no jitter
     (files), so clocks are not learnt.
     """
 
@@ -64,7 +64,7 @@ class Pairer(Generic[Token]):
         exact: bool = False,
     ) -> None:
         self._max_skew_s = max_skew_s
-        self._bias = (0.0, bias_s)
+        self.bias_s = bias_s
         self._fps = fps
         self._exact = exact
         self.clocks = (CameraClock(fps[0]), CameraClock(fps[1]))
@@ -84,6 +84,9 @@ class Pairer(Generic[Token]):
         slower = max(self._period_s(0), self._period_s(1))
         return slower / 2 + SLACK_S if slower > 0 else UNLEARNT_BOUND_S
 
+    def _bias(self, side: int) -> float:
+        return self.bias_s if side == 1 else 0.0
+
     def _period_s(self, side: int) -> float:
         if self._exact:
             return 1 / (self._fps[side] or 30.0)
@@ -99,7 +102,7 @@ class Pairer(Generic[Token]):
             tick = clock.tick(stamp_s)
             t_s = tick.t_s if tick.ready else stamp_s
             following = clock.due(tick.index + 1) if tick.ready else None
-        bias = self._bias[side]
+        bias = self._bias(side)
         self._next[side] = None if following is None else following + bias
         queue = self._waiting[side]
         # A clock that is being learnt can step back a little; the order of a camera's frames never does.
@@ -179,6 +182,6 @@ class Pairer(Generic[Token]):
             return None, False
         # Exact stamps come from files, where the frames of one side may be read long before the other's.
         late_s = self._period_s(side) if self._exact else LATE_SIGMAS * self.clocks[side].jitter_s + LATE_S
-        if now_s + self._bias[side] > expected + late_s:
+        if now_s + self._bias(side) > expected + late_s:
             return None, False
         return expected, False

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from livestereo.errors import LiveStereoError, SourceError
+from livestereo.phase import Aim
 from livestereo.sources.capture import Camera, Grabbed, OpenCamera
 from livestereo.timing import Clock
 
@@ -51,6 +52,7 @@ class CameraReader:
         self._stop = threading.Event()
         self._again = threading.Event()
         self._pause_s = 0.0
+        self._aim: Aim | None = None
         self._opened_before = False
         self._had_frames = False
         self._thread = threading.Thread(target=self._guarded, name=f"livestereo-camera-{camera.word}", daemon=True)
@@ -59,9 +61,9 @@ class CameraReader:
         """Begin; what comes of it is told to the inbox."""
         self._thread.start()
 
-    def reopen(self, pause_s: float = 0.0) -> None:
-        """Close the camera and open it again, after a pause."""
-        self._pause_s = pause_s
+    def reopen(self, pause_s: float = 0.0, aim: Aim | None = None) -> None:
+        """Close the camera and open it again, after a pause; then at the next moment that `aim` names."""
+        self._pause_s, self._aim = pause_s, aim
         self._again.set()
 
     def ask_to_stop(self) -> None:
@@ -99,9 +101,12 @@ class CameraReader:
                     camera.release()
             # A camera that opens but gives nothing is waited for like one that does not open.
             backoff = FIRST_BACKOFF_S if had_frames or self._had_frames else min(2 * backoff, LONGEST_BACKOFF_S)
-            if self._stop.wait(max(backoff if not self._again.is_set() else 0.0, self._pause_s)):
+            pause_s = max(backoff if not self._again.is_set() else 0.0, self._pause_s)
+            if self._aim is not None:
+                pause_s = self._aim.wait_s(self._clock(), pause_s)
+            if self._stop.wait(pause_s):
                 return
-            self._pause_s = 0.0
+            self._pause_s, self._aim = 0.0, None
 
     def _read(self, camera: OpenCamera) -> bool:
         """Read until the camera is lost or shall be opened again. True: it has ended for good."""

@@ -26,6 +26,8 @@ LEAST_GAIN = 0.06  # a flash brightens its rows by at least this share
 NOISE_FACTOR = 7.0
 BACKGROUND_FRAMES = 45  # on either side; longer than a hand torch stays on
 DARK = 8.0
+LEAST_LEVEL = 0.4
+KNOWN_NOISE = 3
 SEARCH_S = 0.5
 MATCH_S = 0.012
 PRIOR_READOUT = (0.75, 0.2)  # mean and spread, shares of the frame period
@@ -57,13 +59,14 @@ class Flash:
     """One flash on one camera. kind: `band` (short; `middle` is its centre) or `edge` (on, or off, of a long one).
 
     width: (start difference, share difference) between both edges of a band seen whole, else None. until: set where
-    it fell into the time when no row is exposed: it was between `moment` and `until`.
+    it fell into the time when no row is exposed: it was between `moment` and `until`. level: gain of its rows.
     """
 
     kind: str
     moment: Edge
     width: tuple[float, float] | None = None
     until: Edge | None = None
+    level: float = 0.0
 
     def span(self, readout_s: float, width_s: float = WIDTH_S) -> tuple[float, float]:
         """The earliest and latest moment it can have been."""
@@ -116,7 +119,11 @@ def find_flashes(side: SideTrack, times: Array, period_s: float) -> list[Flash]:
     flashes: list[Flash] = []
     for first, last in _runs(lit, times, period_s):
         flashes += _one_event(gain, times, first, last, period_s)
-    return flashes
+    if not flashes:
+        return []
+    # One lamp lights its rows alike every time; what is much weaker is a passing thing or noise.
+    strong = LEAST_LEVEL * float(np.percentile([flash.level for flash in flashes], 75))
+    return [flash for flash in flashes if flash.level >= strong]
 
 
 def _gains(rows: Array) -> tuple[Array, float]:
@@ -174,16 +181,22 @@ def _one_event(gain: Array, times: Array, first: int, last: int, period_s: float
     if last - first <= 1 or lit_s < 0.9 * period_s:
         if begin and end:
             middle = Edge((begin.start_s + end.start_s) / 2, (begin.share + end.share) / 2)
-            return [Flash("band", middle, (end.start_s - begin.start_s, end.share - begin.share))]
+            width = end.start_s - begin.start_s, end.share - begin.share
+            return [Flash("band", middle, width, level=level)]
         if begin:
-            return [Flash("band", Edge(begin.start_s, begin.share, 1))]
+            return [Flash("band", Edge(begin.start_s, begin.share, 1), level=level)]
         if end:
-            return [Flash("band", Edge(end.start_s, end.share, -1))]
+            return [Flash("band", Edge(end.start_s, end.share, -1), level=level)]
         # Every row was lit: the shutter is a global one, or the exposure long.
-        return [Flash("band", Edge(times[first] - period_s / 2, 0.5), None, Edge(times[last] + period_s / 2, 0.5))]
-    on = Flash("on", begin) if begin else Flash("on", Edge(times[first - 1], 1.0), None, Edge(times[first], 0.0))
-    off = Flash("off", end) if end else Flash("off", Edge(times[last], 1.0), None, Edge(times[last + 1], 0.0))
+        between = Edge(times[first] - period_s / 2, 0.5), None, Edge(times[last] + period_s / 2, 0.5)
+        return [Flash("band", *between, level)]
+    before = Edge(times[first - 1], 1.0), None, Edge(times[first], 0.0)
+    after = Edge(times[last], 1.0), None, Edge(times[last + 1], 0.0)
+    on = Flash("on", begin, level=level) if begin else Flash("on", *before, level)
+    off = Flash("off", end, level=level) if end else Flash("off", *after, level)
     return [on, off]
+
+
 
 
 def _clean(above: np.ndarray[tuple[int], np.dtype[np.bool_]], rise: int, fall: int) -> bool:
@@ -276,7 +289,8 @@ def _solve(
         if abs(fit.misfit[worst]) <= OUTLIER * spread or len(keep) <= LEAST_FLASHES + 1:
             break
         del keep[worst]
-    uncertainty = t95(max(1, len(keep) - 1)) * float(np.sqrt(fit.covariance[0, 0]))
+    # The noise of an edge is roughly known beforehand, which is worth some flashes.
+    uncertainty = t95(len(keep) - 1 + KNOWN_NOISE) * float(np.sqrt(fit.covariance[0, 0]))
     if uncertainty > MOST_UNCERTAIN_S:
         raise SyncRefused(
             f"The flashes leave the offset uncertain by {uncertainty * 1e3:.1f} ms.",

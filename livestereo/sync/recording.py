@@ -121,7 +121,7 @@ class SyncRecorder:
 
     def add(self, pair: StereoFrame) -> None:
         """Take one pair. After a gap that a camera's return left, only what follows counts: its phase is new."""
-        if pair.gap is not None and "lost" in pair.gap:
+        if pair.gap is not None and any(cause in pair.gap for cause in ("lost", "opened again")):
             for side in self._sides:
                 for kept in (side.stamps_s, side.rows, side.motion, side.corners):
                     kept.clear()

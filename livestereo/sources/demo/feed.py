@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass
 
+from livestereo.phase import PhaseReading, read_phase
 from livestereo.sources.demo.timeline import Shot, Timeline
 from livestereo.sources.pairing import Dropped, Paired, Pairer
 
@@ -27,8 +28,9 @@ class Feed:
     """Pairs of a timeline, one after the other."""
 
     def __init__(self, timeline: Timeline, max_skew_s: float | None = None, bias_s: float = 0.0) -> None:
+        self._timeline = timeline
         self._shots = timeline.shots()
-        exact = timeline.faults.jitter_s == 0
+        exact = timeline.faults.jitter_s == 0 and not timeline.faults.live
         self._pairer: Pairer[int] = Pairer(max_skew_s, bias_s, (timeline.fps, timeline.fps), exact)
         self._held: dict[int, Shot] = {}
         self._tokens = 0
@@ -37,6 +39,7 @@ class Feed:
         self._last: list[float] = [0.0, 0.0]
         self._last_pair_s: float | None = None
         self._back: list[str] = []
+        self._asked: set[int] = set()
         self.dropped: Counter[str] = Counter({"camera": 0, "pairing": 0, "busy": 0})
         self.offered = 0
         self.reconnects = 0
@@ -56,6 +59,22 @@ class Feed:
     def missing_s(self) -> float:
         """For how long the quieter camera has been silent."""
         return max(0.0, self.now_s - min(self._last))
+
+    def reopen(self, side: int, opened_s: float) -> None:
+        """Close a camera now and open it again at a moment; shots on their way still come."""
+        self._asked.add(side)
+        self._timeline.reopen(side, self.now_s, opened_s)
+
+    def phase(self, side: int, began_s: float) -> PhaseReading | None:
+        """Read the phase of a camera, that was last opened at `began_s`, against the other."""
+        if self._asked:
+            return None
+        bias_s = self._pairer.bias_s if side == 1 else -self._pairer.bias_s
+        return read_phase(self._pairer.clocks[1 - side], self._pairer.clocks[side], bias_s, began_s)
+
+    def set_bias(self, bias_s: float) -> None:
+        """Pair by another bias from now on."""
+        self._pairer.bias_s = bias_s
 
     def next(self) -> Given:
         """Give the next pair, whenever it comes.
@@ -82,8 +101,13 @@ class Feed:
         shot, self._ahead = self._ahead, next(self._shots)
         self.now_s = max(self.now_s, shot.stamp_s)
         if shot.returned:
-            self.reconnects += 1
-            self._back.append("left" if shot.side == 0 else "right")
+            name = "left" if shot.side == 0 else "right"
+            if shot.side in self._asked:
+                self._asked.remove(shot.side)
+                self._back.append(f"{name} camera opened again")
+            else:
+                self.reconnects += 1
+                self._back.append(f"{name} camera lost")
             self._settle(list(self._pairer.restart(shot.side)))
         self.offered += 1
         self._last[shot.side] = shot.stamp_s
@@ -105,5 +129,5 @@ class Feed:
         back, self._back = self._back, []
         if last is None or (not back and stamp_s - last <= GAP_S):
             return None
-        cause = ", ".join(f"{side} camera lost" for side in back) or "no partners within the bound"
+        cause = ", ".join(back) or "no partners within the bound"
         return f"{cause}: nothing for {stamp_s - last:.1f} s"

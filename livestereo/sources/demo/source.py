@@ -20,13 +20,14 @@ from calibration.rigfile import Camera as RigCamera
 from calibration.rigfile import Cameras, Capture, MadeBy, RigFile
 from livestereo import __version__
 from livestereo.errors import NoFrameYet, SourceError
+from livestereo.phase import Aim, PhaseReading
 from livestereo.sources.demo.camera import Camera, Sensor, sensors
 from livestereo.sources.demo.faults import Faults
 from livestereo.sources.demo.feed import Feed, Given
 from livestereo.sources.demo.lens import make_rig, turned
 from livestereo.sources.demo.scene import Scene
 from livestereo.sources.demo.simple import Pose, board_pose, board_scene, plane_scene
-from livestereo.sources.demo.timeline import SIDES, Shot, Timeline
+from livestereo.sources.demo.timeline import SIDES, START_DELAY_S, Shot, Timeline
 from livestereo.sources.demo.truth import DemoTruth, TruthMaker
 from livestereo.sources.demo.view import Moment, Stage, View
 from livestereo.sources.request import SourceRequest
@@ -123,6 +124,7 @@ class DemoSource:
         self._given: list[Given] = []
         self._busy = 0
         self._start_s = 0.0
+        self._began_s = [-START_DELAY_S, self.faults.phase_s - START_DELAY_S]
         sizes = [turned_size(size_wh, flip) for flip in self._request.flip]
         left_wh, right_wh = in_order(sizes[0], sizes[1], self._request)
         self.info = SourceInfo(
@@ -206,6 +208,29 @@ class DemoSource:
         if self.faults.timed:
             raise SourceError("This demo goes on a clock: it cannot be wound.", "Open it again.")
         self._next = max(pair, 0)
+
+    def reopen(self, side: str, pause_s: float = 0.0, aim: Aim | None = None) -> None:
+        """Close the camera of `left` or `right` and open it again; see `LiveSource.reopen`. Only where it is live."""
+        if not self.faults.live:
+            raise SourceError("This demo has no cameras to open again.", "Add the word live: demo:room,live.")
+        now = self._clock()
+        wait_s = pause_s if aim is None else aim.wait_s(now, pause_s)
+        index = self._index(side)
+        self._began_s[index] = now + wait_s - self._start_s
+        self._feed.reopen(index, self._began_s[index])
+
+    def phase(self, side: str) -> PhaseReading | None:
+        """Read the phase of the camera of `left` or `right` against the other; see `LiveSource.phase`."""
+        index = self._index(side)
+        reading = self._feed.phase(index, self._began_s[index])
+        return None if reading is None else replace(reading, anchor_s=reading.anchor_s + self._start_s)
+
+    def set_stamp_bias(self, bias_s: float) -> None:
+        """Pair by another bias from now on (true skew − stamp skew of left and right)."""
+        self._feed.set_bias(-bias_s if self._request.swap else bias_s)
+
+    def _index(self, side: str) -> int:
+        return in_order(0, 1, self._request)[side == "right"]
 
     def stats(self) -> CaptureStats:
         """Counts since opening."""

@@ -14,6 +14,8 @@ import numpy as np
 from livestereo.sources.demo.faults import Faults, Side
 
 SIDES: tuple[Side, Side] = ("left", "right")
+# How long a camera of the demo takes from being opened to its first exposure; the second is its spread.
+START_DELAY_S, START_SPREAD_S = 0.35, 0.003
 # A frame never overtakes the one before it.
 LEAST_GAP_S = 0.0005
 FLASH_EVERY_S = 1.1
@@ -46,6 +48,13 @@ class Timeline:
         self.faults = faults
         self.fps = fps
         self.seed = seed
+        # By side: closed at, opened again at, first exposure after that.
+        self._reopened: tuple[list[tuple[float, float, float]], list[tuple[float, float, float]]] = ([], [])
+
+    def reopen(self, side: int, closed_s: float, opened_s: float) -> None:
+        """Close a camera at a moment that no frame is drawn for yet, and open it again: its phase is new then."""
+        late = self._chance(side, len(self._reopened[side]), 11).normal(START_DELAY_S, START_SPREAD_S)
+        self._reopened[side].append((closed_s, opened_s, opened_s + max(0.01, float(late))))
 
     def exposed_s(self, side: int, number: int) -> float:
         """True time of an exposure; a camera that was away comes back with another phase."""
@@ -55,6 +64,10 @@ class Timeline:
         for outage in self.faults.unplug:
             if SIDES[side] == outage.side and t >= outage.start_s + outage.length_s:
                 t += self._chance(side, round(outage.start_s * 1e3), 7).uniform(0, 1 / self.fps)
+        for _, _, first_s in self._reopened[side]:
+            # The grid of exposures is moved on so that one of them falls on the first after the opening.
+            if t >= first_s:
+                t += (first_s - t) % ((1 + (self.faults.drift if side == 1 else 0.0)) / self.fps)
         return float(t)
 
     def pictured(self, side: int, number: int) -> int:
@@ -73,7 +86,8 @@ class Timeline:
         frozen = number
         while True:
             t = self.exposed_s(side, number)
-            if any(outage.covers(name, t) for outage in self.faults.unplug):
+            closed = any(closed_s <= t < first_s for closed_s, _, first_s in self._reopened[side])
+            if closed or any(outage.covers(name, t) for outage in self.faults.unplug):
                 away = True
             elif self.faults.drop == 0 or self._chance(side, number, 1).uniform() >= self.faults.drop:
                 late = self._chance(side, number, 2).normal(0, self.faults.jitter_s) if self.faults.jitter_s else 0.0

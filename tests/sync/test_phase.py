@@ -1,0 +1,140 @@
+"""The strategy of the phase search, and its watch, without cameras."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from synthetic.start_delay import search_once
+
+from livestereo.errors import NoFrameYet
+from livestereo.phase import Aim, PhaseReading, fold
+from livestereo.sync.phase import Opening, PhaseSearch, lost_in_s, predictive
+from livestereo.sync.phased import PhaseKeeper, settle
+
+T = 1 / 30
+READING = PhaseReading(0.010, 0.0002, 0.0, 1e-6, T, 3.0, 0.005, 0.0)
+
+
+def share_within(count: int, most: int, **how) -> float:
+    rng = np.random.default_rng(4)
+    trials = [search_once(rng, jitter_s=0.002, **how) for _ in range(count)]
+    return float(np.mean([ok and openings <= most and abs(true) <= 0.004 for openings, ok, true in trials]))
+
+
+def test_a_start_delay_that_repeats_is_learnt() -> None:
+    # 1000 trials of the benchmark give 0.98; 60 of them scatter by 0.02.
+    assert share_within(60, 4, start_s=0.003) >= 0.93
+
+
+def test_a_start_delay_by_chance_is_tried_until_it_fits() -> None:
+    # At best 1 − (1 − 8/33.3)^12 = 0.963; 60 trials scatter by 0.025.
+    assert share_within(60, 12, start_s=None) >= 0.88
+
+
+def test_the_bell_of_start_delays_is_found_across_the_seam() -> None:
+    delays = [0.0330, 0.0005, 0.0002, 0.0328]
+    likely = predictive(delays, T)
+    assert abs(likely.sum() - 1) < 1e-6
+    best = np.argmax(likely) / len(likely) * T
+    assert abs(fold(best, T)) < 0.001
+
+
+def test_near_the_bound_it_measures_on() -> None:
+    search = PhaseSearch(0.004)
+    assert search.judge(replace(READING, phase_s=0.0041)).action == "measure"
+    assert search.judge(replace(READING, phase_s=0.0041, sigma_s=1e-5)).action == "reopen"
+    assert search.judge(replace(READING, phase_s=-0.002)).action == "accept"
+    assert search.judge(replace(READING, phase_s=-0.002, measured_s=0.5)).action == "measure"
+
+
+def test_a_camera_whose_phase_stays_is_given_up() -> None:
+    search = PhaseSearch(0.004)
+    steps = [search.judge(replace(READING, begin_phase_s=0.007 * k)) for k in range(3)]
+    assert [step.action for step in steps] == ["reopen", "reopen", "give up"]
+    assert "does not change its phase" in steps[-1].why
+
+
+def test_the_search_has_a_limit() -> None:
+    search = PhaseSearch(0.001, most_openings=4)
+    rng = np.random.default_rng(1)
+    steps = [search.judge(replace(READING, phase_s=rng.uniform(0.003, 0.016))) for _ in range(4)]
+    assert [step.action for step in steps] == ["reopen"] * 3 + ["give up"]
+    assert len(search.openings) == 4
+    assert search.openings[0] == Opening(0.005, search.openings[0].phase_s)
+
+
+def test_drift_foretells_when_the_bound_is_lost() -> None:
+    drifting = replace(READING, phase_s=0.001, drift=5e-3 / 60, drift_sigma=1e-6)
+    assert abs(lost_in_s(drifting, 0.004) - 36) < 1e-6
+    assert lost_in_s(replace(drifting, drift_sigma=1e-3), 0.004) == float("inf")
+    assert abs(lost_in_s(replace(drifting, drift=-5e-3 / 60), 0.004) - 60) < 1e-6
+
+
+class Fake:
+    """A live source with a phase that the test sets; opening it again takes the next of `phases`."""
+
+    def __init__(self, phases: list[float]) -> None:
+        self.phases = phases
+        self.now = 0.0
+        self.opened = 0
+        self.drift = 0.0
+
+    def read(self, timeout_s: float) -> None:
+        self.now += timeout_s
+        raise NoFrameYet("none")
+
+    def reopen(self, side: str, pause_s: float = 0.0, aim: Aim | None = None) -> None:
+        assert side == "right" and aim is not None
+        self.opened += 1
+        self.phases.pop(0)
+
+    def phase(self, side: str) -> PhaseReading | None:
+        return replace(READING, phase_s=self.phases[0] + self.drift * self.now, begin_phase_s=0.003 * self.opened)
+
+
+def keeper_of(fake: Fake, told: list[str]) -> PhaseKeeper:
+    return PhaseKeeper(fake, PhaseSearch(0.004), told.append, clock=lambda: fake.now)  # type: ignore[arg-type]
+
+
+def test_the_keeper_opens_again_until_it_fits_and_says_so() -> None:
+    fake, told = Fake([0.010, -0.012, 0.002]), []
+    keeper = keeper_of(fake, told)
+    settle(keeper, fake)  # type: ignore[arg-type]
+    assert keeper.reached and fake.opened == 2
+    assert "after 3 openings" in told[-1]
+
+
+def test_no_camera_is_opened_again_while_recording() -> None:
+    fake, told = Fake([0.001, 0.0]), []
+    keeper = keeper_of(fake, told)
+    settle(keeper, fake)  # type: ignore[arg-type]
+    keeper.hold = lambda: True
+    fake.phases[0] = 0.009
+    for _ in range(3):
+        fake.now += 6
+        keeper.step()
+    assert fake.opened == 0
+    assert sum("while recording" in text for text in told) == 1
+    keeper.hold = lambda: False
+    fake.now += 6
+    keeper.step()
+    fake.now += 6
+    keeper.step()
+    assert fake.opened == 1
+
+
+def test_a_source_without_a_phase_ends_the_search() -> None:
+    fake, told = Fake([0.01]), []
+    fake.phase = lambda side: None  # type: ignore[method-assign,assignment]
+    keeper = keeper_of(fake, told)
+    settle(keeper, fake)  # type: ignore[arg-type]
+    assert not keeper.reached
+    assert "given up" in told[-1]
+
+
+def test_an_aim_is_met_after_the_pause() -> None:
+    aim = Aim(anchor_s=10.0, period_s=0.5)
+    assert abs(aim.wait_s(12.1, 0.3) - 0.4) < 1e-9
+    assert abs(aim.wait_s(12.1, 0.0) - 0.4) < 1e-9
+    assert abs(aim.wait_s(9.0, 0.2) - 0.5) < 1e-9
