@@ -50,7 +50,7 @@ def rows(quality: Quality) -> list[Row]:
         Row("Fill rate", f"{q.fill_percent:.1f} %", f"at least {FULL:.0f} %",
             "good" if q.fill_percent >= FULL else "fair" if q.fill_percent >= HOLLOW else "bad",
             "Pixels of the region with depth."),
-        Row("Around the plane", _mm(q.plane_rms_mm, q.metric), _mm(predicted.rms_mm, q.metric),
+        Row("Around the plane", _mm(q.plane_rms_mm, q.metric), _mm(predicted.rms_mm, q.metric) if q.metric else "",
             _against(q.plane_rms_mm, predicted.rms_mm) if q.metric
             else _against(q.plane_rms_subpixel_px, predicted.match_px),
             "How far depth lies from the best plane (RMS)."),
@@ -65,7 +65,8 @@ def rows(quality: Quality) -> list[Row]:
 def _accuracy(q: Quality) -> Row:
     if math.isnan(q.z_accuracy_percent):
         why = "Give the distance with --distance." if q.metric else "It needs a rig that knows metres."
-        return Row("Z-accuracy", "unknown", f"± {q.predicted.z_percent:.2f} %", "plain", why)
+        expected = f"± {q.predicted.z_percent:.2f} %" if q.metric else ""
+        return Row("Z-accuracy", "unknown", expected, "plain", why)
     off = abs(q.z_accuracy_percent) / max(q.predicted.z_percent, 0.05)
     return Row(
         "Z-accuracy", f"{q.z_accuracy_percent:+.2f} %".replace("-", "−"), f"± {q.predicted.z_percent:.2f} %",
@@ -79,7 +80,7 @@ def sentences(quality: Quality) -> list[str]:
     q = quality
     by_name = {row.name: row for row in rows(q)}
     said = []
-    plane = by_name["Around the plane"]
+    plane = by_name["Around the plane" if q.metric else "The same, sub-pixel"]
     ratio = (
         q.plane_rms_mm / q.predicted.rms_mm if q.metric else q.plane_rms_subpixel_px / q.predicted.match_px
     )  # fmt: skip
@@ -93,7 +94,7 @@ def sentences(quality: Quality) -> list[str]:
         )
     if by_name["Fill rate"].state != "good":
         said.append(
-            f"Only {q.fill_percent:.0f} % of the region has depth. A surface with more texture, more light or a wider "
+            f"Only {q.fill_percent:.1f} % of the region has depth. A surface with more texture, more light or a wider "
             "range of disparities helps."
         )
     if q.pairs < 2:
