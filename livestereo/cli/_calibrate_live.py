@@ -32,11 +32,20 @@ def collect_live(source: Source, plan: Plan, output: Output) -> Collected:
         CalibrationError: the session folder belongs to another board or cannot be written.
         LiveStereoError: stopped with too few views; the session keeps what was taken.
     """
+    # What can be read again needs no folder that stays.
+    if plan.session is None and not source.info.live:
+        with tempfile.TemporaryDirectory(prefix="livestereo-session-") as folder:
+            return _collect(source, plan, output, Path(folder), kept=False)
+    folder_kept = plan.session or Path(f"calibration-{datetime.now():%Y%m%d-%H%M%S}")
+    return _collect(source, plan, output, folder_kept, kept=True)
+
+
+def _collect(source: Source, plan: Plan, output: Output, folder: Path, *, kept: bool) -> Collected:
+    from calibration.solve import MIN_PAIRS
     from livestereo.cli._calibrate_files import Collected
     from livestereo.cli._live import wants_window
     from livestereo.sinks.guide_window import GuideScreen
 
-    folder = plan.session or _new_session(source.info.live)
     session = Session(folder, plan.board)
     # With no size the board gives no metres, so there is no distance to have a goal at.
     by_default = DEFAULT_GOAL if plan.board.metric else None
@@ -45,12 +54,13 @@ def collect_live(source: Source, plan: Plan, output: Output) -> Collected:
     if session.resumed:
         with output.progress("looking at the session's pairs", None) as advance:
             count = capture.resume(lambda _i, _n: advance(1))
-        output.say(f"Going on with the {count} views of {folder}.")
-    else:
+        output.say(f"Going on with the {count} view{'' if count == 1 else 's'} of {folder}.")
+    elif kept:
         output.say(f"Raw pairs are kept in {folder}; go on later with --session {folder}.")
-    if goal is not None:
-        output.say(f"The goal is a depth error of {goal.percent:g} % at {goal.distance:g} m; q or Enter ends before.")
     shown = not plan.auto and wants_window(plan.run, output)
+    if goal is not None:
+        ends = "Enter" if shown else "Ctrl-C"
+        output.say(f"The goal is a depth error of {goal.percent:g} % at {goal.distance:g} m; {ends} ends before.")
     window = GuideScreen("m" if plan.board.metric else "squares") if shown else None
     try:
         with stopping_signals() as signals:
@@ -65,13 +75,15 @@ def collect_live(source: Source, plan: Plan, output: Output) -> Collected:
         "goal": "The goal is met.", "person": "Ended by you.", "source": "The pictures have ended.",
         "stopped": "Stopped.",
     }  # fmt: skip
-    output.say(f"{reasons[captured.ended]} {len(captured.views)} views; solving.")
-    if not captured.views:
-        raise LiveStereoError(
-            f"No view of the board was taken in {captured.decisions} pairs.",
-            f"Is it {plan.board.words}? Show it whole to both cameras, in good light, and hold it still.",
-        )
     count = len(captured.views)
+    if count < MIN_PAIRS:
+        taken = "No view" if count == 0 else f"Only {count} view{'' if count == 1 else 's'}"
+        again = f" Go on with --session {folder}." if kept and count else ""
+        raise LiveStereoError(
+            f"{taken} of the board was taken in {captured.decisions} pairs, and at least {MIN_PAIRS} are needed.",
+            f"Is it {plan.board.words}? Show it whole to both cameras, in good light, and hold it still.{again}",
+        )
+    output.say(f"{reasons[captured.ended]} {count} views; solving.")
     return Collected(
         views=list(captured.views), pictures=_pictures(session, captured.views) if plan.report is not None else {},
         looked=captured.decisions, found=(count, count, count), notes=captured.notes, incomplete=captured.incomplete,
@@ -87,10 +99,3 @@ def _pictures(session: Session, views: tuple[View, ...]) -> dict[str, tuple[byte
             left, right = (cv2.imencode(".jpg", p, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes() for p in pair)
             pictures[view.name] = left, right
     return pictures
-
-
-def _new_session(live: bool) -> Path:
-    """Name a folder for the raw pairs: here for cameras, a temporary one for what can be read again."""
-    if live:
-        return Path(f"calibration-{datetime.now():%Y%m%d-%H%M%S}")
-    return Path(tempfile.mkdtemp(prefix="livestereo-session-"))

@@ -127,7 +127,7 @@ def calibrate(
     with open_source(pictures, request) as opened:
         for note in opened.info.notes:
             output.say(note)
-        if _guided(opened.info, plan):
+        if _guided(opened.info, plan, output):
             from livestereo.cli._calibrate_live import collect_live
 
             collected = collect_live(opened, plan, output)
@@ -235,13 +235,16 @@ def make_rig_file(solution: Solution, info: SourceInfo, request: SourceRequest) 
     )  # fmt: skip
 
 
-def _guided(info: SourceInfo, plan: Plan) -> bool:
-    """Whether views are taken by the guide: from cameras, always; from the demo, where it can be seen; from files and
-    the demo, where it is asked for."""
+def _guided(info: SourceInfo, plan: Plan, output: Output) -> bool:
+    """Whether views are taken by the guide: from cameras, always; from the demo, where a person can see it; from files
+    and the demo, where it is asked for."""
     from livestereo import display
 
-    seen = info.truth is not None and not plan.run.headless and display.probe().ok
-    return info.live or plan.auto or plan.guide or plan.session is not None or seen
+    if info.live or plan.auto or plan.guide or plan.session is not None:
+        return True
+    counted = plan.run.frames is not None or plan.run.duration is not None
+    person = not (output.json or output.quiet or plan.run.headless or counted)
+    return info.truth is not None and person and display.probe().ok
 
 
 def _collect(opened: Any, plan: Plan, output: Output) -> Collected:

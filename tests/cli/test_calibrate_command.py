@@ -13,7 +13,8 @@ from cli_scenes import run_command, run_json
 from synthetic.board_pictures import SMALL, render_set, write_set
 
 from calibration.rigfile import load_rig
-from calibration.synthetic import Scene
+from calibration.synthetic import Scene, depth_error_percent
+from livestereo.sources.demo.lens import make_rig
 
 KEYS = {
     "rms_px", "rms_left_px", "rms_right_px", "epipolar_px", "vertical_rms_px", "heldout_vertical_rms_px", "baseline_m",
@@ -148,3 +149,39 @@ def test_one_place_again_and_again_is_refused(folder: Path, capsys: pytest.Captu
     code, result, _ = calibrate(capsys, *BOARD)
     assert code == 1 and "1 different place" in result["error"]["what"]
     assert not (folder / "rig.json").exists()
+
+
+def test_guided_views_of_the_demo_reach_the_goal_and_leave_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    demo = "demo:board,fps=6,size=320x240"
+    code, result, err = run_json(capsys, "calibrate", demo, *BOARD, "--auto", "--goal", "1%@2m", "--report", "r.html")
+    assert code == 0 and result["goal_met"] is True and result["verdict"] == "good"
+    assert "The goal is met." in err and "turned by 90°" in err
+    assert result["depth_error_percent"]["2m"] < 1
+    assert {path.name for path in tmp_path.iterdir()} == {"rig.json", "r.html"}
+    truth = make_rig(0, (320, 240))
+    found = load_rig(tmp_path / "rig.json").rig
+    assert depth_error_percent(found, truth, 2.0) < 2 * result["depth_error_percent"]["2m"]
+    # thumbnails of the session are in the page although its folder is gone
+    assert (tmp_path / "r.html").read_text().count("data:image/jpeg") >= 2 * result["views_used"]
+
+
+def test_too_few_guided_views_are_told_with_the_folder_that_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    demo = "demo:board,fps=6,size=320x240"
+    words = ("calibrate", demo, *BOARD, "--auto", "--session", "mine", "--frames", "8")
+    code, result, err = run_json(capsys, *words)
+    assert code == 1 and "Only 1 view of the board was taken in 8 pairs" in result["error"]["what"]
+    assert "--session mine" in result["error"]["fix"] and not (tmp_path / "rig.json").exists()
+    code, _, err = run_json(capsys, *words)
+    assert "Going on with the 1 view of mine" in err
+    code, result, _ = run_json(
+        capsys, "calibrate", demo, "--board", "chessboard:7x6:25mm", "--auto", "--session", "mine"
+    )
+    assert code == 1 and "made with the board chessboard:9x6:25mm" in result["error"]["what"]
