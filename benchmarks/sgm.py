@@ -1,6 +1,6 @@
 """Tables of the matcher `sgm` against StereoSGBM 3WAY: speed, accuracy, sub-pixel, cost, memory.
 
-    python benchmarks/sgm.py [speed] [accuracy] [subpixel] [cost] [memory]
+    python benchmarks/sgm.py [speed] [accuracy] [quality] [subpixel] [cost] [memory]
 
 One thread. Times are medians of runs taken in turn, so that a busy computer slows both alike. Both sides are padded
 and refined as the presets `balanced` and `fast` say. Real pictures are read from ../shared/data; sets that are not
@@ -122,6 +122,41 @@ def accuracy() -> None:
             print(f"{kind:>15s} {name:5s}{row}{np.mean(bad[:3]):10.2f}", flush=True)
 
 
+def quality() -> None:
+    """Bad pixels after the same filling: presets against StereoSGBM as OpenCV gives it, bare and padded."""
+    sets = [one for one in with_truth() if one[0] != "tsukuba"]
+
+    def stock(count: int, padded: bool) -> Match:
+        plain = cv2.StereoSGBM.create(0, count, 5, 8 * 25, 32 * 25, 1, 63, 10, 100, 32)
+
+        def run(left: U8, right: U8) -> F32:
+            before = count if padded else 0
+            pair = [cv2.copyMakeBorder(p, 0, 0, before, 0, cv2.BORDER_REPLICATE) for p in (left, right)]
+            raw = np.asarray(plain.compute(*pair))[:, before:].astype(np.float32) / 16
+            # What points outside the right picture was seen by nobody.
+            seen = (raw >= 0) & (raw <= np.arange(raw.shape[1]))
+            return np.where(seen, raw, np.float32(np.nan))
+
+        return run
+
+    makers: dict[str, Callable[[int], Match]] = {
+        "StereoSGBM": lambda count: stock(count, False),
+        "padded": lambda count: stock(count, True),
+        **{name: lambda count, name=name: refined(name, count) for name in ("balanced", "fast", "quality")},
+    }
+    means: dict[str, float] = {}
+    print(f"\n{'bad2 all, %':12s}" + "".join(f"{s[0]:>12s}" for s in sets) + "        mean")
+    for name, make in makers.items():
+        bad = []
+        for _, left, right, truth, count in sets:
+            error = np.abs(filled(make(count)(left, right)) - truth)[truth > 0]
+            bad.append(100 * float(np.mean(error > 2)))
+        means[name] = float(np.mean(bad))
+        print(f"{name:12s}" + "".join(f"{b:12.2f}" for b in bad) + f"{means[name]:12.2f}", flush=True)
+    fewer = [100 * (1 - means["quality"] / means[name]) for name in ("StereoSGBM", "padded")]
+    print(f"quality: {fewer[0]:.0f} % fewer than StereoSGBM, {fewer[1]:.0f} % fewer than padded")
+
+
 def in_turn(runs: dict[str, Callable[[], object]], times: int) -> dict[str, float]:
     """Median seconds that each needs of one core, run one after the other, again and again."""
     taken: dict[str, list[float]] = {name: [] for name in runs}
@@ -225,7 +260,14 @@ def memory(pairs: int = 10_000) -> None:
 
 def main() -> None:
     cv2.setNumThreads(1)
-    parts = {"speed": speed, "accuracy": accuracy, "subpixel": subpixel, "cost": cost, "memory": memory}
+    parts = {
+        "speed": speed,
+        "accuracy": accuracy,
+        "quality": quality,
+        "subpixel": subpixel,
+        "cost": cost,
+        "memory": memory,
+    }
     warm_up(SgmConfig(), (640, 480), print)
     for name in sys.argv[1:] or parts:
         parts[name]()

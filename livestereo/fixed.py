@@ -6,13 +6,13 @@ OpenCV's matchers and filters speak int16; everything else speaks float32 px wit
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livestereo.types import F32, U8
+from livestereo.types import F32, U8, MatchResult
 
 STEPS = 16
 INVALID = -32768  # ours; below every disparity that can occur
@@ -56,6 +56,39 @@ def rounded(disparity_px: F32) -> F32:
     np.rint(scaled, out=scaled)
     scaled *= np.float32(1 / STEPS)
     return scaled
+
+
+class FixedResult(MatchResult):
+    """A result in whole sixteenths, kept as such: stages that speak fixed point pass it on without converting.
+
+    raw: (H,W) int16 in 1/16 px, `INVALID` for none; None in what `dataclasses.replace` makes of it, which is then an
+    ordinary result.
+    """
+
+    def __init__(
+        self,
+        disparity_px: F32 | None = None,
+        confidence: F32 | None = None,
+        reason: U8 | None = None,
+        sigma_px: F32 | None = None,
+        *,
+        raw: NDArray[np.int16] | None = None,
+    ) -> None:
+        self.__dict__.update(confidence=confidence, reason=reason, sigma_px=sigma_px, raw=raw)
+        if disparity_px is not None:
+            self.__dict__["disparity_px"] = disparity_px
+
+    @cached_property
+    def disparity_px(self) -> F32:  # a field of MatchResult, made on demand here
+        """(H,W) float32 px, NaN invalid."""
+        raw: NDArray[np.int16] = self.__dict__["raw"]
+        return from_fixed(raw)
+
+
+def raw_of(match: MatchResult) -> NDArray[np.int16] | None:
+    """Give a result's fixed-point disparity, not to be changed; None if it is an ordinary one."""
+    raw: NDArray[np.int16] | None = match.__dict__.get("raw")
+    return raw
 
 
 def equal_to(raw: NDArray[np.int16], value: int) -> U8:

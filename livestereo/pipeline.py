@@ -21,7 +21,7 @@ from calibration.rectify import Rectification, Side
 from livestereo.depth import depth_from_disparity
 from livestereo.errors import RigError
 from livestereo.filters.base import Filter
-from livestereo.fixed import rounded, where_invalid
+from livestereo.fixed import from_fixed, raw_of, rounded, where_invalid
 from livestereo.matchers.base import Matcher
 from livestereo.settings import Settings
 from livestereo.timing import StageTimer, monotonic
@@ -100,8 +100,8 @@ class Pipeline:
         with timer.stage("filter"):
             for one in self._own_filters:
                 match = one.apply(match, left)
-            if self.scale != 1:
-                match = _doubled(match, pair.left_gray.shape)
+            if self.scale != 1 and self.stateful:
+                match = _doubled(match, pair.left_gray.shape, match.disparity_px * np.float32(2))
         return Matched(pair, match, timer)
 
     def to_match(self, frame: StereoFrame) -> tuple[U8, U8]:
@@ -114,13 +114,20 @@ class Pipeline:
         with timer.stage("filter"):
             for one in self._ordered_filters:
                 match = one.apply(match, pair.left_gray)
-            disparity = rounded(match.disparity_px)
-            if self._outside_roi is not None:
-                where_invalid(disparity, self._outside_roi)
-            match = dataclasses.replace(match, disparity_px=disparity)
+            # Stateless filters need nothing at full size: rounding and depth are then a quarter of the work.
+            small = self.scale != 1 and not self.stateful
+            disparity = _exact(match, np.float32(2 if small else 1))
         with timer.stage("depth"):
             at = self.rectification
             depth = depth_from_disparity(disparity, at.focal_px, at.baseline_m, at.doffs_px)
+            if small:
+                shape = pair.left_gray.shape
+                match, depth = _doubled(match, shape, disparity), _grown(depth, shape)
+                disparity = match.disparity_px
+            if self._outside_roi is not None:
+                where_invalid(disparity, self._outside_roi)
+                where_invalid(depth, self._outside_roi)
+            match = dataclasses.replace(match, disparity_px=disparity)
         return StereoResult(
             frame=pair.frame,
             pair=pair,
@@ -174,14 +181,22 @@ def _half(gray: U8) -> U8:
     return np.asarray(cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _doubled(match: MatchResult, shape: tuple[int, ...]) -> MatchResult:
-    """Bring a half-size result to full size: nearest pixel, so that edges stay edges, and disparity doubled."""
-    two = np.float32(2)
+def _exact(match: MatchResult, factor: np.float32) -> F32:
+    """Give the disparity times `factor` in whole sixteenths, as an array of its own."""
+    raw = raw_of(match)
+    if raw is None:
+        return rounded(match.disparity_px * factor)
+    disparity = from_fixed(raw)  # needs no rounding
+    return disparity if factor == 1 else disparity * factor
+
+
+def _doubled(match: MatchResult, shape: tuple[int, ...], doubled_px: F32) -> MatchResult:
+    """Bring a half-size result to full size: nearest pixel, so that edges stay edges. doubled_px: its disparity × 2."""
     return MatchResult(
-        disparity_px=_grown(match.disparity_px * two, shape),
+        disparity_px=_grown(doubled_px, shape),
         confidence=None if match.confidence is None else _grown(match.confidence, shape),
         reason=None if match.reason is None else _grown(match.reason, shape),
-        sigma_px=None if match.sigma_px is None else _grown(match.sigma_px * two, shape),
+        sigma_px=None if match.sigma_px is None else _grown(match.sigma_px * np.float32(2), shape),
     )
 
 

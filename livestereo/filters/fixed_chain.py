@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livestereo.fixed import from_fixed, to_fixed
+from livestereo.fixed import FixedResult, raw_of, to_fixed
 from livestereo.types import U8, MatchResult
 
 
@@ -31,10 +30,11 @@ class FixedChain:
 
     def apply(self, match: MatchResult, guide_gray: U8) -> MatchResult:
         """Give the filtered result."""
-        raw = to_fixed(match.disparity_px)
+        given = raw_of(match)
+        raw = to_fixed(match.disparity_px) if given is None else given.copy()
         for one in self.filters:
             raw = one.apply_fixed(raw)
-        return dataclasses.replace(match, disparity_px=from_fixed(raw))
+        return FixedResult(confidence=match.confidence, reason=match.reason, sigma_px=match.sigma_px, raw=raw)
 
     def reset(self) -> None:
         """Nothing is remembered."""

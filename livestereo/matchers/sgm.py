@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from livestereo.errors import SettingsError
+from livestereo.fixed import FixedResult
 from livestereo.matchers.sgm_compile import Kernels, get_kernels, run_first, sgm_available
 from livestereo.matchers.sgm_prepare import PATCH, Smoothing, clip_alike, fit_tilt, levelled, smooth, textured_points
 from livestereo.settings import Settings
@@ -148,7 +149,7 @@ class SgmMatcher:
             raise ValueError(f"two (H,W) pictures of one size are needed, got {left_gray.shape} and {right_gray.shape}")
         if not self._has_run:
             self.warm_up()
-        return MatchResult(self._compute(self._kernels, left_gray, right_gray))
+        return FixedResult(raw=self._compute(self._kernels, left_gray, right_gray))
 
     def warm_up(self, progress: Callable[[str], None] | None = None) -> None:
         """Compile, or read from the cache, what `compute` needs; `progress` is told one line before a compilation."""
@@ -167,7 +168,7 @@ class SgmMatcher:
         self._row_offsets(kernels, memory, np.array([[32, 32]], np.int64))
         self._match(kernels, memory, (64, 64))
 
-    def _compute(self, kernels: Kernels, left_gray: U8, right_gray: U8) -> F32:
+    def _compute(self, kernels: Kernels, left_gray: U8, right_gray: U8) -> NDArray[np.int16]:
         height, width = left_gray.shape
         memory = self._memory_for((width, height), kernels.lanes)
         left, right = left_gray, right_gray
@@ -209,10 +210,10 @@ class SgmMatcher:
         kernels.rows(memory.left, memory.right, *search, points, PATCH, memory.row_costs, offsets)
         return offsets
 
-    def _match(self, kernels: Kernels, memory: Memory, size_wh: SizeWH) -> F32:
+    def _match(self, kernels: Kernels, memory: Memory, size_wh: SizeWH) -> NDArray[np.int16]:
         width, height = size_wh
         config = self.config
-        disparity = np.empty((height, width), np.float32)
+        disparity = np.empty((height, width), np.int16)
         kernels.match(
             memory.left,
             memory.right,

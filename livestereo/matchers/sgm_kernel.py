@@ -55,6 +55,7 @@ BLOCK = 64  # pixels that are coded at a time; also the bytes of slack around wo
 GUARD = 32  # bytes of 255 between the pixels of the row above, where a disparity has no neighbour
 ROW_REACH = 2  # rows that a point is sought up and down
 INVALID = -(2**31)
+NONE = -32768  # as `fixed.INVALID`
 NO_VOTE = 0xFF00  # above every vote: its sum would be 255, which is none
 
 _inline: Jit = numba.njit(inline="always")
@@ -217,7 +218,7 @@ def make_matcher(chunk: int, count: int, tolerant: bool, cache: bool) -> Compile
         offset: the smallest disparity. row_penalty: bits that a match one row higher or lower costs, if `tolerant`.
         tolerance: of the left-right check, px; a large one switches it off. spare: 255 in the lanes beyond `used`.
         rivals: (256,) uint8, for each winning sum the sum under which another one makes it doubtful. costs, sums,
-        above, total, found, votes, fine: working memory, see `sgm.Memory`. out: (H,W) float32, NaN where there is none.
+        above, total, found, votes, fine: working memory, see `sgm.Memory`. out: (H,W) int16 in 1/16 px, NONE for none.
         """
         height = left.shape[0]
         p1 = splat(np.uint8(penalty_1), chunk, count)
@@ -321,7 +322,6 @@ def make_matcher(chunk: int, count: int, tolerant: bool, cache: bool) -> Compile
                 other = np.int64(votes[np.uintp(ceiling)])
                 apart = (vote != NO_VOTE) & (abs(vote - sixteenths) > 16 * tolerance)
                 apart &= (other != NO_VOTE) & (abs(other - sixteenths) > 16 * tolerance)
-                value = np.float32(sixteenths + 16 * offset) * np.float32(0.0625)
-                out[y - 1, x] = value if known and not apart else np.float32(np.nan)
+                out[y - 1, x] = sixteenths + 16 * offset if known and not apart else NONE
 
     return _jit(cache)(match)
