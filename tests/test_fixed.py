@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from livestereo.fixed import INVALID, from_fixed, rounded, to_fixed
-from livestereo.types import F32
+from livestereo.filters.fixed_chain import FixedChain
+from livestereo.filters.speckle import SpeckleFilter
+from livestereo.fixed import INVALID, FixedResult, from_fixed, raw_of, rounded, to_fixed
+from livestereo.types import F32, MatchResult
 
 
 def by_numpy(disparity_px: F32) -> np.ndarray:
@@ -45,3 +49,18 @@ def test_what_has_no_step() -> None:
 def test_rounded_is_what_is_recorded() -> None:
     disparity = values((50, 60))
     np.testing.assert_array_equal(rounded(disparity), from_fixed(to_fixed(disparity)))
+
+
+def test_a_fixed_result_is_read_like_any_other_and_replaced_like_any_other() -> None:
+    raw = to_fixed(values((20, 30)))
+    given = raw.copy()
+    match = FixedResult(raw=raw, confidence=np.ones((20, 30), np.float32))
+    np.testing.assert_array_equal(match.disparity_px, from_fixed(raw))
+    changed = dataclasses.replace(match, disparity_px=np.zeros((20, 30), np.float32))
+    assert raw_of(changed) is None and raw_of(match) is raw
+    assert not changed.disparity_px.any() and changed.confidence is match.confidence
+    # A chain that works in place leaves what it was given alone.
+    chain = FixedChain([SpeckleFilter(50, 1.0)])
+    plain = chain.apply(MatchResult(from_fixed(raw)), np.zeros((20, 30), np.uint8))
+    np.testing.assert_array_equal(chain.apply(match, np.zeros((20, 30), np.uint8)).disparity_px, plain.disparity_px)
+    np.testing.assert_array_equal(raw, given)

@@ -60,8 +60,8 @@ def bench(
 
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise SettingsError(f"The report {report} must end in .html.")
-    clip = _clip(pictures or ["demo"], source, rig, output, pairs)
     chosen = _presets(presets, match, output)
+    clip = _clip(pictures or ["demo"], source, rig, output, pairs)
     first = next(iter(chosen.values()))
     count = find_range(first, clip.rectification).count
     width, height = clip.rectification.size_wh
