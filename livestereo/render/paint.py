@@ -96,7 +96,7 @@ def keycap(canvas: U8, label: str, x: int, y: int, size_px: int) -> int:
 
 def pen(canvas: U8) -> int:
     """Width of a line that is seen on this canvas, px: 2 up to 900 rows, then more."""
-    return max(2, round(canvas.shape[0] / 360))
+    return max(2, int(canvas.shape[0] / 360 + 0.5))
 
 
 def crosshair(canvas: U8, x: int, y: int, size: int, colour: BGR = theme.TEXT) -> None:
