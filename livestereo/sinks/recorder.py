@@ -111,6 +111,7 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self._refused = False
         self._geometry_noted = False
+        self._depth_after_s = float("-inf")
         self._shapes: dict[int, tuple[int, ...]] = {}
 
     def open(self, info: SourceInfo) -> None:
@@ -127,6 +128,11 @@ class Recorder:
     def accept_pair(self, frame: StereoFrame) -> bool:
         """Queue one pair; a live pair that finds no room is counted as lost."""
         if self._thread is None or self._closing:
+            return False
+        if not self._live and self._first_s is not None and frame.t_s <= self._last_s:
+            # The person went back in a file: what is in the take already does not come into it again, nor does depth
+            # of it, which would depend on the way it was come by.
+            self._fresh, self._depth_after_s = True, self._last_s
             return False
         self._captured += 1
         if self.stopped is not None:
@@ -155,7 +161,7 @@ class Recorder:
         """Queue the disparity of one result; left out while the writer is behind."""
         if self._thread is None or self._closing or self.stopped is not None:
             return
-        if self.request.content == "raw":
+        if self.request.content == "raw" or result.frame.t_s <= self._depth_after_s:
             return
         if not self._geometry_noted:
             self._geometry_noted = True

@@ -80,6 +80,7 @@ class TakeWriter:
         self._last_ms = -1
         self._pair_of_seq: dict[int, int] = {}
         self._settings: dict[str, Any] | None = None
+        self._last_depth = -1
         self.bytes = 0
         self._closed = False
 
@@ -115,14 +116,15 @@ class TakeWriter:
     def write_depth(
         self, frame: StereoFrame, disparity_px: F32, settings: Mapping[str, Any] | None = None, *, fresh: bool = False
     ) -> bool:
-        """Add the disparity of a pair that was written; False where its pair is not in the take.
+        """Add the disparity of a pair that was written; False where its pair is not in the take, or has one already.
 
         settings: what it was computed with; a change of them is written down. fresh: filters that remember had
         forgotten everything before it.
         """
         pair = self._pair_of_seq.get(frame.seq)
-        if pair is None or self._start is None:
+        if pair is None or self._start is None or pair <= self._last_depth:
             return False
+        self._last_depth = pair
         self._note_settings(settings, pair)
         coded: NDArray[np.uint16] = m.code_disparity(disparity_px, self.manifest.disparity_offset)
         size = (coded.shape[1], coded.shape[0])
@@ -188,7 +190,8 @@ class TakeWriter:
         settings, fresh: as in `write_depth`; who computes the depth of later pairs again needs them.
         """
         pair = self._pair_of_seq.get(frame.seq)
-        if pair is not None:
+        if pair is not None and pair > self._last_depth:
+            self._last_depth = pair
             self._note_settings(settings, pair)
             self._index.write({"depth": None, "pair": pair, "fresh": fresh or None})
 
