@@ -179,7 +179,7 @@ class Recorder:
         else:
             frame = _without_pictures(frame)  # only its number and its stamp are needed any more
         write = partial(_write_depth, frame, disparity, settings, fresh, draw)
-        self._put(_Job(size, write, disparity.nbytes // 4, later=True))
+        self._put(_Job(size, write, disparity.nbytes // 2, later=True))
 
     def state(self) -> RecorderState:
         """What to show; may be called from any thread."""
@@ -290,7 +290,7 @@ class Recorder:
 
     def _do(self, writer: TakeWriter, job: _Job) -> None:
         """Write one job; where that cannot be, a pair is counted, and nothing but counting is done from then on."""
-        self._look_at_disk()
+        self._look_at_disk(job)
         if not self._refused:
             try:
                 job.write(writer)
@@ -311,14 +311,14 @@ class Recorder:
             f"Recording into {self.request.folder} stopped after {size / MIB:.0f} MiB: {why}"
         )
 
-    def _look_at_disk(self) -> None:
-        """Take no more pairs when what is queued would use the reserve up; write nothing below half of it."""
+    def _look_at_disk(self, job: _Job) -> None:
+        """Take no more pairs when what is queued would use the reserve up; write nothing that would use half of it."""
         reserve = self._reserve or 0
         with contextlib.suppress(OSError):  # a disk that cannot be asked refuses the next write, which is told
             if self.stopped is None:
                 self.stopped = self._full(self.request.folder, reserve + self._to_store)
             if self.stopped is not None and not self._refused:
-                self._refused = self._full(self.request.folder, reserve // 2) is not None
+                self._refused = self._full(self.request.folder, reserve // 2 + job.stored) is not None
 
     def _full(self, place: Path, needed: int) -> str | None:
         free = self._free(place)
