@@ -25,8 +25,11 @@ from livestereo.takes.raw import RawFormat, RawStream
 from livestereo.types import F32, U8, StereoFrame
 
 Content = Literal["all", "raw", "depth"]
-# Disparities from −1024 to 3071 px in 1/16 px: more than any pair of pictures that we can match.
+# Where the settings do not tell the smallest disparity: from −1024 to 3071 px in 1/16 px.
 DISPARITY_OFFSET = -1024
+# Below the matcher's smallest disparity, for what filters make of it. Codes are kept small because holes, whose code
+# is 0, then cost a fifth less.
+MARGIN_PX = 8
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,12 @@ class TakeWriter:
         pair = self._pair_of_seq.get(frame.seq)
         if pair is None or self._start is None or pair <= self._last_depth:
             return False
+        if self._disparity is None and settings is not None and settings.get("min_disparity") is not None:
+            self.manifest.disparity_offset = int(settings["min_disparity"]) - MARGIN_PX
+        if np.fmin.reduce(disparity_px, axis=None) < self.manifest.disparity_offset:
+            # Settings that were changed meanwhile reach further than the stream can say.
+            self.note_thinned(frame, settings, fresh=fresh)
+            return False
         self._last_depth = pair
         self._note_settings(settings, pair)
         coded: NDArray[np.uint16] = m.code_disparity(disparity_px, self.manifest.disparity_offset)
@@ -134,6 +143,7 @@ class TakeWriter:
                 file=m.DISPARITY, codec="ffv1", lossless=True, width=size[0], height=size[1]
             )
             m.save_manifest(self.folder, self.manifest)
+            self._index.write({"take": {"disparity_offset": self.manifest.disparity_offset}})
         assert self.manifest.disparity is not None
         payload = self._disparity.write(coded, frame.left.t_s - self._start[0])
         self._disparity_hash.update(payload)
