@@ -141,16 +141,21 @@ class Ruler:
             match=turn @ (np.outer(along, along) + across) @ turn.T, by_rig=by_rig,
         )  # fmt: skip
 
+    def confidence(self, point: Point) -> float | None:
+        """How likely the matcher's disparity at a measured point is right to 1 px, 0..1; None where nobody can tell."""
+        u, v = to_rectified(*point.pixel, self._result)
+        return self._result.facts(round(u), round(v)).confidence
+
     def _turn(self) -> Array:
         """Rotation that makes positions upright as displayed: a quarter turn maps (x, y) to (y, −x)."""
         quarter = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
         return np.linalg.matrix_power(quarter, self._at.display_turns % 4)
 
     def _why(self, column: int, row: int) -> str:
-        reason = self._result.reason
-        if reason is None or reason[row, column] in (Reason.NONE, Reason.UNKNOWN):
+        reason = self._result.facts(column, row).reason
+        if reason in (None, Reason.NONE, Reason.UNKNOWN):
             return "the matcher found no sure partner for it in the right picture"
-        return REASON_TEXT[Reason(int(reason[row, column]))]
+        return REASON_TEXT[reason]
 
     def _hint(self, column: int, row: int) -> str:
         """Say where the nearest known point is."""

@@ -25,7 +25,7 @@ from livestereo.fixed import from_fixed, raw_of, rounded, where_invalid
 from livestereo.matchers.base import Matcher
 from livestereo.settings import Settings
 from livestereo.timing import StageTimer, monotonic
-from livestereo.types import F32, U8, Frame, MatchResult, RectifiedPair, StereoFrame, StereoResult
+from livestereo.types import F32, U8, Explanation, Frame, MatchResult, RectifiedPair, StereoFrame, StereoResult
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Pipeline:
         rectification: Rectification,
         *,
         scale: float = 1.0,
-        explain: Callable[[StereoResult], MatchResult] | None = None,
+        explain: Callable[[StereoResult], Explanation] | None = None,
         settings: Settings | None = None,
     ) -> None:
         self.matcher = matcher
@@ -66,7 +66,7 @@ class Pipeline:
         self._outside_roi = _outside(rectification)
 
     @property
-    def explain(self) -> Callable[[StereoResult], MatchResult] | None:
+    def explain(self) -> Callable[[StereoResult], Explanation] | None:
         """What computes confidence, hole reasons and σ of a result."""
         return self._explain
 

@@ -7,11 +7,11 @@ monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,13 +125,56 @@ class MatchResult:
     reason: U8 | None = None
     sigma_px: F32 | None = None
 
+    @property
+    def sigma_rig_px(self) -> F32 | None:
+        """What the rig adds to σ: a matcher knows of none."""
+        return None
+
+
+@dataclass(frozen=True)
+class PixelFacts:
+    """What is known of one pixel besides its depth; None where nobody can tell.
+
+    sigma_px, sigma_rig_px: standard deviations of disparity, of matching and of the rig. confidence: 0..1. reason: why
+    there is no depth (`Reason.NONE` where there is).
+    """
+
+    sigma_px: float | None = None
+    sigma_rig_px: float | None = None
+    confidence: float | None = None
+    reason: Reason | None = None
+
+
+class Explanation(Protocol):
+    """What is seldom looked at of a result, each computed when asked; `MatchResult` describes the arrays."""
+
+    @property
+    def confidence(self) -> F32 | None:
+        """(H,W) float32 0..1, NaN invalid."""
+        ...
+
+    @property
+    def sigma_px(self) -> F32 | None:
+        """(H,W) float32 px, NaN invalid."""
+        ...
+
+    @property
+    def sigma_rig_px(self) -> F32 | None:
+        """(H,W) float32 px, NaN invalid; None where the rig's covariance is unknown."""
+        ...
+
+    @property
+    def reason(self) -> U8 | None:
+        """(H,W) uint8 of `Reason`."""
+        ...
+
 
 @dataclass(frozen=True)
 class StereoResult:
     """A finished pair. Depth is the z of the rectified left camera, metres (relative if not metric).
 
     disparity_px, depth_m: (H,W) float32, NaN invalid. stage_s: seconds spent per stage, by name.
-    `explain` computes what is seldom looked at (confidence, hole reasons, depth σ); see `analysis`.
+    `explain` gives what is seldom looked at (confidence, hole reasons, σ); it is computed when it is asked for.
     settings: the resolved settings that this depth was computed with.
     fresh: filters that remember had forgotten everything before this pair.
     """
@@ -142,7 +185,7 @@ class StereoResult:
     depth_m: F32
     stage_s: Mapping[str, float] = field(default_factory=dict)
     finished_s: float = 0.0
-    explain: Any = None
+    explain: Callable[[StereoResult], Explanation] | None = None
     settings: Any = None
     fresh: bool = False
 
@@ -152,19 +195,64 @@ class StereoResult:
         return self.match.disparity_px
 
     @cached_property
-    def analysis(self) -> MatchResult:
-        """`match` with confidence, reason and sigma_px filled in; computed on first use."""
+    def analysis(self) -> Explanation:
+        """Confidence, hole reasons and σ, each computed on first use."""
         return self.explain(self) if self.explain is not None else self.match
 
     @property
     def confidence(self) -> F32 | None:
-        """(H,W) float32 0..1 or None."""
+        """(H,W) float32 0..1, NaN where there is no depth: how likely disparity is right to 1 px. Or None."""
         return self.analysis.confidence
 
     @property
     def reason(self) -> U8 | None:
         """(H,W) uint8 of `Reason` or None."""
         return self.analysis.reason
+
+    @property
+    def sigma_px(self) -> F32 | None:
+        """Standard deviation of matching, (H,W) float32 px of disparity, NaN where there is no depth. Or None."""
+        return self.analysis.sigma_px
+
+    @property
+    def sigma_of(self) -> str:
+        """What `depth_sigma_m` covers, in words: without a covariance in the rig file it is the matcher's part."""
+        return "matching alone" if self.analysis.sigma_rig_px is None else "matching and rig"
+
+    @cached_property
+    def depth_sigma_m(self) -> F32 | None:
+        """Standard deviation of depth, (H,W) float32, units of depth, NaN where there is none: Z²·σ_d / (f·B). Or None.
+
+        σ_d is that of matching and, where the rig file holds a covariance, of the rig; see `sigma_of`.
+        """
+        sigma, rig = self.analysis.sigma_px, self.analysis.sigma_rig_px
+        if sigma is None:
+            return None
+        at = self.pair.rectification
+        whole = sigma if rig is None else np.hypot(sigma, rig)
+        return np.asarray(whole * self.depth_m * self.depth_m / np.float32(at.focal_px * at.baseline_m), np.float32)
+
+    def facts(self, x: int, y: int) -> PixelFacts:
+        """Tell what is known of a pixel of the rectified picture; looks only around it where that is enough."""
+        look = getattr(self.analysis, "facts", None)
+        if look is not None:
+            found: PixelFacts = look(x, y)
+            return found
+        told = self.analysis
+        return PixelFacts(
+            sigma_px=_value(told.sigma_px, x, y), sigma_rig_px=_value(told.sigma_rig_px, x, y),
+            confidence=_value(told.confidence, x, y),
+            reason=None if told.reason is None else reason_of(int(told.reason[y, x])),
+        )  # fmt: skip
+
+
+def reason_of(code: int) -> Reason:
+    """Give the reason of a code; unknown codes are unknown reasons."""
+    return Reason(code) if code in set(Reason) else Reason.UNKNOWN
+
+
+def _value(array: F32 | None, x: int, y: int) -> float | None:
+    return None if array is None or not np.isfinite(array[y, x]) else float(array[y, x])
 
 
 @dataclass(frozen=True)

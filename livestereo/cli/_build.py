@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from calibration.rectify import Rectification
+from calibration.rigfile import RigFile
 from livestereo.cli._options import MatchOptions
 from livestereo.filters import make_filters
+from livestereo.honesty import Explainer
 from livestereo.matchers import MATCHERS
 from livestereo.matchers.wls import WlsMatcher
 from livestereo.pipeline import Pipeline
@@ -31,11 +33,15 @@ def settings_from(options: MatchOptions) -> Settings:
 
 
 def build_pipeline(
-    settings: Settings, rectification: Rectification, tell: Callable[[str], None] | None = None
+    settings: Settings,
+    rectification: Rectification,
+    tell: Callable[[str], None] | None = None,
+    rig_file: RigFile | None = None,
 ) -> Pipeline:
     """Build the pipeline: matcher, filters, rectification.
 
-    tell: is told one line where a matcher has to be compiled first; with it that happens here and now.
+    tell: is told one line where a matcher has to be compiled first; with it that happens here and now. rig_file: what
+    the rectification was made from; its covariance becomes part of the depth's σ.
 
     Raises:
         SettingsError: the settings do not fit the picture or one another.
@@ -52,4 +58,7 @@ def build_pipeline(
             matcher, scaled.minimum, scaled.count, strength=settings.wls_lambda, edge=settings.wls_sigma
         )
     resolved = settings.changed(min_disparity=found.minimum, num_disparities=found.count)
-    return Pipeline(matcher, make_filters(settings), rectification, scale=settings.scale, settings=resolved)
+    explain = Explainer(resolved, rectification, rig_file)
+    return Pipeline(
+        matcher, make_filters(settings), rectification, scale=settings.scale, explain=explain, settings=resolved
+    )

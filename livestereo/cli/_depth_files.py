@@ -24,19 +24,27 @@ from livestereo.imageio import (
 from livestereo.mesh import MESH_FORMATS, make_mesh, write_mesh
 from livestereo.render.colorize import COLORMAPS, DepthRange, automatic_range, colorize_depth
 from livestereo.sinks.cloud import save_cloud
-from livestereo.types import F32, U8, StereoResult
+from livestereo.types import F32, U8, Reason, StereoResult
 
 STYLES = (*COLORMAPS, "mm16")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to write and where; near, far: range of the colours, None is chosen for each pair."""
+    """What to write and where; near, far: range of the colours, None is chosen for each pair.
+
+    explained: the summary tells σ, confidence and reasons too.
+    """
 
     picture: Path | None
     cloud: Path | None
     disparity: Path | None
     mesh: Path | None
+    sigma: Path | None = None
+    depth_sigma: Path | None = None
+    confidence: Path | None = None
+    reasons: Path | None = None
+    explained: bool = False
     style: str = "gray"
     near: float | None = None
     far: float | None = None
@@ -49,6 +57,10 @@ class Wanted:
             ("cloud", self.cloud, (".ply",), "a point cloud", ".ply"),
             ("disparity", self.disparity, FLOAT_FORMATS, "float disparity", ".pfm"),
             ("mesh", self.mesh, MESH_FORMATS, "a mesh", ".ply"),
+            ("sigma", self.sigma, FLOAT_FORMATS, "float values", ".pfm"),
+            ("depth_sigma", self.depth_sigma, FLOAT_FORMATS, "float values", ".pfm"),
+            ("confidence", self.confidence, (*FLOAT_FORMATS, ".png"), "a confidence", ".pfm"),
+            ("reasons", self.reasons, SIXTEEN_BIT_FORMATS, "codes", ".png"),
         ]
         return [(kind, path, formats, noun, inside) for kind, path, formats, noun, inside in rows if path is not None]
 
@@ -126,7 +138,33 @@ class Writer:
         if "mesh" in self._places:
             surface = make_mesh(result.depth_m, result.pair.left, rectification)
             files.append(write_mesh(self._places["mesh"](name), surface, rectification))
-        return describe(result, name, [str(path) for path in files])
+        files += self._write_explained(result, name)
+        row = describe(result, name, [str(path) for path in files])
+        return row | explained(result) if self._wanted.explained else row
+
+    def _write_explained(self, result: StereoResult, name: str) -> list[Path]:
+        """Write how sure depth is and why it is missing, where that was asked for."""
+        upright = result.pair.rectification.to_display
+        files = []
+        wanted: dict[str, Callable[[], F32 | None]] = {
+            "sigma": lambda: result.sigma_px,
+            "depth_sigma": lambda: result.depth_sigma_m,
+            "confidence": lambda: result.confidence,
+        }
+        for kind, compute in wanted.items():
+            values = compute() if kind in self._places else None
+            if values is None:
+                continue
+            path = self._places[kind](name)
+            if path.suffix.lower() == ".png":
+                # 0 is for holes alone.
+                shades = np.where(np.isfinite(values), 1 + np.rint(254 * np.nan_to_num(values)), 0).astype(np.uint8)
+                files.append(write_picture(path, upright(shades)))
+            else:
+                files.append(write_float_map(path, upright(values)))
+        if "reasons" in self._places and result.reason is not None:
+            files.append(write_picture(self._places["reasons"](name), upright(result.reason)))
+        return files
 
     def _name(self, result: StereoResult) -> str:
         stem = Path(result.frame.name).stem if result.frame.name else ""
@@ -159,6 +197,25 @@ def describe(result: StereoResult, name: str, files: list[str]) -> dict[str, Any
         "p99_m": float(np.percentile(known, 99)) if known.size else None,
         "metric": rectification.metric,
         "files": files,
+    }
+
+
+def explained(result: StereoResult) -> dict[str, Any]:
+    """Sum up σ (px of disparity, of matching; and of depth), confidence, and the reasons of holes in percent."""
+    sigma, confidence, reason, depth_sigma = result.sigma_px, result.confidence, result.reason, result.depth_sigma_m
+    if sigma is None or confidence is None or reason is None or depth_sigma is None:
+        return {}
+    known = np.isfinite(sigma)
+    share = depth_sigma / result.depth_m
+    some = np.isfinite(share)
+    return {
+        "sigma_median_px": float(np.median(sigma[known])) if known.any() else None,
+        "sigma_depth_median_percent": 100 * float(np.median(share[some])) if some.any() else None,
+        "sigma_of": result.sigma_of,
+        "confidence_mean": float(confidence[known].mean()) if known.any() else None,
+        "reasons_percent": {
+            one.name.lower(): 100 * float((reason == one).mean()) for one in Reason if one is not Reason.NONE
+        },
     }
 
 

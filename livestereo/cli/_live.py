@@ -102,7 +102,7 @@ def run_live(
     def build(wanted: Settings, frame: StereoFrame) -> Pipeline:
         if parts.make is not None:
             return parts.make(wanted, frame)
-        pipeline = build_pipeline(wanted, opened.rectification_for(frame), output.say)
+        pipeline = build_pipeline(wanted, opened.rectification_for(frame), output.say, opened.rig_file)
         return pipeline if parts.wrap is None else parts.wrap(pipeline, wanted)
 
     closing: list[Callable[[], None]] = []

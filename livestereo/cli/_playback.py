@@ -116,7 +116,9 @@ class TakePipeline:
         if disparity is not None and disparity.shape == self._opened.rectification_for(frame).size_wh[::-1]:
             return recorded_result(frame, disparity, self._opened)
         if self._pipeline is None:
-            self._pipeline = build_pipeline(self._settings, self._opened.rectification_for(frame))
+            self._pipeline = build_pipeline(
+                self._settings, self._opened.rectification_for(frame), rig_file=self._opened.rig_file
+            )
         self.computed += 1
         return self._pipeline.process(frame)
 

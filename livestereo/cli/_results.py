@@ -124,7 +124,7 @@ class ResultMaker:
         self._count += 1
         if self._pipeline is None or self._pipeline.rectification is not rectification:
             self.close()
-            self._pipeline = build_pipeline(self._settings, rectification, self._tell)
+            self._pipeline = build_pipeline(self._settings, rectification, self._tell, self._opened.rig_file)
         return self._pipeline.process(frame)
 
     def _rectification(self, frame: StereoFrame) -> Rectification:

@@ -8,7 +8,7 @@ counts as rectified, above it they are rectified from matches, depth is relative
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,20 +34,14 @@ NO_PHASE = PhaseOptions()
 
 
 def make_request(options: SourceOptions, rig_file: RigFile | None = None) -> SourceRequest:
-    """Parse source options; what the rig was calibrated with (swap, flip, bias, readouts, cameras) fills the rest.
+    """Parse source options; what the rig was calibrated with (swap, flip, bias, readouts) fills the rest.
 
     Raises:
         SettingsError: an option is not of its form.
     """
     swap, flip = options.swap, options.flip
     stamp_bias_s, readout_s = 0.0, None
-    camera_ids: tuple[str, str] | None = None
-    controls: dict[str, dict[str, float]] = {}
     if rig_file is not None:
-        sides = {"left": rig_file.cameras.left, "right": rig_file.cameras.right}
-        if all(camera.id.startswith("usb:") for camera in sides.values()):  # a file's name tells no camera
-            camera_ids = (sides["left"].id, sides["right"].id)
-        controls = {side: _numbers(camera.controls) for side, camera in sides.items()}
         swap = rig_file.capture.swap if swap is None else swap
         flip = ",".join(rig_file.capture.flip) if flip is None else flip
         stamp_bias_s = (rig_file.stamp_bias_ms or 0.0) / 1000
@@ -68,13 +62,7 @@ def make_request(options: SourceOptions, rig_file: RigFile | None = None) -> Sou
         allow_missing=options.allow_missing,
         stamp_bias_s=stamp_bias_s,
         readout_s=readout_s,
-        camera_ids=camera_ids,
-        controls=controls,
     )
-
-
-def _numbers(controls: Mapping[str, object]) -> dict[str, float]:
-    return {name: float(value) for name, value in controls.items() if isinstance(value, (int, float))}
 
 
 def find_rig_file(options: RigOptions, output: Output, *, carried: bool = False) -> RigFile | None:

@@ -209,13 +209,7 @@ def make_rig_file(solution: Solution, info: SourceInfo, request: SourceRequest) 
         index = 1 - side if request.swap else side
         flips[index] = _then(flips[index], found)
     names = [info.left_id, info.right_id]
-    read_back = info.capture.get("controls", {})
-    controls = [dict(read_back.get(side, {})) for side in ("left", "right")]
-    focusing = [values.get("focus_automatic_continuous") for values in controls]
-    autofocus = any(focusing) if any(value is not None for value in focusing) else info.capture.get("autofocus")
-    for values in controls:
-        if values.get("focus_automatic_continuous"):
-            values.pop("focus_absolute", None)  # where it stood when the camera was opened says nothing
+    controls = [dict(info.capture.get(key, {}) or {}) for key in ("left", "right")]
     if report.swapped:
         names, controls = names[::-1], controls[::-1]
     sizes = [camera.size_wh for camera in (solution.rig.left, solution.rig.right)]
@@ -231,7 +225,7 @@ def make_rig_file(solution: Solution, info: SourceInfo, request: SourceRequest) 
         ),
         capture=Capture(
             swap=swap, flip=(flips[0], flips[1]), size_wh=(raw[0], raw[1]) if raw[0] and raw[1] else None,
-            autofocus=autofocus, zoom=info.capture.get("zoom"),
+            autofocus=info.capture.get("autofocus"), zoom=info.capture.get("zoom"),
         ),
         made_by=MadeBy(
             program="livestereo", version=__version__, command="calibrate",

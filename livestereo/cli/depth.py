@@ -12,9 +12,10 @@ from rich.table import Table
 from livestereo.cli._options import MatchOptions, Pictures, RigOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import SettingsError
-from livestereo.types import StereoResult
+from livestereo.types import Reason, StereoResult
 
 _files = "Files"
+_sure = "How sure it is"
 
 
 @command
@@ -56,6 +57,39 @@ def depth(
     mesh: Annotated[
         Path | None, typer.Option("--mesh", metavar="FILE.ply", rich_help_panel=_files, help="Mesh, PLY or OBJ.")
     ] = None,
+    sigma: Annotated[
+        Path | None,
+        typer.Option(
+            "--sigma", metavar="FILE.pfm", rich_help_panel=_sure, help="σ of the disparity, px, as float: PFM or TIFF."
+        ),
+    ] = None,
+    depth_sigma: Annotated[
+        Path | None,
+        typer.Option(
+            "--depth-sigma",
+            metavar="FILE.pfm",
+            rich_help_panel=_sure,
+            help="σ of the depth, metres, with the rig's part where the rig file tells it.",
+        ),
+    ] = None,
+    confidence: Annotated[
+        Path | None,
+        typer.Option(
+            "--confidence",
+            metavar="FILE.pfm",
+            rich_help_panel=_sure,
+            help="How likely disparity is right to 1 px, 0 to 1: PFM, TIFF, or PNG (1 to 255; 0: no depth).",
+        ),
+    ] = None,
+    reasons: Annotated[
+        Path | None,
+        typer.Option(
+            "--reasons",
+            metavar="FILE.png",
+            rich_help_panel=_sure,
+            help="Why there is no depth, 8-bit codes; see above.",
+        ),
+    ] = None,
     show: Annotated[bool, typer.Option("--show", rich_help_panel=_files, help="Show it in a window.")] = False,
     frames: Annotated[
         int | None, typer.Option("--frames", metavar="N", min=1, rich_help_panel=_files, help="Only the first N pairs.")
@@ -67,17 +101,24 @@ def depth(
 
     With a rig file (--rig) the pictures are rectified and depth is in metres. Without one, pictures that are not
     rectified are rectified from what they show, and depth is relative. For more than one pair, -o, --cloud,
-    --disparity and --mesh name folders, and files are named by the left picture.
+    --disparity and the other files name folders, and files in them are named by the left picture.
+
+    Codes of --reasons: 0 depth is known, 1 unknown, 2 hidden from the right camera, 3 outside the right view, 4 no
+    texture, 5 repeated texture, 6 too near, 7 too far, 8 saturated, 9 outside the region that both cameras see.
     """
     from livestereo.cli._build import settings_from
     from livestereo.cli._depth_files import Wanted, check_wanted
     from livestereo.cli._results import Troubles, each_result, expects_many
     from livestereo.cli._setup import open_pictures
 
-    if not any((out, cloud, disparity, mesh, show)):
+    asked = (sigma, depth_sigma, confidence, reasons)
+    if not any((out, cloud, disparity, mesh, show, *asked)):
         out = Path("depth.png" if style != "none" else "depth")
         output.say(f"No output was named: writing {out}.")
-    wanted = Wanted(picture=out, cloud=cloud, disparity=disparity, mesh=mesh, style=style, near=near, far=far)
+    wanted = Wanted(
+        picture=out, cloud=cloud, disparity=disparity, mesh=mesh, sigma=sigma, depth_sigma=depth_sigma,
+        confidence=confidence, reasons=reasons, explained=output.json or any(asked), style=style, near=near, far=far,
+    )  # fmt: skip
     check_wanted(wanted)
     settings = settings_from(match)
     troubles = Troubles()
@@ -94,6 +135,8 @@ def depth(
             _add_row(table, row)
             if show:
                 _show(result, wanted, output)
+    if any(asked) and done:
+        _tell_sure(done, output)
     error = troubles.error(len(done), {"pairs": done})
     if done:
         output.show(table)
@@ -114,6 +157,23 @@ def _tell_scale(result: StereoResult, style: str, output: Output) -> None:
         )
     if not result.pair.rectification.notes:  # a note of the rectification has told it already
         output.say("Depth is relative: without a rig file (--rig) nothing tells metres.")
+
+
+def _tell_sure(rows: list[dict[str, Any]], output: Output) -> None:
+    """Sum up σ and reasons over the pairs, for people."""
+    from livestereo.render.colorize import REASON_TEXT
+
+    told = [row for row in rows if row.get("sigma_median_px") is not None]
+    if not told:
+        return
+    middle = float(np.median([row["sigma_median_px"] for row in told]))
+    percent = float(np.median([row["sigma_depth_median_percent"] for row in told]))
+    output.say(f"σ: {middle:.2f} px of disparity, {percent:.1f} % of depth in the middle ({told[0]['sigma_of']}).")
+    names = list(told[0]["reasons_percent"])
+    shares = {name: float(np.mean([row["reasons_percent"][name] for row in told])) for name in names}
+    largest = sorted((name for name in names if shares[name] >= 0.1), key=lambda name: -shares[name])
+    listed = ", ".join(f"{REASON_TEXT[Reason[name.upper()]]} {shares[name]:.1f} %" for name in largest)
+    output.say(f"No depth: {listed or 'nowhere'}.")
 
 
 def _table() -> Table:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from livestereo.measure import Point, Ruler
 
 _panel = "Measure"
+DOUBTFUL = 0.5
 
 
 @command
@@ -119,6 +120,7 @@ def _measured(
         "depth_sigmas_m": [_depth_sigma(p) for p in length.points],
         "disparities_px": [p.refined.disparity_px for p in length.points],
         "disparity_sigmas_px": [p.refined.sigma_px for p in length.points],
+        "confidences": [ruler.confidence(p) for p in length.points],
         "plane": None if fitted is None else {
             "normal": fitted.normal, "distance_m": abs(fitted.offset_m), "residual_m": fitted.residual_m,
             "points": fitted.count, "share_percent": 100 * fitted.share,
@@ -144,8 +146,11 @@ def _told(found: dict[str, Any]) -> list[str]:
         f"{what[found['kind']]}: {found['distance_m']:.4g}{unit} ± {found['sigma_m']:.2g}{unit} "
         f"(1 σ, {found['sigma_of']}{'' if found['metric'] else '; relative'})"
     ]
-    for (x, y, _), depth, sigma in zip(found["points_m"], found["depths_m"], found["depth_sigmas_m"]):
+    values = zip(found["points_m"], found["depths_m"], found["depth_sigmas_m"], found["confidences"])
+    for (x, y, _), depth, sigma, sure in values:
         lines.append(f"  at x {x:+.3f}, y {y:+.3f}{unit}: depth {depth:.4g} ± {sigma:.2g}{unit}")
+        if sure is not None and sure < DOUBTFUL:
+            lines.append(f"  doubtful: the matcher is right there with a probability of {100 * sure:.0f} % only")
     if found["plane"]:
         around = f", {found['plane']['residual_m'] * 1000:.1f} mm RMS around it" if found["metric"] else ""
         lines.append(f"  plane of {found['plane']['points']} points{around}")

@@ -161,7 +161,7 @@ def _prove(opened: Opened, take: Path, match: MatchOptions, output: Output) -> N
             raise TakeError(
                 "The settings of the take cannot be read by this version.", "Use the version it was made with."
             )
-        return build_pipeline(settings, opened.rectification_for(frame), output.say)
+        return build_pipeline(settings, opened.rectification_for(frame), output.say, opened.rig_file)
 
     cv2.setNumThreads(match.threads if match.threads is not None else cv2.getNumberOfCPUs())
     with output.progress("compute again", len(reader.computed())) as advance:

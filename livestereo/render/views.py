@@ -21,6 +21,7 @@ from livestereo.render.colorize import (
 )
 from livestereo.types import F32, U8, Reason, SizeWH, StereoResult
 
+CONFIDENCE_MAP = "cividis"
 # By the number of its key.
 VIEWS: tuple[str, ...] = ("split", "left", "right", "rectified", "depth", "confidence", "anaglyph", "reason")
 VIEW_TEXT = {
@@ -104,7 +105,7 @@ def picture(pane: str, result: StereoResult, look: Look, fit_wh: SizeWH | None =
     elif pane == "right lines":
         shown = with_lines(pair.right)
     elif pane == "confidence":
-        shown = colorize_unit(result.confidence, "cividis") if result.confidence is not None else _nothing(result)
+        shown = colorize_unit(result.confidence, CONFIDENCE_MAP) if result.confidence is not None else _nothing(result)
     elif pane == "reason":
         shown = colorize_reason(result.reason, pair.left_gray) if result.reason is not None else _nothing(result)
     elif pane == "anaglyph":
@@ -166,3 +167,14 @@ def reason_entries(reason: U8 | None) -> list[tuple[tuple[int, int, int], str]]:
     if not found:
         return [(REASON_BGR[Reason.NONE], "no holes")]
     return [(REASON_BGR[r], f"{REASON_TEXT[r]}  {100 * n / total:.0f} %") for n, r in found]
+
+
+def confidence_entries(confidence: F32 | None) -> list[tuple[tuple[int, int, int], str]]:
+    """Give the key of the confidence's colours, surest first."""
+    if confidence is None:
+        return [(REASON_BGR[Reason.UNKNOWN], "This matcher gives no confidence")]
+    levels = np.array([[1.0, 0.75, 0.5, 0.25, 0.0]], np.float32)
+    colours = colorize_unit(levels, CONFIDENCE_MAP)[0]
+    texts = [f"{100 * level:.0f} %" for level in levels[0]]
+    texts[0] = "right to 1 px: 100 %"
+    return [((int(b), int(g), int(r)), text) for (b, g, r), text in zip(colours, texts)]

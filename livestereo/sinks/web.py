@@ -20,7 +20,16 @@ from livestereo.render.colorize import COLORMAPS, DepthRange, colormap_lut, posi
 from livestereo.render.compose import Composer, Scene
 from livestereo.render.layout import arrange, natural_canvas
 from livestereo.render.overlay import Figures, metres, status_cells, ticks
-from livestereo.render.views import PANE_TEXT, Look, displayed_size, panes_of, picture, reason_entries, to_rectified
+from livestereo.render.views import (
+    PANE_TEXT,
+    Look,
+    confidence_entries,
+    displayed_size,
+    panes_of,
+    picture,
+    reason_entries,
+    to_rectified,
+)
 from livestereo.settings import Settings
 from livestereo.sinks import tuning
 from livestereo.sinks.base import RunState
@@ -201,7 +210,7 @@ class WebView:
         x, y = to_rectified(u * w - 0.5, v * h - 0.5, result)
         rows, columns = result.depth_m.shape
         at = min(columns - 1, max(0, round(x))), min(rows - 1, max(0, round(y)))
-        lines, known = readout(result, result.analysis, *at)
+        lines, known = readout(result, result.facts(*at), *at)
         return {"lines": lines, "known": known}
 
     def screenshot(self) -> bytes:
@@ -253,10 +262,16 @@ class WebView:
                 "figures": [{"label": c.label, "value": c.value, "tone": c.tone} for c in cells],
                 "look": _described_look(look, self._look.automatic),
                 "reasons": [
-                    {"color": f"rgb({r},{g},{b})", "text": text} for (b, g, r), text in reason_entries(result.reason)
-                ] if self.slots.watched("reason") else [],
+                    {"color": f"rgb({r},{g},{b})", "text": text} for (b, g, r), text in self._entries(result)
+                ],
             }  # fmt: skip
         return state
+
+    def _entries(self, result: StereoResult) -> list[tuple[tuple[int, int, int], str]]:
+        """Give the key of the view that is watched, where its colours need one."""
+        if self.slots.watched("reason"):
+            return reason_entries(result.reason)
+        return confidence_entries(result.confidence) if self.slots.watched("confidence") else []
 
     def _jpeg(self, view: str, result: StereoResult) -> bytes:
         """Render one view; runs in the encoder's thread."""

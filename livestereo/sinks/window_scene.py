@@ -18,6 +18,7 @@ from livestereo.render.overlay import Figures
 from livestereo.render.views import (
     PANE_TEXT,
     Look,
+    confidence_entries,
     displayed_size,
     panes_of,
     picture,
@@ -28,9 +29,8 @@ from livestereo.render.views import (
 from livestereo.sinks.base import RecorderState, RunState
 from livestereo.sinks.window_keys import working
 from livestereo.sinks.window_state import Measurement, WindowState
-from livestereo.skew import skew_depth_error_m
 from livestereo.timing import Clock, RateMeter, monotonic
-from livestereo.types import U8, MatchResult, Reason, SizeWH, StereoResult
+from livestereo.types import U8, PixelFacts, Reason, SizeWH, StereoResult
 
 ANALYSE_EVERY_S = 0.25
 FIGURES_EVERY_S = 0.25
@@ -71,7 +71,6 @@ class Effects(Protocol):
         ...
 
 
-
 class SceneMaker:
     """Builds scenes; keeps the few figures that are averaged over time.
 
@@ -93,7 +92,7 @@ class SceneMaker:
         self._shown_rate = RateMeter(clock=clock)
         self._figures = Figures(live=live, count=count)
         self._figures_s = -math.inf
-        self._analysis: tuple[float, int, MatchResult] | None = None
+        self._facts: tuple[float, int, int, PixelFacts] | None = None
         self._measured: tuple[float, tuple[Measurement, ...], tuple[Ruler, ...]] | None = None
         # With the result itself, so that its id stays its own.
         self._rendered: tuple[object, StereoResult, tuple[U8, ...]] | None = None
@@ -105,9 +104,7 @@ class SceneMaker:
     def layout(self, canvas_wh: SizeWH, result: StereoResult, state: WindowState) -> Layout:
         """Arrange the panes of the chosen view."""
         view = "effect" if state.effect else state.view
-        return arrange(
-            canvas_wh, displayed_size(result), panes_of(view), legend=shows_depth_colours(view)
-        )
+        return arrange(canvas_wh, displayed_size(result), panes_of(view), legend=shows_depth_colours(view))
 
     def scene(self, layout: Layout, result: StereoResult, state: WindowState, run: RunState) -> Scene:
         """Give what is on the screen now."""
@@ -116,7 +113,6 @@ class SceneMaker:
         pictures = self._pictures(layout, result, state, look)
         named = self._effects.label(state.effect) if self._effects and state.effect else ""
         labels = tuple(PANE_TEXT.get(pane.view, named) for pane in layout.panes)
-        reasons = any(pane.view == "reason" for pane in layout.panes)
         cards: list[Callable[[U8], None]] = [partial(card, layout=layout) for card in self._cards]
         if state.panel.is_open:
             cards.append(lambda canvas: state.panel.draw(canvas, state.settings))
@@ -131,7 +127,7 @@ class SceneMaker:
             look=look if shows_depth_colours(state.view) and not state.effect else None,
             metric=result.pair.rectification.metric,
             automatic_range=state.automatic,
-            entries=tuple(reason_entries(result.reason)) if reasons else (),
+            entries=_entries(layout, result),
             pointer=self._pointer(layout, result, state),
             rulers=self._rulers(result, state),
             messages=state.messages(),
@@ -162,7 +158,7 @@ class SceneMaker:
                 depth_fps=run.depth_fps if run.depth_fps is not None else self._depth_rate.rate(),
                 display_fps=self._shown_rate.rate() or None,
                 latency_ms=latency,
-                **_skew(result, run),
+                skew_ms=result.frame.skew_s * 1000,
                 vertical_px=run.vertical_px,
                 fill_percent=fill / max(1, result.depth_m[::2, ::2].size),
                 dropped=dict(run.dropped),
@@ -206,20 +202,16 @@ class SceneMaker:
         u, v = to_rectified(at[0], at[1], result)
         h, w = result.depth_m.shape
         x, y = min(w - 1, max(0, round(u))), min(h - 1, max(0, round(v)))
-        lines, tone = readout(result, self._analysed(result), x, y)
+        lines, tone = readout(result, self._facts_at(result, x, y), x, y)
         return Pointer(at[0], at[1], tuple(lines), pane.view, "plain" if tone else "warn")
 
-    def _analysed(self, result: StereoResult) -> MatchResult:
-        """Give σ and reasons of a recent result: they cost time, and the pointer needs them only now and then."""
+    def _facts_at(self, result: StereoResult, x: int, y: int) -> PixelFacts:
+        """Give σ and reason under the mouse; they cost time and are looked up only now and then while it rests."""
         now = self._clock()
-        fresh = self._analysis is not None and now - self._analysis[0] < ANALYSE_EVERY_S
-        if self._analysis is None or (not fresh and self._analysis[1] != id(result)):
-            self._analysis = (now, id(result), result.analysis)
-        kept = self._analysis[2]
-        if kept.disparity_px.shape != result.disparity_px.shape:
-            self._analysis = (now, id(result), result.analysis)
-            kept = self._analysis[2]
-        return kept
+        kept = self._facts
+        if kept is None or kept[1:3] != (x, y) or now - kept[0] >= ANALYSE_EVERY_S:
+            kept = self._facts = (now, x, y, result.facts(x, y))
+        return kept[3]
 
     def _rulers(self, result: StereoResult, state: WindowState) -> tuple[Ruler, ...]:
         shown = (*state.measurements, *([state.drag] if state.drag else []))
@@ -232,24 +224,33 @@ class SceneMaker:
         return self._measured[2]
 
 
-def readout(result: StereoResult, analysis: MatchResult, x: int, y: int) -> tuple[list[str], bool]:
+def _entries(layout: Layout, result: StereoResult) -> tuple[tuple[tuple[int, int, int], str], ...]:
+    """Give the key of the view, where its colours need one."""
+    views = {pane.view for pane in layout.panes}
+    if "reason" in views:
+        return tuple(reason_entries(result.reason))
+    return tuple(confidence_entries(result.confidence)) if "confidence" in views else ()
+
+
+def readout(result: StereoResult, facts: PixelFacts, x: int, y: int) -> tuple[list[str], bool]:
     """Say what is known at a rectified pixel: lines to show, and whether depth is known there."""
     depth = float(result.depth_m[y, x])
     at = result.pair.rectification
     if math.isfinite(depth):
-        first = f"{depth:.3g} (relative)"
-        sigma_px = float(analysis.sigma_px[y, x]) if analysis.sigma_px is not None else math.nan
-        if math.isfinite(sigma_px):
+        first = length_text(depth) if at.metric else f"{depth:.3g} (relative)"
+        lines = [first, f"disparity {float(result.disparity_px[y, x]):.2f} px", f"x {x}   y {y}"]
+        if facts.sigma_px is not None:
+            sigma_px = math.hypot(facts.sigma_px, facts.sigma_rig_px or 0.0)
             sigma = depth_error_m(depth, sigma_px, at.focal_px, at.baseline_m)
-            first = measured_text(depth, sigma) if at.metric else f"{depth:.3g} ± {sigma:.2g} (relative)"
-        elif at.metric:
-            first = length_text(depth)
-        return [first, f"disparity {float(result.disparity_px[y, x]):.2f} px", f"x {x}   y {y}"], True
-    why = Reason.UNKNOWN
-    if analysis.reason is not None:
-        code = int(analysis.reason[y, x])
-        why = Reason(code) if code in set(Reason) and code != Reason.NONE else Reason.UNKNOWN
-    text = REASON_TEXT[why] if why is not Reason.UNKNOWN else "no answer here"
+            lines[0] = measured_text(depth, sigma) if at.metric else f"{depth:.3g} ± {sigma:.2g} (relative)"
+            lines[1] = f"disparity {float(result.disparity_px[y, x]):.2f} ± {facts.sigma_px:.2f} px"
+            if facts.confidence is not None:
+                lines.insert(1, f"sure to {100 * facts.confidence:.0f} %")
+            if facts.sigma_rig_px is None:
+                lines.insert(1, "σ of matching alone")
+        return lines, True
+    why = facts.reason or Reason.UNKNOWN
+    text = REASON_TEXT[why] if why not in (Reason.UNKNOWN, Reason.NONE) else "no answer here"
     return ["no depth", text, f"x {x}   y {y}"], False
 
 
@@ -298,21 +299,5 @@ def _banner(run: RunState) -> str:
     return f"{worst.what} {worst.fix}".strip()
 
 
-def _skew(result: StereoResult, run: RunState) -> dict[str, float | None]:
-    """Skew of the row where it is largest, and what it costs at the middle distance of the scene."""
-    skew_s = run.stats.row_skew_s or result.frame.skew_s
-    told: dict[str, float | None] = {"skew_ms": skew_s * 1000}
-    rectification = result.pair.rectification
-    depths = result.depth_m[::8, ::8]
-    depths = depths[np.isfinite(depths)]
-    if rectification.metric and len(depths):
-        scene_m = float(np.median(depths))
-        cost_m = skew_depth_error_m(skew_s, scene_m, rectification.baseline_m)
-        told |= {"skew_cost_m": cost_m, "scene_m": scene_m}
-    return told
-
-
 def _whole(seconds: float | None) -> float | None:
     return None if seconds is None else float(int(seconds))
-
-

@@ -37,6 +37,27 @@ def test_one_pair_gives_every_kind_of_file(tmp_path: Path, capsys: pytest.Captur
     assert row["min_m"] < row["median_m"] < row["max_m"]
 
 
+def test_how_sure_it_is_as_files_and_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left, right, truth = write_pair(tmp_path)
+    code, found, _ = run_json(
+        capsys, "depth", left, right, "--rectified", "--disparity", "d.pfm", "--sigma", "s.pfm", "--depth-sigma",
+        "z.tiff", "--confidence", "c.png", "--reasons", "r.png",
+    )  # fmt: skip
+    assert code == 0
+    row = found["pairs"][0]
+    assert row["files"] == ["d.pfm", "s.pfm", "z.tiff", "c.png", "r.png"]
+    disparity, sigma = read_pfm(tmp_path / "d.pfm"), read_pfm(tmp_path / "s.pfm")
+    known = np.isfinite(disparity)
+    assert np.array_equal(np.isfinite(sigma), known)
+    assert np.mean((np.abs(disparity - truth) <= 2 * sigma)[known]) > 0.9
+    reasons = cv2.imread("r.png", cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(reasons == 0, known)
+    assert np.array_equal(cv2.imread("c.png", cv2.IMREAD_UNCHANGED) == 0, ~known)
+    assert row["sigma_median_px"] == pytest.approx(float(np.median(sigma[known])), rel=1e-5)
+    assert row["sigma_of"] == "matching alone"
+    assert sum(row["reasons_percent"].values()) == pytest.approx(100 * float((~known).mean()))
+
+
 def test_gray_depth_is_brighter_where_it_is_nearer_and_black_where_unknown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

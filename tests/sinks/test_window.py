@@ -200,14 +200,15 @@ def test_the_close_button_quits() -> None:
 def test_depth_and_its_sigma_under_the_mouse() -> None:
     result = make_result()
     # σ_Z = Z² σ_d / (f B) = 4 · 0.25 / 30 = 33 mm
-    lines, known = readout(result, result.analysis, 300, 200)
-    assert known and lines[0] == "2.000 ± 0.033 m" and "15.00 px" in lines[1]
-    lines, known = readout(result, result.analysis, 10, 10)
+    lines, known = readout(result, result.facts(300, 200), 300, 200)
+    assert known and lines[0] == "2.000 ± 0.033 m" and "disparity 15.00 ± 0.25 px" in lines
+    assert lines[1:3] == ["σ of matching alone", "sure to 80 %"]
+    lines, known = readout(result, result.facts(10, 10), 10, 10)
     assert not known and lines[:2] == ["no depth", "hidden from the right camera"]
     unexplained = make_result(explained=False)
-    assert readout(unexplained, unexplained.analysis, 300, 200)[0][0] == "2.00 m"
+    assert readout(unexplained, unexplained.facts(300, 200), 300, 200)[0][0] == "2.00 m"
     relative = make_result(metric=False)
-    assert "relative" in readout(relative, relative.analysis, 300, 200)[0][0]
+    assert "relative" in readout(relative, relative.facts(300, 200), 300, 200)[0][0]
 
 
 def test_lengths() -> None:

@@ -60,7 +60,7 @@ function openStreams() {
     image.alt = CAPTIONS[names[i]] || "";
   });
   $("legend").hidden = !names.includes("depth");
-  $("reasons").hidden = view !== "reason";
+  $("reasons").hidden = view !== "reason" && view !== "confidence";
   document.querySelectorAll("#views button").forEach((b) => b.setAttribute("aria-pressed", b.dataset.view === view));
 }
 

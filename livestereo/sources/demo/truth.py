@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,6 +73,21 @@ class DemoTruth:
         kind[self.disparity_px > min_disparity_px + num_disparities - 1] = Reason.TOO_NEAR
         kind[self.disparity_px < min_disparity_px] = Reason.TOO_FAR
         return kind
+
+    def reasons(self, min_disparity_px: float, num_disparities: float) -> U8:
+        """Tell why each pixel would have no depth, if it had none: uint8 of `Reason`; NONE: nothing is shown there.
+
+        What the right picture does not show comes first, then the range, then what hides it, then its surface.
+        """
+        why = np.full(self.surface.shape, Reason.UNKNOWN, np.uint8)
+        why[self.surface == Surface.REPEATED] = Reason.REPEATED_TEXTURE
+        why[self.surface == Surface.BLANK] = Reason.NO_TEXTURE
+        why[self.occluded] = Reason.OCCLUDED
+        outside = self.range_class(min_disparity_px, num_disparities)
+        cv2.copyTo(outside, outside, why)
+        why[self.out_of_view] = Reason.OUT_OF_VIEW
+        why[~np.isfinite(self.disparity_px)] = Reason.NONE
+        return why
 
 
 class _Still:

@@ -1,0 +1,195 @@
+"""Explains a finished result when somebody looks: σ and confidence of its answers, reasons of its holes.
+
+explain = Explainer(settings, rectification, rig_file)
+told = explain(result)
+told.sigma_px, told.confidence, told.reason      # each computed when it is asked for
+told.facts(320, 240)                             # one pixel: only the rows around it are looked at
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from calibration.rectify import Rectification
+from calibration.rigfile import RigFile
+from livestereo.honesty.holes import of_holes, saturated
+from livestereo.honesty.network import Network
+from livestereo.honesty.rig import RigPart, rig_part
+from livestereo.honesty.search import Range
+from livestereo.honesty.signs import Scene, look, of_answers
+from livestereo.matchers.exposure import evened
+from livestereo.settings import Settings
+from livestereo.types import F32, U8, MatchResult, PixelFacts, Reason, StereoResult, reason_of
+
+# Rows on either side of a pixel that can be seen in its signs: windows upon windows.
+REACH_ROWS = 32
+SMOOTH_PX = 7
+# In the order of the network's outputs.
+REASONS = (
+    Reason.UNKNOWN, Reason.OCCLUDED, Reason.OUT_OF_VIEW, Reason.NO_TEXTURE, Reason.REPEATED_TEXTURE, Reason.TOO_NEAR,
+    Reason.TOO_FAR,
+)  # fmt: skip
+SURFACE = (Reason.UNKNOWN, Reason.NO_TEXTURE, Reason.REPEATED_TEXTURE)
+LOG_SIGMA = (-3.5, 3.7)  # 0.03 to 40 px
+# No σ is smaller: matchers lean to whole pixels, and now and then a wrong answer shows no sign of it.
+FINEST_PX = 0.3
+
+
+class Explainer:
+    """Explains results of one pipeline.
+
+    settings: resolved (with the disparity range that was searched). rig_file: for the rig's part of σ.
+    """
+
+    def __init__(self, settings: Settings, rectification: Rectification, rig_file: RigFile | None = None) -> None:
+        low = settings.min_disparity or 0
+        count = settings.num_disparities or 16
+        self.span = Range(low, low + count - 1, min(float(low), -rectification.doffs_px))
+        self.sgm = settings.matcher == "sgm"
+        self.half = settings.scale < 1
+        self._rectification = rectification
+        self._rig_file = rig_file
+
+    @cached_property
+    def rig_part(self) -> RigPart | None:
+        """What the rig's covariance adds; computed on first use."""
+        return rig_part(self._rig_file, self._rectification)
+
+    def __call__(self, result: StereoResult) -> Told:
+        """Explain a result; nothing is computed yet."""
+        return Told(self, result)
+
+
+class Told:
+    """The explanation of one result; see `Explanation`."""
+
+    def __init__(self, explainer: Explainer, result: StereoResult) -> None:
+        self._by = explainer
+        self._result = result
+
+    @cached_property
+    def _pictures(self) -> tuple[U8, U8]:
+        return evened(self._result.pair.left_gray, self._result.pair.right_gray)
+
+    @cached_property
+    def _scene(self) -> Scene:
+        return look(*self._pictures, self._result.disparity_px, self._by.span)
+
+    @cached_property
+    def _answers(self) -> tuple[F32, F32]:
+        return answers(self._scene, sgm=self._by.sgm, half=self._by.half)
+
+    @property
+    def sigma_px(self) -> F32:
+        """Standard deviation of matching, (H,W) float32 px, NaN where there is no depth."""
+        return self._answers[0]
+
+    @property
+    def confidence(self) -> F32:
+        """How likely the error is at most 1 px, (H,W) float32 0..1, NaN where there is no depth."""
+        return self._answers[1]
+
+    @cached_property
+    def sigma_rig_px(self) -> F32 | None:
+        """The rig's part as px of disparity, (H,W) float32, NaN where there is no depth; None without a covariance."""
+        part = self._by.rig_part
+        return None if part is None else part.sigma_px(self._result.disparity_px)
+
+    @cached_property
+    def reason(self) -> U8:
+        """Why there is no depth, (H,W) uint8 of `Reason`."""
+        why = reasons(self._scene, sgm=self._by.sgm, half=self._by.half)
+        return outside_roi(why, self._result)
+
+    def facts(self, x: int, y: int) -> PixelFacts:
+        """Tell what is known of one pixel; from the whole pictures where they are there already."""
+        known = bool(np.isfinite(self._result.disparity_px[y, x]))
+        whole = "_answers" in self.__dict__ if known else "reason" in self.__dict__
+        told, row = (self, y) if whole else self._part(y)
+        if not known:
+            return PixelFacts(reason=reason_of(int(told.reason[row, x])))
+        part = self._by.rig_part
+        of_rig = None
+        if part is not None:
+            here = self._result.disparity_px[y : y + 1]
+            of_rig = float(part.sigma_px(here, slice(y, y + 1))[0, x])
+        return PixelFacts(float(told.sigma_px[row, x]), of_rig, float(told.confidence[row, x]), Reason.NONE)
+
+    def _part(self, y: int) -> tuple[Told, int]:
+        """Explain only the rows around a row."""
+        result = self._result
+        top = max(0, y - REACH_ROWS) // 2 * 2  # pairs of rows stay together at half size
+        bottom = min(result.disparity_px.shape[0], y + REACH_ROWS + 1)
+        bottom += (bottom - top) % 2 if bottom < result.disparity_px.shape[0] else 0
+        rows = slice(top, bottom)
+        left, right = self._pictures
+        at = result.pair.rectification
+        x, from_row, w, h = at.roi
+        shown = dataclasses.replace(at, roi=(x, from_row - top, w, h), maps={})
+        pair = dataclasses.replace(result.pair, left_gray=left[rows], right_gray=right[rows], rectification=shown)
+        match = MatchResult(result.disparity_px[rows])
+        part = Told(self._by, dataclasses.replace(result, pair=pair, match=match, depth_m=result.depth_m[rows]))
+        part.__dict__["_pictures"] = (left[rows], right[rows])
+        return part, y - top
+
+
+def answers(scene: Scene, *, sgm: bool, half: bool) -> tuple[F32, F32]:
+    """Give σ (px) and confidence of a scene's answers, (H,W) float32, NaN for holes.
+
+    The network tells log σ, such that σ² is the mean square error of what looks alike, and the logit of the confidence.
+    """
+    use = np.flatnonzero(scene.known)
+    out = Network.load("answers")(of_answers(scene), use, sgm=sgm, half=half)
+    sigma, confidence = combined(out)
+    pictures = []
+    for values in (sigma, confidence):
+        picture = np.full(scene.known.size, np.nan, np.float32)
+        picture[use] = values
+        pictures.append(picture.reshape(scene.known.shape))
+    return pictures[0], pictures[1]
+
+
+def combined(out: F32) -> tuple[F32, F32]:
+    """Turn the network's outputs (N,2) into σ and confidence, (N,) each."""
+    sigma = np.exp(np.clip(out[:, 0], *LOG_SIGMA))
+    sigma = np.sqrt(np.sqrt(sigma**4 + FINEST_PX**4))  # leaves what is larger as it is
+    return sigma.astype(np.float32), (1 / (1 + np.exp(np.clip(-out[:, 1], -20, 20)))).astype(np.float32)
+
+
+def reasons(scene: Scene, *, sgm: bool, half: bool) -> U8:
+    """Give why a scene's holes are holes, (H,W) uint8 of `Reason`; `NONE` where there is an answer."""
+    why = np.zeros(scene.known.shape, np.uint8)
+    holes = np.flatnonzero(~scene.known)
+    if not len(holes):
+        return why
+    out = Network.load("holes")(of_holes(scene), holes, sgm=sgm, half=half)
+    out -= out.max(axis=1, keepdims=True)
+    likely = np.exp(out)
+    likely /= likely.sum(axis=1, keepdims=True)
+    # Reasons come in patches: what most of the hole's pixels around say counts.
+    spread = np.zeros((len(REASONS), scene.known.size), np.float32)
+    spread[:, holes] = likely.T
+    voted = np.stack([
+        cv2.blur(one.reshape(scene.known.shape), (SMOOTH_PX, SMOOTH_PX)).ravel()[holes] for one in spread
+    ])  # fmt: skip
+    codes = np.array([int(one) for one in REASONS], np.uint8)
+    told = codes[voted.argmax(axis=0)]
+    clipped = saturated(scene).ravel()[holes] & np.isin(told, [int(one) for one in SURFACE])
+    told[clipped] = Reason.SATURATED
+    why.ravel()[holes] = told
+    return why
+
+
+def outside_roi(why: U8, result: StereoResult) -> U8:
+    """Mark holes outside the region that both cameras see."""
+    x, y, w, h = result.pair.rectification.roi
+    if w <= 0 or h <= 0:
+        return why
+    inside = np.zeros(why.shape, bool)
+    inside[max(0, y) : max(0, y + h), max(0, x) : x + w] = True
+    why[(why != Reason.NONE) & ~inside] = Reason.OUTSIDE_ROI
+    return why
