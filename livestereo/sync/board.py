@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from calibration.rig import Intrinsics, StereoRig
 from livestereo.sync.board_start import rig_from_views
+from livestereo.sync.epipolar import angles, direction, normalised, sampson
 from livestereo.sync.offset import Array, Offset, SyncRefused, cubic, jackknife, t95, time_blocks
 from livestereo.sync.recording import Recording, SideTrack
 
@@ -105,18 +106,8 @@ def _side(track: SideTrack, times: Array, lens: Intrinsics, count: int, period_s
         if corners is None or not len(corners.ids):
             continue
         shares[at, corners.ids] = track.row_share(corners.points_px)
-        points[at, corners.ids] = _normalised(corners.points_px, lens)
+        points[at, corners.ids] = normalised(corners.points_px, lens)
     return _Side(times, points, shares, lens.focal_px, period_s)
-
-
-def _normalised(points_px: NDArray[np.float32], lens: Intrinsics) -> Array:
-    """Rays (N,2) x/z, y/z of pixels, lens distortion removed."""
-    flat = points_px.reshape(-1, 1, 2).astype(np.float64)
-    if lens.model == "fisheye":
-        undone = cv2.fisheye.undistortPoints(flat, lens.K, lens.distortion)
-    else:
-        undone = cv2.undistortPoints(flat, lens.K, lens.distortion)
-    return np.asarray(undone, np.float64).reshape(-1, 2)
 
 
 class _Problem:
@@ -144,7 +135,7 @@ class _Problem:
         """Sampson distances (m,), normalised units; NaN where the right track has no point near."""
         rotation = np.asarray(cv2.Rodrigues(x[:3].reshape(3, 1))[0], np.float64)
         right = self._right_points(float(x[5]), float(x[6]), float(x[7]))
-        return _sampson(rotation, _direction(x[3], x[4]), self._points, right)
+        return sampson(rotation, direction(x[3], x[4]), self._points, right)
 
     def _right_points(self, shift: float, left_s: float, right_s: float) -> Array:
         """The right track of each corner at the moment when the left camera saw it, (m,2)."""
@@ -228,32 +219,10 @@ def _thin(frames: NDArray[np.intp], corners: NDArray[np.intp], views: int) -> tu
     return frames[keep], corners[keep]
 
 
-def _direction(a: float, b: float) -> Array:
-    """Unit vector by two angles about (−1, 0, 0), where the translation of an ordinary rig points."""
-    return np.array([-np.cos(a) * np.cos(b), np.sin(a) * np.cos(b), np.sin(b)])
-
-
-def _angles(t: Array) -> tuple[float, float]:
-    unit = t / np.linalg.norm(t)
-    return float(np.arctan2(unit[1], -unit[0])), float(np.arcsin(np.clip(unit[2], -1, 1)))
-
-
-def _sampson(rotation: Array, t: Array, left: Array, right: Array) -> Array:
-    """First-order distance of each pair of rays from meeting, signed, normalised units."""
-    cross = np.array([[0, -t[2], t[1]], [t[2], 0, -t[0]], [-t[1], t[0], 0]])
-    essential = cross @ rotation
-    a = np.column_stack([left, np.ones(len(left))])
-    b = np.column_stack([right, np.ones(len(right))])
-    la, lb = a @ essential.T, b @ essential
-    miss = np.einsum("ij,ij->i", b, la)
-    norm = np.sqrt(la[:, 0] ** 2 + la[:, 1] ** 2 + lb[:, 0] ** 2 + lb[:, 1] ** 2)
-    return np.asarray(miss / np.maximum(norm, 1e-12))
-
-
 def _start(problem: _Problem, rig: StereoRig, shift: float | None) -> Array:
     """The rig's pose, and the offset that fits best on a coarse grid where none is given."""
     omega = cv2.Rodrigues(rig.R_right_left)[0].reshape(3)
-    x = np.array([*omega, *_angles(rig.t_right_left_m), 0.0, problem.priors[0][0], problem.priors[1][0]])
+    x = np.array([*omega, *angles(rig.t_right_left_m), 0.0, problem.priors[0][0], problem.priors[1][0]])
     if shift is not None:
         x[5] = shift
         return x

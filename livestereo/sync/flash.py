@@ -197,8 +197,6 @@ def _one_event(gain: Array, times: Array, first: int, last: int, period_s: float
     return [on, off]
 
 
-
-
 def _clean(above: np.ndarray[tuple[int], np.dtype[np.bool_]], rise: int, fall: int) -> bool:
     """One stretch, as a flash gives, and not scattered rows, as a passing thing does."""
     return bool(above[rise : fall + 1].mean() > 0.8)

@@ -10,6 +10,7 @@ import numpy as np
 from calibration.rig import StereoRig
 from livestereo.skew import worst_row_skew_s
 from livestereo.sync.board import board_offset
+from livestereo.sync.crossing import crossing_offset
 from livestereo.sync.flash import flash_offset
 from livestereo.sync.motion import motion_offset
 from livestereo.sync.offset import Array, Offset, SyncRefused
@@ -64,6 +65,7 @@ def measure(
     """
     ways: list[Callable[[], Offset]] = [
         lambda: flash_offset(recording, readout_s),
+        lambda: crossing_offset(recording, rig, readout_s),
         lambda: motion_offset(recording),
     ]
     if object_points is not None:
@@ -78,17 +80,25 @@ def measure(
             refused.append(error)
     if not found:
         raise _why_none(refused, board=object_points is not None)
-    best = min(found, key=lambda offset: offset.uncertainty_s)
+    best = _best(found, recording)
     notes = [*best.notes, *_contradictions(best, found)]
     return to_result(recording, best, notes, refused, free_running=free_running)
 
 
+def _best(found: Sequence[Offset], recording: Recording) -> Offset:
+    """The surest; but where one says that the sides are frames apart, those that look within a frame cannot tell."""
+    reach = 1.5 * max(recording.period_s)
+    far = [o for o in found if abs(o.shift_s - recording.stamp_skew_s) > reach and o.method != "flash"]
+    near = [o for o in found if o not in far]
+    if far and not any(o.method in ("board", "flash") for o in near):
+        return min(far, key=lambda offset: offset.uncertainty_s)
+    return min(found, key=lambda offset: offset.uncertainty_s)
+
+
 def _why_none(refused: Sequence[SyncRefused], *, board: bool) -> SyncRefused:
-    """One message of all refusals: the board's first, as it was asked for; else that of motion."""
-    if board:
-        first, others = refused[0], [error.what for error in refused[1:]]
-    else:
-        first, others = refused[-1], [error.what for error in refused[:-1]]
+    """One message of all refusals: the board's first, as it was asked for; else that of motion across the rows."""
+    first = refused[0] if board else refused[-2]
+    others = [error.what for error in refused if error is not first]
     return SyncRefused(first.what, first.fix, {"refused": [first.what, *others]})
 
 
@@ -97,7 +107,7 @@ def _contradictions(best: Offset, found: Sequence[Offset]) -> list[str]:
     told = []
     for other in found:
         apart = abs(other.shift_s - best.shift_s)
-        if other is not best and apart > 1.5 * (best.uncertainty_s + other.uncertainty_s):
+        if other.method != best.method and apart > 1.5 * (best.uncertainty_s + other.uncertainty_s):
             told.append(
                 f"The measurement by {other.method} disagrees by {apart * 1e3:.1f} ms: repeat it, in a quieter scene."
             )

@@ -20,7 +20,7 @@ FINE_S = 0.00025
 BLOCKS = 10
 LEAST_CORRELATION = 0.5
 RIVAL = 0.93  # a second peak of this share of the first makes the answer ambiguous
-MOST_UNCERTAIN_S = 0.006
+MOST_UNCERTAIN_S, MOST_UNCERTAIN_FAR_S = 0.003, 0.03
 SYSTEMATIC_S = 0.0008  # unequal shutters and views: what two cameras see of one motion is not quite the same
 LEAST_SPEED = 0.02  # picture widths per second; below, noise is larger
 
@@ -76,13 +76,29 @@ def motion_offset(recording: Recording) -> Offset:
 
     shift = estimate(everything)
     error, groups = jackknife(estimate, time_blocks(left.times, BLOCKS))
-    uncertainty = float(np.hypot(t95(groups - 1) * error, 2 * SYSTEMATIC_S))
-    if not uncertainty < MOST_UNCERTAIN_S:
+    flat = _flatness(first_guess, left, right, weights, peak)
+    uncertainty = float(np.sqrt((t95(groups - 1) * error) ** 2 + (2 * SYSTEMATIC_S) ** 2 + (2 * flat) ** 2))
+    # Films that are many frames apart are worth a rough answer; cameras are not.
+    far = abs(shift - recording.stamp_skew_s) > 2 * period
+    if not uncertainty < (MOST_UNCERTAIN_FAR_S if far else MOST_UNCERTAIN_S):
         raise SyncRefused(
             f"The motion leaves the offset uncertain by {uncertainty * 1e3:.1f} ms.",
             "Move faster and longer in front of both cameras, or use --board or a flash.",
         )
-    return Offset(shift, uncertainty, "motion")
+    notes = ("This is a rough answer: give it with --shift and measure again.",) if uncertainty > 0.003 else ()
+    return Offset(shift, uncertainty, "motion", notes=notes)
+
+
+def _flatness(at: float, left: _Signals, right: _Signals, weights: Array, peak: float) -> float:
+    """How far from the maximum the correlation has lost a twentieth of what it lacks of 1, seconds.
+
+    What two cameras see of one motion differs, and that difference draws a flat maximum farther than a sharp one.
+    """
+    away = np.arange(0.001, 0.08, 0.001)
+    everything = np.ones(len(left.times), bool)
+    score = np.minimum(*(_score(left, right, at + sign * away, weights, everything) for sign in (1, -1)))
+    lost = np.nonzero(score < peak - 0.05 * (1 - peak))[0]
+    return float(away[lost[0]]) if len(lost) else float(away[-1])
 
 
 def _signals(side: SideTrack, times: Array) -> _Signals:

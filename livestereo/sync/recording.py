@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from livestereo.clock import CameraClock
 from livestereo.skew import Turn
 from livestereo.sync.offset import Array, SyncRefused
+from livestereo.sync.points import PairPoints, PointTracker
 from livestereo.types import U8, Frame, SizeWH, StereoFrame
 
 F32 = NDArray[np.float32]
@@ -72,7 +73,7 @@ class Recording:
     """Both cameras on their learnt clocks. times_s: per side (n,), when each frame's first row was due, by stamps.
 
     period_s, jitter_s: per side. stamp_skew_s: mean of right − left over the pairs. drift: change of that skew per
-    second, and half of its 95 % interval.
+    second, and half of its 95 % interval. points: what was followed from pair to pair.
     """
 
     left: SideTrack
@@ -83,6 +84,7 @@ class Recording:
     stamp_skew_s: float
     drift: float
     drift_uncertainty: float
+    points: tuple[PairPoints, ...] = ()
 
     @property
     def pairs(self) -> int:
@@ -105,6 +107,7 @@ class SyncRecorder:
         self._later = later and detector is not None
         self._kept: tuple[list[bytes], list[bytes]] = ([], [])
         self._same = True
+        self._tracker = PointTracker()
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._before: list[tuple[U8, float] | None] = [None, None]
 
@@ -128,9 +131,13 @@ class SyncRecorder:
             for pictures in self._kept:
                 pictures.clear()
             self._before = [None, None]
+            self._tracker.clear()
         self._same = self._same and np.array_equal(pair.left.image, pair.right.image)
-        for index, (side, frame) in enumerate(zip(self._sides, (pair.left, pair.right))):
+        grays = [
             self._add(index, side, frame)
+            for index, (side, frame) in enumerate(zip(self._sides, (pair.left, pair.right)))
+        ]
+        self._tracker.add(self.pairs - 1, grays[0], grays[1])
 
     def finish(self, advance: Callable[[int], object] = lambda _n: None) -> None:
         """Search the pictures that were kept for the board; `advance(1)` is called after each pair."""
@@ -144,7 +151,7 @@ class SyncRecorder:
         for pictures in self._kept:
             pictures.clear()
 
-    def _add(self, index: int, side: SideTrack, frame: Frame) -> None:
+    def _add(self, index: int, side: SideTrack, frame: Frame) -> U8:
         gray: U8 = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
         side.size_wh = gray.shape[1], gray.shape[0]
         side.stamps_s.append(frame.t_s)
@@ -154,6 +161,7 @@ class SyncRecorder:
             self._kept[index].append(cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes())
         else:
             side.corners.append(self._detector.detect(gray) if self._detector is not None else None)
+        return gray
 
     def _motion(self, index: int, gray: U8, t_s: float) -> tuple[float, float, float]:
         height = max(16, round(gray.shape[0] * FLOW_WIDTH / gray.shape[1]))
@@ -190,7 +198,7 @@ class SyncRecorder:
         slope, unsure = _drift(np.asarray(left.stamps_s), np.asarray(right.stamps_s), max(period_left, period_right))
         return Recording(
             left, right, (t_left, t_right), (period_left, period_right), (jitter_left, jitter_right),
-            float(np.mean(skew)), slope, unsure,
+            float(np.mean(skew)), slope, unsure, tuple(self._tracker.points),
         )  # fmt: skip
 
 
