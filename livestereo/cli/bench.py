@@ -193,7 +193,7 @@ def _tables(result: BenchResult, live: str) -> list[Any]:
         for row in result.sweep:
             cost.add_row(
                 row["preset"], f"{row['width']}x{row['height']}", str(row["num_disparities"]), f"{row['ms']:.1f}",
-                f"{row['ns_per_pixel_disparity']:.2f}",
+                f"{row['ns_per_pixel_disparity']:.3f}",
             )  # fmt: skip
         lines += ["", cost]
     return lines

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import math
+from collections.abc import Iterable
 from pathlib import Path
 
 from livestereo.evaluation.bench import BenchResult
@@ -48,11 +50,12 @@ def write_bench_report(path: Path, result: BenchResult, what: str) -> Path:
 def _bars(rates: dict[str, float], base: float) -> str:
     row, left, width = 34, 150, 720
     most = max(rates.values())
+    colours = _colours(rates)
     body = []
     for i, (name, rate) in enumerate(rates.items()):
         y = i * row
         length = (width - left - 150) * rate / most
-        colour = "#8c959f" if name.startswith("plain") else COLOURS[i % len(COLOURS)]
+        colour = colours.get(name, "#8c959f")
         body.append(f"<text x='{left - 10}' y='{y + 21}' text-anchor='end'>{html.escape(name)}</text>")
         body.append(f"<rect x='{left}' y='{y + 5}' width='{length:.1f}' height='{row - 11}' rx='3' fill='{colour}'/>")
         body.append(f"<text x='{left + length + 8:.1f}' y='{y + 21}'>{rate:.1f} · {rate / base:.1f} ×</text>")
@@ -62,23 +65,25 @@ def _bars(rates: dict[str, float], base: float) -> str:
 def _curves(result: BenchResult) -> str:
     width, height, left, bottom = 720, 300, 64, 46
     xs = [row["width"] * row["height"] * row["num_disparities"] / 1e6 for row in result.sweep]
+    step_x, step_y = _step(max(xs)), _step(max(row["ms"] for row in result.sweep))
     most_x, most_y = max(xs) * 1.04, max(row["ms"] for row in result.sweep) * 1.08
 
     def at(x: float, y: float) -> tuple[float, float]:
         return left + x / most_x * (width - left - 120), (height - bottom) * (1 - y / most_y)
 
     body = []
-    for i in range(5):
-        value = most_y * i / 4
-        _, y = at(0, value)
+    for i in range(math.floor(most_y / step_y) + 1):
+        _, y = at(0, i * step_y)
         body.append(f"<line x1='{left}' x2='{width - 120}' y1='{y:.1f}' y2='{y:.1f}' stroke='#d0d7de'/>")
-        body.append(f"<text x='{left - 8}' y='{y + 4:.1f}' text-anchor='end'>{value:.0f}</text>")
-        x, _ = at(most_x * i / 4, 0)
-        body.append(f"<text x='{x:.1f}' y='{height - bottom + 20}' text-anchor='middle'>{most_x * i / 4:.0f}</text>")
-    for i, name in enumerate(dict.fromkeys(row["preset"] for row in result.sweep)):
+        body.append(f"<text x='{left - 8}' y='{y + 4:.1f}' text-anchor='end'>{i * step_y:g}</text>")
+    for i in range(math.floor(most_x / step_x) + 1):
+        x, _ = at(i * step_x, 0)
+        body.append(f"<text x='{x:.1f}' y='{height - bottom + 20}' text-anchor='middle'>{i * step_x:g}</text>")
+    colours = _colours(result.pipeline_fps)
+    for name in dict.fromkeys(row["preset"] for row in result.sweep):
         points = sorted((x, row["ms"]) for x, row in zip(xs, result.sweep) if row["preset"] == name)
         places = [at(x, y) for x, y in points]
-        colour = COLOURS[i % len(COLOURS)]
+        colour = colours.get(name, COLOURS[-1])
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         body.append(f"<polyline points='{line}' fill='none' stroke='{colour}' stroke-width='2'/>")
         body += [f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3.5' fill='{colour}'/>" for x, y in places]
@@ -91,6 +96,18 @@ def _curves(result: BenchResult) -> str:
     return _svg(f"0 -12 {width} {height + 14}", "cost of matching", body)
 
 
+def _step(most: float) -> float:
+    """Give a round distance of ticks, 1, 2 or 5 times a power of ten, of which four to nine reach `most`."""
+    power = 10.0 ** math.floor(math.log10(max(most, 1e-6)))
+    return next(step for step in (0.1 * power, 0.2 * power, 0.5 * power, power) if most / step < 10)
+
+
+def _colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each preset, the same wherever it is drawn; the plain loops are gray."""
+    own = [name for name in dict.fromkeys(names) if not name.startswith("plain")]
+    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(own)}
+
+
 def _svg(box: str, label: str, body: list[str]) -> str:
     return f"<svg viewBox='{box}' role='img' aria-label='{label}'>{''.join(body)}</svg>"
 
@@ -98,7 +115,7 @@ def _svg(box: str, label: str, body: list[str]) -> str:
 def _cost_table(result: BenchResult) -> str:
     rows = "".join(
         f"<tr><td>{html.escape(row['preset'])}</td><td>{row['width']}×{row['height']}</td><td>{row['num_disparities']}"
-        f"</td><td>{row['ms']:.1f}</td><td>{row['ns_per_pixel_disparity']:.2f}</td></tr>"
+        f"</td><td>{row['ms']:.1f}</td><td>{row['ns_per_pixel_disparity']:.3f}</td></tr>"
         for row in result.sweep
     )
     heads = "".join(f"<th>{h}</th>" for h in ("preset", "size", "disparities", "ms", "ns per pixel and disparity"))
