@@ -86,9 +86,7 @@ class RecordedPipeline(Pipeline):
 class TakePipeline:
     """Gives results of an open take by number of the pair; used from one thread."""
 
-    def __init__(
-        self, opened: Opened, match: MatchOptions, *, use_recorded: bool, needs_depth: bool = True
-    ) -> None:
+    def __init__(self, opened: Opened, match: MatchOptions, *, use_recorded: bool, needs_depth: bool = True) -> None:
         self._opened = opened
         self._needs_depth = needs_depth
         self._source = cast("TakeSource", opened.source)

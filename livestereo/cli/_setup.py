@@ -18,6 +18,7 @@ import cv2
 from calibration.rectify import Rectification, identity_rectification, make_rectification, scale_rig
 from calibration.rigfile import RigFile, load_rig
 from calibration.uncalibrated import rectify_pair
+from livestereo.cli._camera_state import restored
 from livestereo.cli._options import PhaseOptions, RigOptions, SourceOptions
 from livestereo.cli._output import Output
 from livestereo.errors import RigError, SettingsError
@@ -41,7 +42,9 @@ def make_request(options: SourceOptions, rig_file: RigFile | None = None) -> Sou
     """
     swap, flip = options.swap, options.flip
     stamp_bias_s, readout_s = 0.0, None
+    cameras: dict[str, Any] = {}
     if rig_file is not None:
+        cameras = restored(rig_file)
         swap = rig_file.capture.swap if swap is None else swap
         flip = ",".join(rig_file.capture.flip) if flip is None else flip
         stamp_bias_s = (rig_file.stamp_bias_ms or 0.0) / 1000
@@ -62,6 +65,7 @@ def make_request(options: SourceOptions, rig_file: RigFile | None = None) -> Sou
         allow_missing=options.allow_missing,
         stamp_bias_s=stamp_bias_s,
         readout_s=readout_s,
+        **cameras,
     )
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from livestereo import __version__
+from livestereo.cli._camera_state import camera_state
 from livestereo.cli._options import Pictures, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import IncompleteSource, SettingsError
@@ -175,6 +176,7 @@ def finish(collected: Collected, plan: Plan, info: SourceInfo, request: SourceRe
     if plan.report is not None:
         _write_report(plan, solution, collected)
     result = _figures(solution, collected, plan)
+    result["warnings"] = [*result["warnings"], *camera_state(info).warnings]
     output.show(*_tables(solution.report, result, plan))
     for warning in result["warnings"]:
         output.warn(warning)
@@ -209,7 +211,8 @@ def make_rig_file(solution: Solution, info: SourceInfo, request: SourceRequest) 
         index = 1 - side if request.swap else side
         flips[index] = _then(flips[index], found)
     names = [info.left_id, info.right_id]
-    controls = [dict(info.capture.get(key, {}) or {}) for key in ("left", "right")]
+    state = camera_state(info)
+    controls = list(state.controls)
     if report.swapped:
         names, controls = names[::-1], controls[::-1]
     sizes = [camera.size_wh for camera in (solution.rig.left, solution.rig.right)]
@@ -225,7 +228,7 @@ def make_rig_file(solution: Solution, info: SourceInfo, request: SourceRequest) 
         ),
         capture=Capture(
             swap=swap, flip=(flips[0], flips[1]), size_wh=(raw[0], raw[1]) if raw[0] and raw[1] else None,
-            autofocus=info.capture.get("autofocus"), zoom=info.capture.get("zoom"),
+            autofocus=state.autofocus, zoom=state.zoom,
         ),
         made_by=MadeBy(
             program="livestereo", version=__version__, command="calibrate",
