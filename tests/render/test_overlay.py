@@ -11,7 +11,16 @@ from livestereo.render.cards import draw_help, draw_waiting
 from livestereo.render.colorize import DepthRange
 from livestereo.render.compose import Composer, Message, Pointer, Ruler, Scene, default_range
 from livestereo.render.layout import Rect, arrange
-from livestereo.render.overlay import Figures, draw_legend, draw_status, metres, status_cells, ticks
+from livestereo.render.overlay import (
+    Figures,
+    draw_legend,
+    draw_status,
+    metres,
+    minutes_text,
+    size_text,
+    status_cells,
+    ticks,
+)
 from livestereo.render.theme import metrics_for
 from livestereo.render.views import Look, picture
 
@@ -143,3 +152,18 @@ def test_figures_are_drawn_again_when_they_change() -> None:
 
 def test_the_wait_is_shown() -> None:
     assert draw_waiting((640, 300), "Getting ready...", "demo").any()
+
+
+def test_a_recording_tells_its_size_its_queue_how_long_the_disk_lasts_and_what_is_lost() -> None:
+    idle = cells(FIGURES)
+    assert not {"RECORDED", "DISK FOR", "QUEUE", "PAIRS LOST"} & set(idle)
+    going = dataclasses.replace(
+        FIGURES, recording_s=12.0, recorded_bytes=67 << 20, queue_percent=3.2, minutes_left=41.6, lost={"queue": 2}
+    )
+    shown = cells(going)
+    assert (shown["RECORDED"], shown["QUEUE"], shown["DISK FOR"]) == ("67 MiB", "3 %", "42 min")
+    assert shown["PAIRS LOST"] == "queue 2"
+    tones = {cell.label: cell.tone for cell in status_cells(dataclasses.replace(going, minutes_left=0.5))}
+    assert tones["PAIRS LOST"] == tones["DISK FOR"] == "bad"
+    assert [minutes_text(m) for m in (0.2, 5, 300, 1e6)] == ["12 s", "5 min", "5 h", "a day"]
+    assert size_text(3 << 30) == "3.0 GiB"

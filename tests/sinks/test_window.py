@@ -13,7 +13,7 @@ from livestereo.display import Closed
 from livestereo.render.compose import Ruler
 from livestereo.render.views import VIEWS
 from livestereo.settings import Settings
-from livestereo.sinks.base import RunState
+from livestereo.sinks.base import RecorderState, RunState
 from livestereo.sinks.snapshot import Snapshots
 from livestereo.sinks.window import WindowView
 from livestereo.sinks.window_effects import WindowEffects
@@ -463,3 +463,35 @@ def test_accepting_draws_nothing() -> None:
     assert len(bench.screen.shown) == count
     bench.poll()
     assert len(bench.screen.shown) == count + 1  # the newest alone
+
+
+def test_a_press_or_a_drag_on_the_bar_goes_there() -> None:
+    def mouse(kind: str, x: int, y: int, bench: Bench) -> list[Action]:
+        bench.screen.mouse(kind, x, y)
+        return bench.poll()
+
+    bench = Bench(can={"seek", "measure"})
+    bench.state.count = 101
+    assert bench.view._layout is not None
+    bar = bench.view._layout.bar
+    assert bar is not None
+    y = bar.y + bar.h // 2
+    assert mouse("press", bar.x, y, bench) == [Action("seek", 0)]
+    assert mouse("move", bar.x + (bar.w - 1) // 2, y - 50, bench) == [Action("seek", 50)]
+    assert mouse("move", bar.right + 500, y, bench) == [Action("seek", 100)]
+    assert mouse("release", bar.right, y, bench) == [] and bench.measured == []
+    assert mouse("move", bar.x + 5, y, bench) == [], "only while it is pressed"
+    other = Bench(can={"measure"})
+    other.state.count = 101
+    assert mouse("press", bar.x + 5, y, other) == []
+
+
+def test_a_recording_is_shown_while_it_goes() -> None:
+    bench = Bench()
+    recorder = RecorderState(True, 12.4, 370, 300, 67 << 20, 8 << 20, 256 << 20, 70, 41.0, {"queue": 2})
+    bench.view.tell(RunState(recording_s=12.4, recorder=recorder))
+    bench.clock.now += 1
+    bench.poll()
+    figures = bench.view._maker.figures(bench.view._shown, bench.view._run)
+    assert (figures.recording_s, figures.recorded_bytes, figures.minutes_left) == (12.0, 67 << 20, 41.0)
+    assert figures.queue_percent == 100 * 8 / 256 and figures.lost == {"queue": 2}
