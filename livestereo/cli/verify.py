@@ -9,6 +9,7 @@ import typer
 
 from livestereo.cli._options import command
 from livestereo.cli._output import Output
+from livestereo.errors import TakeError
 
 if TYPE_CHECKING:
     from livestereo.takes.verify import VerifyReport
@@ -32,12 +33,25 @@ def verify(
     from livestereo.takes.repair import repair as repair_take
     from livestereo.takes.verify import verify as verify_take
 
-    with output.progress("reading every frame", None) as advance:
+    with output.progress("reading every frame", _frames(take, repair=repair)) as advance:
         report = (repair_take if repair else verify_take)(take, advance)
     output.result(report.as_dict())
     _show(report, take, output)
     if not report.ok:
         raise SystemExit(1)
+
+
+def _frames(take: Path, *, repair: bool) -> int | None:
+    """Count what will be read; None where the manifest does not tell."""
+    from livestereo.takes.manifest import load_manifest
+
+    try:
+        manifest = load_manifest(take)
+    except TakeError:
+        return None  # said, or mended, by what comes next
+    streams = (manifest.left, manifest.right, manifest.disparity)
+    count = sum(stream.frames for stream in streams if stream is not None)
+    return None if manifest.state == "recording" or repair else count
 
 
 def _show(report: VerifyReport, take: Path, output: Output) -> None:
@@ -51,12 +65,13 @@ def _show(report: VerifyReport, take: Path, output: Output) -> None:
     for gap in report.gaps:
         table.add_row("gap", f"{gap.seconds:.2f} s after pair {gap.after_pair}: {gap.cause}")
     for missing in report.missing:
-        table.add_row("[red]missing", f"{missing.what}: {missing.frames}")
+        table.add_row("[red]missing", f"{missing.what}: {missing.frames}{_named(missing.numbers, missing.frames)}")
     for corrupt in report.corrupt:
-        named = ", ".join(map(str, corrupt.numbers))
-        more = " …" if corrupt.frames > len(corrupt.numbers) > 0 else ""
-        where = f" ({named}{more})" if named else ""
-        table.add_row("[red]damaged", f"{corrupt.what}: {corrupt.frames} frames {corrupt.why}{where}")
+        many = f"{corrupt.frames} frames " if corrupt.frames > 1 or corrupt.numbers else ""
+        where = _named(corrupt.numbers, corrupt.frames)
+        table.add_row("[red]damaged", f"{corrupt.what}: {many}{corrupt.why}{where}")
+    if report.left_out:
+        table.add_row("left out", f"damaged pairs{_named(tuple(report.left_out[:20]), len(report.left_out))}")
     for note in report.notes:
         table.add_row("note", note)
     if report.ok:
@@ -65,3 +80,8 @@ def _show(report: VerifyReport, take: Path, output: Output) -> None:
         verdict = "[red]not whole" + ("" if report.repaired else "; `livestereo verify --repair` saves what is there")
     table.add_row("verdict", verdict)
     output.show(table)
+
+
+def _named(numbers: tuple[int, ...], count: int) -> str:
+    named = ", ".join(map(str, numbers))
+    return f" ({named}{' …' if count > len(numbers) else ''})" if named else ""
