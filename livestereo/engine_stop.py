@@ -23,9 +23,15 @@ class Signals:
     leave: bool = False
 
 
+_around: list[Signals] = []  # those that are in force, the innermost last
+
+
 @contextmanager
 def stopping_signals() -> Iterator[Signals]:
-    """Catch SIGINT and SIGTERM within; does nothing outside the main thread."""
+    """Catch SIGINT and SIGTERM within; does nothing outside the main thread.
+
+    They may be nested: who asked the inner one to stop meant the outer one too.
+    """
     asked = Signals()
     if threading.current_thread() is not threading.main_thread():
         yield asked
@@ -43,8 +49,12 @@ def stopping_signals() -> Iterator[Signals]:
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    _around.append(asked)
     try:
         yield asked
     finally:
+        _around.pop()
+        if _around and asked.stop:
+            _around[-1].stop = True
         for number, handler in before.items():
             signal.signal(number, handler)

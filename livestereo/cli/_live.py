@@ -124,14 +124,15 @@ def run_live(
     watched = parts.hold or sys.stdin.isatty()
     stays = window and watched and not info.live and options.frames is None and options.duration is None
     try:
-        run(
-            opened.source, build, settings, pair_sinks=parts.pair_sinks, sinks=parts.sinks, views=parts.views,
-            observers=parts.observers, handlers=parts.handlers, resolve=_resolver(match), frames=options.frames,
-            duration_s=options.duration, pace=pace, hold=stays and "seek" in parts.can, tell=output.say,
-            on_summary=lambda summary: finished.append(told(summary)),
-        )  # fmt: skip
-        if stays and "seek" not in parts.can:
-            _hold(parts.views)
+        with stopping_signals() as signals:
+            run(
+                opened.source, build, settings, pair_sinks=parts.pair_sinks, sinks=parts.sinks, views=parts.views,
+                observers=parts.observers, handlers=parts.handlers, resolve=_resolver(match), frames=options.frames,
+                duration_s=options.duration, pace=pace, hold=stays and "seek" in parts.can, tell=output.say,
+                on_summary=lambda summary: finished.append(told(summary)),
+            )  # fmt: skip
+            if stays and "seek" not in parts.can and not signals.stop:
+                _hold(parts.views)
     finally:
         for summary in finished:
             output.show(*summary_for_people(summary, live=info.live))

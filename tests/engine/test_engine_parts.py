@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from livestereo.engine import run
 from livestereo.engine_actions import changed_settings
 from livestereo.engine_plan import Plan, keeps_up, make_plan, smaller_choices
 from livestereo.engine_stats import Sample
+from livestereo.engine_stop import stopping_signals
 from livestereo.errors import SettingsError
 from livestereo.pipeline import Pipeline
 from livestereo.settings import Settings
@@ -122,3 +124,15 @@ def test_balanced_live_goes_to_half_size_where_it_must(full_s: float, half_s: fl
     summary = run(source, build, settings, views=[view], clock=lambda: clock[0])
     assert (summary.settings["scale"], summary.settings["num_disparities"]) == (scale, count)
     assert any("half size" in warning for warning in summary.warnings) == (scale == 0.5)
+
+
+def test_who_stops_the_run_stops_what_stands_around_it() -> None:
+    with stopping_signals() as outer:
+        with stopping_signals() as inner:
+            signal.raise_signal(signal.SIGINT)
+            assert inner.stop and not outer.stop
+        assert outer.stop and not outer.leave
+    with stopping_signals() as outer:
+        with stopping_signals():
+            pass
+        assert not outer.stop

@@ -14,13 +14,15 @@ from cli.cli_scenes import run_command, run_json, write_pair
 from calibration.rectify import Rectification, make_rectification
 from calibration.rigfile import Covariance, RigFile
 from livestereo.cli._build import build_pipeline
+from livestereo.cli._quality_panel import QualityPanel
 from livestereo.errors import LiveStereoError
 from livestereo.evaluation import quality_words
 from livestereo.evaluation.plane_quality import NoPlane, Quality, QualityMeter
 from livestereo.evaluation.quality_report import write_quality_report
+from livestereo.render.layout import arrange
 from livestereo.settings import resolve_settings
 from livestereo.sources import open_source
-from livestereo.types import F32, Frame, MatchResult, RectifiedPair, StereoFrame, StereoResult
+from livestereo.types import F32, CaptureStats, Frame, MatchResult, RectifiedPair, StereoFrame, StereoResult
 
 FOCAL_PX, BASELINE_M = 500.0, 0.1
 WIDTH, HEIGHT = 240, 180
@@ -235,3 +237,30 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert found["plane_rms_subpixel_px"] < 0.2 and any("--rig" in s for s in found["findings"])
     assert run_command(capsys, "quality", left, right, "--rectified", "--roi", "1,2")[0] == 1
     assert run_command(capsys, "quality", "demo:plane", "--distance", 0)[0] == 1
+
+
+@pytest.mark.parametrize("size_wh", [(320, 240), (1280, 548)])
+def test_the_panel_shows_figures_or_why_there_are_none(size_wh: tuple[int, int]) -> None:
+    class Source:
+        rig_file = None
+
+    rng = np.random.default_rng(6)
+    meter = QualityMeter((20, 20, 200, 140), frames=3)
+    panel = QualityPanel(meter, Source(), 2.0)  # type: ignore[arg-type]
+    layout = arrange(size_wh, (WIDTH, HEIGHT), ("left", "depth"))
+
+    def drawn() -> np.ndarray:
+        canvas = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+        panel.draw(canvas, layout=layout)
+        return canvas
+
+    waiting = drawn()
+    result = result_of((plane_px(2.0) + rng.normal(0, 0.1, (HEIGHT, WIDTH))).astype(np.float32))
+    meter.accept(result)
+    assert panel.observe(result.frame, result, CaptureStats()) == ()
+    found = drawn()
+    meter.accept(result_of(rng.uniform(5, 60, (HEIGHT, WIDTH)).astype(np.float32)))
+    panel.observe(result.frame, result, CaptureStats())
+    trouble = drawn()
+    assert waiting.any() and (found != waiting).any() and (trouble != found).any()
+    assert not found[layout.bar.y :].any() if layout.bar else True, "the bar stays free"
