@@ -39,7 +39,7 @@ TALL = 1.3
 
 @dataclass(frozen=True)
 class Pose:
-    """A board pose in the left camera's frame and its outline in both pictures.
+    """A board pose in the left camera's frame and the outline of its print in both pictures.
 
     R_left_board (3,3), t_left_board (3,) in the board's unit. outline_left_px, outline_right_px: (4,2). turned: the
     board is turned by 90°; tilted: it is not seen straight on. percent: predicted depth error after a view of it, 1 σ;
@@ -85,7 +85,9 @@ def _pose(
     seen = [_project(rig, side, flat, R, t) for side in ("left", "right")]
     if not all(_inside(points, camera) for points, camera in zip(seen, (rig.left, rig.right))):
         return None
-    low, high = flat.min(axis=0), flat.max(axis=0)
+    # A person sees the print, which goes on for a square beyond the outer points.
+    square = extent[:2] / (np.array(board.grid) - 1)
+    low, high = flat.min(axis=0)[:2] - square, flat.max(axis=0)[:2] + square
     corners = np.array([[low[0], low[1], 0], [high[0], low[1], 0], [high[0], high[1], 0], [low[0], high[1], 0]])
     outlines = [_project(rig, side, corners, R, t) for side in ("left", "right")]
     return Pose(R, t, outlines[0], outlines[1], turned, any(tilt), _words(place, size, tilt, turned))
