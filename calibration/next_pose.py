@@ -83,13 +83,16 @@ def _pose(
     R = rotation(np.radians([tilt[1], tilt[0], 0.0])) @ rotation(np.array([0.0, 0.0, np.pi / 2 if turned else 0.0]))
     t = ray * distance - R @ middle
     seen = [_project(rig, side, flat, R, t) for side in ("left", "right")]
-    if not all(_inside(points, camera) for points, camera in zip(seen, (rig.left, rig.right))):
+    cameras = rig.left, rig.right
+    if not all(_inside(points, camera, MARGIN) for points, camera in zip(seen, cameras)):
         return None
     # A person sees the print, which goes on for a square beyond the outer points.
     square = extent[:2] / (np.array(board.grid) - 1)
     low, high = flat.min(axis=0)[:2] - square, flat.max(axis=0)[:2] + square
     corners = np.array([[low[0], low[1], 0], [high[0], low[1], 0], [high[0], high[1], 0], [low[0], high[1], 0]])
     outlines = [_project(rig, side, corners, R, t) for side in ("left", "right")]
+    if not all(_inside(points, camera, 0.0) for points, camera in zip(outlines, cameras)):
+        return None
     return Pose(R, t, outlines[0], outlines[1], turned, any(tilt), _words(place, size, tilt, turned))
 
 
@@ -101,11 +104,11 @@ def _project(rig: StereoRig, side: str, points: Array, R: Array, t: Array) -> Ar
     return project(in_right, camera_vector(rig.right), rig.right.model)
 
 
-def _inside(points: Array, camera: Intrinsics) -> bool:
+def _inside(points: Array, camera: Intrinsics, margin: float) -> bool:
     if camera.size_wh is None:
         return False
     w, h = camera.size_wh
-    rim = MARGIN * w
+    rim = margin * w
     x, y = points[:, 0], points[:, 1]
     return bool(((x > rim) & (x < w - rim) & (y > rim) & (y < h - rim)).all())
 
