@@ -98,10 +98,10 @@ def arrange(
     views_list = list(views)
     # The order that most views have is the rule; only those that differ were mended.
     rule = relative.reversed_order.mean() > 0.5
-    for v, reversed_order in zip(pairs, relative.reversed_order):
+    for v, reversed_order, agrees in zip(pairs, relative.reversed_order, relative.agree):
         if reversed_order:
             views_list[v] = dataclasses.replace(views_list[v], right=_reversed(views_list[v].right))
-        if reversed_order != rule:
+        if reversed_order != rule and agrees:
             mended[v] = "corner order of the right picture turned by 180°"
     if relative.reversed_order.any():
         right = _solve_side([view.right for view in views_list], model, lens[1], bend)

@@ -111,12 +111,16 @@ def epipolar_inliers(left_px: Array, right_px: Array, tolerance_px: float) -> ND
         return np.zeros(len(left_px), dtype=np.bool_)
     cv2.setRNGSeed(0)
     left, right = np.ascontiguousarray(left_px), np.ascontiguousarray(right_px)
-    try:
-        _, mask = cv2.findFundamentalMat(left, right, cv2.USAC_MAGSAC, tolerance_px, 0.9999, 4000)
-    except cv2.error:
-        # USAC asserts where every sample is degenerate: the same picture twice, points on one line.
-        return np.zeros(len(left_px), dtype=np.bool_)
-    return np.zeros(len(left_px), dtype=np.bool_) if mask is None else np.asarray(mask.ravel() > 0)
+    # MAGSAC asserts on some good sets (a wall that fills the picture); both do where every sample is degenerate: the
+    # same picture twice, points on one line.
+    for method in (cv2.USAC_MAGSAC, cv2.USAC_ACCURATE):
+        try:
+            _, mask = cv2.findFundamentalMat(left, right, method, tolerance_px, 0.9999, 4000)
+        except cv2.error:
+            continue
+        if mask is not None:
+            return np.asarray(mask.ravel() > 0)
+    return np.zeros(len(left_px), dtype=np.bool_)
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,9 @@ def solve_views(views: tuple[View, ...], board: Board, options: SolveOptions, te
 def solve_arranged(arranged: Arranged, model: BoardModel, options: SolveOptions) -> tuple[Joint, Array, float]:
     """Solve views whose order and turn are known. Gives the solution, each view's mono RMS and the sync ratio."""
     views = arranged.views
-    problem = Problem(model, views, np.zeros(len(views), dtype=bool), arranged.counted.copy(), arranged.sizes)
+    # What does not even nearly fit the pose that the others agree on is of another moment.
+    strays = np.array([view.both for view in views], dtype=bool) & arranged.counted.all(axis=1) & ~arranged.agree
+    problem = Problem(model, views, strays, arranged.counted.copy(), arranged.sizes)
     if int(problem.paired.sum()) < MIN_PAIRS:
         raise CalibrationError(
             f"Only {int(problem.paired.sum())} of {len(views)} pairs are fit to use.",
@@ -143,10 +145,14 @@ def solve_arranged(arranged: Arranged, model: BoardModel, options: SolveOptions)
     again = partial(solve_joint, bend=options.bend, stretch=stretch)
     joint = again(problem, start if stretch else without_stretch(start))
     mono = arranged.mono_rms
-    # One or two pairs in which the board was moved do not make two cameras unsynchronised.
+    # A few pairs in which the board was moved do not make two cameras unsynchronised: without them the others fit.
     pairs = int(problem.paired.sum())
     joint = without_misfits(joint, _times_median(4.0), pairs - max(1, pairs // 10), again)
     ratio = sync_ratio(joint, arranged)
+    if ratio > SYNC_LOST:
+        fewer = without_misfits(joint, _times_median(4.0), pairs - pairs // 4, again)
+        if sync_ratio(fewer, arranged) < SYNC_DOUBT:
+            joint, ratio = fewer, sync_ratio(fewer, arranged)
     if ratio > SYNC_LOST:
         return _without_sync(joint, arranged, mono), mono, ratio
     least = max(MIN_PAIRS, pairs // 2)

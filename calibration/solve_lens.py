@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,35 +21,56 @@ _GAIN = 0.015
 # In-sample gain below which held-out views cannot show one.
 _WORTH = 0.01
 _FOLDS = 5
+# With views too few to hold any out, a richer model must beat one with fewer terms by this.
+_ALIKE = 1.25
+# Natural logarithm of the focal lengths' ratio up to which two cameras of one size are of one kind.
+_ALIKE_FOCAL = 0.1
 # By their number of terms: of two that explain held-out views alike, the one with fewer is taken.
 _RICHER: tuple[LensModel, ...] = ("fisheye", "rational")
 # Corners that are further off than this on the whole point to a start that went astray.
 _POOR_PX = 0.4
 
 
+@dataclass(frozen=True)
+class _Compared:
+    """One camera under each lens model. errors: held-out, of the models that were worth it. kept: the model chosen."""
+
+    found: tuple[Detection, ...]
+    fits: dict[LensModel, CameraFit]
+    errors: dict[LensModel, Array]
+    kept: LensModel
+
+    def told(self) -> dict[str, float]:
+        """Give the typical held-out distance of each model compared, px."""
+        return {name: float(np.sqrt(np.median(error))) for name, error in self.errors.items()}
+
+
 def choose_lens(
     views: Sequence[View], model: BoardModel, forced: LensModel | None, *, bend: bool = True
 ) -> tuple[tuple[CameraFit, CameraFit], dict[str, object]]:
-    """Choose the lens models of both cameras.
+    """Choose the lens models of both cameras; two that are alike get the same.
 
     Gives each camera solved alone from all its pictures, and per side the held-out RMS (px) of the models compared.
     """
-    chosen: list[CameraFit] = []
-    told: dict[str, object] = {}
-    for side in ("left", "right"):
-        found = [one for view in views if (one := getattr(view, side)) is not None]
-        if forced is not None:
-            chosen.append(_forced(found, model, forced, bend))
-            continue
-        fit, told[side] = choose_for_camera(found, model, bend=bend)
-        chosen.append(fit)
-    return (chosen[0], chosen[1]), told
+    found = [[one for view in views if (one := getattr(view, side)) is not None] for side in ("left", "right")]
+    if forced is not None:
+        return (_forced(found[0], model, forced, bend), _forced(found[1], model, forced, bend)), {}
+    sides = [_compare(one, model, bend=bend) for one in found]
+    if sides[0].kept != sides[1].kept and _alike(*sides):
+        sides = _together(sides, model, bend=bend)
+    left, right = sides
+    return (left.fits[left.kept], right.fits[right.kept]), {"left": left.told(), "right": right.told()}
 
 
 def choose_for_camera(
     found: Sequence[Detection], model: BoardModel, *, bend: bool = True
 ) -> tuple[CameraFit, dict[str, float]]:
     """Choose the lens model of one camera from all its pictures."""
+    compared = _compare(found, model, bend=bend)
+    return compared.fits[compared.kept], compared.told()
+
+
+def _compare(found: Sequence[Detection], model: BoardModel, *, bend: bool) -> _Compared:
     fits: dict[LensModel, CameraFit] = {"pinhole": solve_camera(model, found, "pinhole", bend=bend)}
     for other in _RICHER:
         fits[other] = solve_camera(model, found, other, bend=bend, start=fits["pinhole"])
@@ -66,15 +88,47 @@ def choose_for_camera(
     rivals = [name for name in _RICHER if fits[name].noise.sigma_px < (1 - _WORTH) * plain]
     if len(found) < 2 * _FOLDS or not rivals:
         # Too few views to hold any out: only a lens that a pinhole cannot describe at all is given another model.
-        if rivals and min(fits[name].noise.sigma_px for name in rivals) < 0.5 * plain:
-            return fits[min(rivals, key=lambda name: fits[name].noise.sigma_px)], {}
-        return fits["pinhole"], {}
-    best: LensModel = "pinhole"
-    errors = {name: heldout_errors(model, found, fits[name], bend=bend) for name in (best, *rivals)}
-    for name in rivals:
+        best = min((fits[name].noise.sigma_px for name in rivals), default=plain)
+        kept: LensModel = "pinhole"
+        if best < 0.5 * plain:
+            kept = next(name for name in rivals if fits[name].noise.sigma_px < _ALIKE * best)
+        return _Compared(tuple(found), fits, {}, kept)
+    names: list[LensModel] = ["pinhole", *rivals]
+    errors = {name: heldout_errors(model, found, fits[name], bend=bend) for name in names}
+    return _Compared(tuple(found), fits, errors, _best(errors))
+
+
+def _best(errors: dict[LensModel, Array]) -> LensModel:
+    """Of models in the order of their terms, each with its held-out errors, the plainest that none clearly beats."""
+    best, *others = errors
+    for name in others:
         if _better(errors[name], errors[best]):
             best = name
-    return fits[best], {name: float(np.sqrt(np.median(error))) for name, error in errors.items()}
+    return best
+
+
+def _alike(left: _Compared, right: _Compared) -> bool:
+    """Whether two cameras are of one kind: the same size, nearly the same focal length."""
+    ratio = left.fits[left.kept].camera[0] / right.fits[right.kept].camera[0]
+    return left.found[0].size_wh == right.found[0].size_wh and abs(np.log(ratio)) < _ALIKE_FOCAL
+
+
+def _together(sides: list[_Compared], model: BoardModel, *, bend: bool) -> list[_Compared]:
+    """Decide between what two cameras of one kind were given, by the held-out views of both."""
+    order: tuple[LensModel, ...] = ("pinhole", *_RICHER)
+    names = [name for name in order if name in (sides[0].kept, sides[1].kept)]
+    pooled = {
+        name: np.concatenate(
+            [
+                side.errors[name]
+                if name in side.errors
+                else heldout_errors(model, side.found, side.fits[name], bend=bend)
+                for side in sides
+            ]
+        )
+        for name in names
+    }
+    return [dataclasses.replace(side, kept=_best(pooled)) for side in sides]
 
 
 def _forced(found: Sequence[Detection], model: BoardModel, lens: LensModel, bend: bool) -> CameraFit:

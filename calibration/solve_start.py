@@ -41,6 +41,7 @@ _FOCAL_GUESSES = (0.4, 0.65, 0.9, 1.3, 2.2)
 _START_VIEWS = 12
 # Weights and solution are found in turn until nothing moves by more than this.
 _SETTLED_PX = 2e-3
+_TURNS, _MOST_TURNS = 6, 24
 # Cosine beyond which a corner is too far off its board's direction to start from (84°).
 _LEAST_AHEAD = 0.1
 # This lets the pictures decide how much longer the print is one way.
@@ -142,7 +143,7 @@ def solve_camera(
     priors = lens_priors("left", model, size_wh) + shape_priors(board)
     noise = robust_noise(residuals(board, seen, state), seen)
     error = residuals(board, seen, state)
-    for turn in range(6):
+    for turn in range(_MOST_TURNS):
         names = free if turn == 0 else free + shape
         fit = adjust(board, seen, state, free=names, priors=priors, noise_px=noise.sigma_px, iterations=15)
         state = best_poses(board, seen, fit.state) if turn == 0 and start is None else fit.state
@@ -153,6 +154,9 @@ def solve_camera(
             # Without it a print that is longer one way would make the few turned views look wrong.
             shape += ["board.stretch"] if turned_views(state.R) >= _MIN_TURNED else []
         if turn > 1 and moved < _SETTLED_PX:
+            break
+        # A lens of many terms may still creep along a valley; weights that go to and fro do no good.
+        if turn >= _TURNS - 1 and fit.converged:
             break
         noise = robust_noise(error, seen)
         seen = dataclasses.replace(seen, weight=corner_weights(error, seen, noise))

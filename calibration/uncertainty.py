@@ -18,7 +18,7 @@ from calibration.bundle import Fit, State, camera_names, rotation
 from calibration.epipolar import try_rectification
 from calibration.errors import CalibrationError
 from calibration.framing import rotations
-from calibration.lens import rays_of_pixels
+from calibration.lens import project_rays, rays_of_pixels
 from calibration.projection import camera_vector, project_with_derivatives
 from calibration.rig import StereoRig
 from calibration.solution import RigCovariance
@@ -33,6 +33,7 @@ _LEAST_LEFT = 0.05
 # Depth errors are told for the middle of the view, on a raster of 9 x 7 directions.
 CENTRAL_SHARE = 0.6
 RASTER = (9, 7)
+_LEAST_SEEN = 6
 
 
 def covariance_of(fit: Fit, state: State, sigma_px: float, views: NDArray[np.bool_]) -> RigCovariance:
@@ -159,7 +160,8 @@ def depth_derivatives(rig: StereoRig, names: Sequence[str], distance: float) -> 
 
 
 def raster_points(rig: StereoRig, distance: float) -> Array:
-    """Give points (63,3) of the rectified left frame at a depth, over the central 60 % of the left view."""
+    """Give points (n,3) of the rectified left frame at a depth: a 9x7 raster over the central 60 % of the left view, as
+    far as the right camera sees it too; all of it where it sees hardly anything."""
     if rig.left.size_wh is None:
         raise CalibrationError("The rig does not know its picture size.", "Calibrate again, or write size_wh into it.")
     w, h = rig.left.size_wh
@@ -169,7 +171,11 @@ def raster_points(rig: StereoRig, distance: float) -> Array:
     pixels = np.stack([a.ravel() for a in np.meshgrid(u, v)], axis=1)
     rays = np.asarray(rays_of_pixels(rig.left, pixels)) @ R_left.T
     rays = rays[np.isfinite(rays).all(axis=1) & (rays[:, 2] > 0.05)]
-    return np.asarray(rays / rays[:, 2:] * distance)
+    points = rays / rays[:, 2:] * distance
+    pixels = project_rays(rig.right, (points @ R_left) @ rig.R_right_left.T + rig.t_right_left_m)
+    with np.errstate(invalid="ignore"):
+        seen = (pixels >= 0).all(axis=1) & (pixels <= np.array(rig.right.size_wh or (np.inf, np.inf)) - 1).all(axis=1)
+    return np.asarray(points[seen] if seen.sum() >= _LEAST_SEEN else points)
 
 
 def _rectified_x(plane: Array, R: Array) -> Array:

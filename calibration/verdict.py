@@ -17,6 +17,8 @@ GOOD_DEPTH_PERCENT, USABLE_DEPTH_PERCENT = 1.0, 5.0
 GOOD_VERTICAL_PX, USABLE_VERTICAL_PX = 0.35, 1.0
 GOOD_RMS_PX, USABLE_RMS_PX = 0.6, 2.0
 GOOD_VIEWS = 10
+# Share of pairs left out beyond which the rest may be right by chance.
+MANY_APART = 0.2
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ def judge(figures: dict[str, Any]) -> Judgement:
         usable.append(
             f"Pairs fit {ratio:.2f} times worse than each camera alone: the board was not quite still, or the cameras "
             "do not fire at the same moment."
+        )
+    total = figures["views"] + figures["apart"]
+    if ratio <= figures["sync_lost"] and figures["apart"] > MANY_APART * total:
+        usable.append(
+            f"{figures['apart']} of {total} pairs do not fit the others and were left out; hold the board still."
         )
     vertical = figures["heldout_px"] if np.isfinite(figures["heldout_px"]) else figures["vertical_px"]
     grade(

@@ -122,9 +122,13 @@ class _Encoder(_Container):
     def _mux(self, packets: Any) -> bytes:
         written = b""
         for packet in packets:
-            written += bytes(packet)
+            written += self._stored(bytes(packet))
             self._container.mux(packet)
         return written
+
+    def _stored(self, packet: bytes) -> bytes:
+        """What the container makes of a packet."""
+        return packet
 
     def _finish(self) -> None:
         self._mux(self._stream.encode(None))
@@ -171,17 +175,28 @@ class H264Writer(_Encoder):
         fragmented: bool = True,
     ) -> None:  # fmt: skip
         even = (size_wh[0] // 2 * 2, size_wh[1] // 2 * 2)
-        matroska = path.suffix.lower() == ".mkv"
+        self._matroska = matroska = path.suffix.lower() == ".mkv"
         options = {"crf": str(crf), "preset": preset, "tune": "zerolatency", "g": str(max(1, round(fps)))}
         container = dict(_MATROSKA) if matroska else dict(_FRAGMENTED) if fragmented else {"movflags": "faststart"}
         form = "matroska" if matroska else "mp4"
         super().__init__(path, form, container, "libx264", even, fps, "yuv420p", options)
 
+    def _stored(self, packet: bytes) -> bytes:
+        return _length_prefixed(packet) if self._matroska else packet
+
     def write(self, image: NDArray[Any], t_s: float) -> bytes:
-        """Add one frame; gives the bytes of its packet."""
+        """Add one frame; gives the bytes of its packet as the file holds them."""
         w, h = self.size_wh
         planar = cv2.cvtColor(np.ascontiguousarray(image[:h, :w]), cv2.COLOR_BGR2YUV_I420)
         return self._encode(self._av.VideoFrame.from_ndarray(planar, format="yuv420p"), t_s)
+
+
+def _length_prefixed(packet: bytes) -> bytes:
+    """Turn an H.264 packet with start codes (ITU-T H.264, annex B) into one with lengths, as Matroska stores it."""
+    units = packet.split(b"\x00\x00\x01")[1:]
+    # The zero byte before a start code of four bytes stands at the end of the unit before it.
+    cut = [unit[:-1] if unit.endswith(b"\x00") else unit for unit in units[:-1]] + units[-1:]
+    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in cut)
 
 
 def _fill_plane(plane: Any, rows: NDArray[Any]) -> None:

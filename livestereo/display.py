@@ -81,10 +81,25 @@ def probe() -> Display:
     if not os.environ.get("DISPLAY"):
         return Display(False, "There is no display (DISPLAY is not set).")
     if framework.upper().startswith("QT"):
+        give_qt_its_events()
         missing = _missing_qt_library()
         if missing:
             return Display(False, missing)
     return _ask_x11()
+
+
+def give_qt_its_events() -> bool:
+    """Let the system's libX11-xcb, not the one in OpenCV's wheel, tell Xlib that Qt reads the events; False without.
+
+    The copy is older than the libX11 it meets: `XSetEventQueueOwner` writes 8 bytes beside the field it means, Xlib
+    goes on taking events out of the queue, and now and then the one that says that the window is on the screen is
+    among them. Such a window stays black and hears nothing. Loaded globally and first, the system's own is found.
+    """
+    try:
+        ctypes.CDLL("libX11-xcb.so.1", mode=ctypes.RTLD_GLOBAL)
+    except OSError:
+        return False
+    return True
 
 
 def _missing_qt_library() -> str:

@@ -162,6 +162,7 @@ class _Run:
         self.told_s = -math.inf
         self.stops_told: set[str] = set()
         self.at_end = False
+        self.notes_heard = len(source.info.notes)  # those of the opening are told by whoever opened it
 
     # --- the run
 
@@ -353,6 +354,10 @@ class _Run:
 
     def _tell_views(self, now: float) -> None:
         self.told_s = now
+        notes = self.source.info.notes
+        for note in notes[self.notes_heard :]:
+            self._say(note)
+        self.notes_heard = len(notes)
         recorder = self._recorder()
         texts, self.messages = tuple(self.messages), []
         if not self.views:

@@ -49,3 +49,18 @@ def test_a_display_that_does_not_answer_is_said() -> None:
 )  # fmt: skip
 def test_key_codes_have_names(code: int, name: str) -> None:
     assert display.key_name(code) == name
+
+
+@pytest.mark.skipif(not LINUX, reason="Qt meets X11 on Linux only")
+def test_xlib_is_told_who_reads_the_events_by_its_own_library() -> None:
+    """Asked in a process of its own: what is loaded globally stays loaded."""
+    code = (
+        "import ctypes, sys\n"
+        "from livestereo import display\n"
+        "if not display.give_qt_its_events(): sys.exit(77)\n"
+        "ctypes.CDLL(None).XSetEventQueueOwner\n"  # AttributeError where it is not among the global symbols
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if done.returncode == 77:
+        pytest.skip("libX11-xcb is not installed")
+    assert done.returncode == 0, done.stderr

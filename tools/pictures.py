@@ -1,40 +1,65 @@
 """Render the pictures of the docs from the demo scene: `python tools/pictures.py`.
 
-Writes docs/pictures/*.jpg. Nothing in them is drawn by hand: the window is the program's own, fed by its own pipeline.
+Writes docs/pictures/. Nothing in them is drawn by hand: the window is the program's own, fed by its own pipeline.
 """
 
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
+from calibration.rectify import make_rectification
 from livestereo.cli._build import build_pipeline
-from livestereo.display import Event, Key
+from livestereo.cli._measuring import Measuring
+from livestereo.cli._options import RigOptions
+from livestereo.cli._output import Output
+from livestereo.cli._quality_panel import QualityPanel
+from livestereo.cli._setup import Opened
+from livestereo.display import Event, Key, Mouse
+from livestereo.evaluation.plane_quality import QualityMeter
+from livestereo.points import make_cloud
+from livestereo.render import theme
 from livestereo.render.effects import EffectSettings, apply_effect, scene_of
+from livestereo.render.effects.views import still_at, view_between
 from livestereo.render.film import FilmMaker
-from livestereo.settings import resolve_settings
+from livestereo.render.paint import chip
+from livestereo.render.views import Look, picture
+from livestereo.settings import Settings, resolve_settings
 from livestereo.sinks.base import RunState
 from livestereo.sinks.window import WindowView
+from livestereo.sinks.window_scene import Card
 from livestereo.sinks.window_state import WindowState
 from livestereo.sources.demo import DemoSource
 from livestereo.types import StereoResult
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-GALLERY = ("fog", "focus", "miniature", "anaglyph", "occlude", "cutout")
+GALLERY: tuple[tuple[str, str, EffectSettings], ...] = (
+    ("fog", "Fog", EffectSettings(visibility_m=9)),
+    ("fog", "Smoke", EffectSettings(medium="smoke")),
+    ("fog", "Under water", EffectSettings(medium="water")),
+    ("focus", "Selective focus", EffectSettings()),
+    ("miniature", "Miniature", EffectSettings()),
+    ("anaglyph", "Anaglyph", EffectSettings()),
+    ("occlude", "Occlusion", EffectSettings()),
+    ("cutout", "Cut-out", EffectSettings()),
+)
 
 
 class Paper:
-    """A screen that keeps what it is shown."""
+    """A screen that keeps what it is shown, and gives these events, one at each look."""
 
-    def __init__(self, title: str, size_wh: tuple[int, int]) -> None:
-        self.size_wh = (1280, 548)
+    def __init__(self, size_wh: tuple[int, int], events: Sequence[Event]) -> None:
+        self.size_wh = size_wh
         self.is_open = True
         self.shown: np.ndarray | None = None
-        self._pressed: list[Event] = [Key("?")]  # closes the help that a new window opens with
+        self._events = list(events)
 
     def show(self, bgr: np.ndarray) -> None:
         """Keep a picture."""
@@ -44,86 +69,165 @@ class Paper:
         """Paper keeps its size."""
 
     def poll(self, wait_s: float = 0.0) -> list[Event]:
-        """One key is pressed on paper, once."""
-        if self.shown is None:
-            return []
-        pressed, self._pressed = self._pressed, []
-        return pressed
+        """Give the next event."""
+        return [self._events.pop(0)] if self._events and self.shown is not None else []
 
     def close(self) -> None:
         """Close it."""
         self.is_open = False
 
 
-def save(name: str, picture: np.ndarray, width: int, quality: int = 82) -> None:
+def save(name: str, picture: np.ndarray, width: int, quality: int = 80) -> None:
     """Write one picture, `width` px wide."""
     scale = width / picture.shape[1]
     small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else picture
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    path = PICTURES / f"{name}.jpg"
-    cv2.imwrite(str(path), small, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1024} KiB")
+    _write(PICTURES / f"{name}.jpg", cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
 
 
-def window(result: StereoResult, source: DemoSource, settings: object, fps: float) -> np.ndarray:
-    """The window as a person sees it."""
-    papers: list[Paper] = []
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    print(f"{path.relative_to(ROOT)}: {len(data) // 1024} KiB")
 
-    def open_paper(title: str, size_wh: tuple[int, int]) -> Paper:
-        papers.append(Paper(title, size_wh))
-        return papers[-1]
 
-    now = [0.0]
+class Scene:
+    """The newest results of a demo scene, and the window that shows them."""
 
-    def clock() -> float:
-        now[0] += 5.0  # the keys that are listed at the start have faded
-        return now[0]
+    def __init__(self, name: str, seed: int, count: int) -> None:
+        self.settings = resolve_settings("balanced", {"threads": 1}, None)
+        cv2.setNumThreads(1)
+        spent = []
+        with DemoSource(name, seed=seed) as source:
+            self.source = source
+            self.info = source.info
+            pipeline = build_pipeline(self.settings, make_rectification(source.rig.rig))
+            self.results: list[StereoResult] = []
+            for _ in range(count):
+                frame = source.read(5.0)
+                assert frame is not None
+                begin = time.process_time()
+                self.results.append(pipeline.process(frame))
+                spent.append(time.process_time() - begin)
+        # Processor time of one thread: what else runs on this computer does not count.
+        self.fps = 1 / float(np.median(spent))
+        self.opened = Opened(source, source.rig, RigOptions(), Output(quiet=True))
 
-    view = WindowView(WindowState(settings), open_screen=open_paper, clock=clock)  # type: ignore[arg-type]
-    view.open(source.info)
-    for _ in range(12):
-        view.accept(result)
-        view.tell(RunState(settings=settings, stats=source.stats(), depth_fps=fps, resolved=result.settings))  # type: ignore[arg-type]
-        view.poll()
-    assert papers and papers[0].shown is not None
-    picture = papers[0].shown.copy()
-    view.close()
-    return picture
+    def window(
+        self, *events: Event, size_wh: tuple[int, int] = (1280, 548), cards: Sequence[Card] = ()
+    ) -> np.ndarray:  # fmt: skip
+        """The window as a person sees it after these events."""
+        paper = Paper(size_wh, [Key("?"), *events])  # the first closes the help that a new window opens with
+        now = [0.0]
+
+        def clock() -> float:
+            now[0] += 5.0  # messages have faded
+            return now[0]
+
+        state = WindowState(self.settings, can={"tune", "wls", "temporal", "holes", "measure"})
+        view = WindowView(
+            state, measure=Measuring(self.opened), cards=cards, open_screen=lambda _title, _size: paper, clock=clock
+        )
+        view.open(self.info)
+        newest = self.results[-1]
+        running: Any = {"settings": self.settings, "stats": self.source.stats(), "resolved": newest.settings}
+        for _ in range(12 + len(events)):
+            view.accept(newest)
+            view.tell(RunState(depth_fps=self.fps, **running))
+            view.poll()
+        view.close()
+        assert paper.shown is not None
+        return paper.shown.copy()
+
+
+def tiled(pictures: Sequence[tuple[str, np.ndarray]], columns: int, size_wh: tuple[int, int]) -> np.ndarray:
+    """Small pictures with their names, in rows."""
+    tiles = []
+    for name, image in pictures:
+        tile = np.ascontiguousarray(cv2.resize(_on_gray(image), size_wh, interpolation=cv2.INTER_AREA))
+        chip(tile, name, 8, size_wh[1] - 34, 16, colour=theme.TEXT)
+        tiles.append(tile)
+    while len(tiles) % columns:
+        tiles.append(np.full_like(tiles[0], 255))
+    return cv2.vconcat([cv2.hconcat(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
+
+
+def _on_gray(image: np.ndarray) -> np.ndarray:
+    if image.shape[2] == 3:
+        return image
+    alpha = image[:, :, 3:].astype(np.float32) / 255
+    return (image[:, :, :3] * alpha + 225 * (1 - alpha)).astype(np.uint8)
+
+
+def cloud_picture(result: StereoResult, size_wh: tuple[int, int] = (960, 560), turn_deg: float = 16) -> np.ndarray:
+    """The coloured cloud from beside the cameras: each point a small square, nearer ones over farther ones."""
+    made = make_cloud(result.depth_m, result.pair.left, result.pair.rectification, normals=False, far_m=7)
+    middle = np.array([0.0, 0.1, 3.2])
+    angle = np.radians(turn_deg)
+    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    points = (made.points - middle) @ turn.T + middle + [0, 0, 0.6]
+    w, h = size_wh
+    canvas = np.full((h, w, 3), theme.BACKGROUND, np.uint8)
+    order = np.argsort(-points[:, 2])
+    x, y, z = points[order].T
+    u, v = (x / z * 0.72 * w + w / 2).astype(int), (y / z * 0.72 * w + h / 2).astype(int)
+    for dx in (0, 1, 2):
+        for dy in (0, 1, 2):
+            ok = (u + dx >= 0) & (u + dx < w) & (v + dy >= 0) & (v + dy < h)
+            canvas[v[ok] + dy, u[ok] + dx] = made.colors[order][ok, ::-1]
+    return canvas
+
+
+def wiggle(result: StereoResult, width: int = 420, steps: int = 8) -> bytes:
+    """The two views and those made up between them, as a looped WebP."""
+    scene = scene_of(result)
+    there = [i / steps for i in range(steps + 1)]
+    frames = []
+    for t in [*there, *there[-2:0:-1]]:
+        still = still_at(view_between(scene, t, scene.right), t, float(np.median(scene.disparity_px)))
+        height = round(still.shape[0] * width / still.shape[1])
+        frames.append(cv2.resize(still, (width, height), interpolation=cv2.INTER_AREA))
+    animation = cv2.Animation()
+    animation.frames = frames
+    animation.durations = np.full(len(frames), 70, np.int32)
+    done, data = cv2.imencodeanimation(".webp", animation, [cv2.IMWRITE_WEBP_QUALITY, 45])
+    assert done
+    return bytes(data.tobytes())
+
+
+def views(result: StereoResult, settings: Settings, look: Look) -> np.ndarray:
+    """What the number keys show."""
+    panes = [("left lines", "3  Rectified, with lines"), ("depth", "4  Depth"), ("anaglyph", "6  Anaglyph")]
+    if result.confidence is not None:
+        panes.insert(2, ("confidence", "5  Confidence"))
+    if result.reason is not None:
+        panes.append(("reason", "7  Why there is no depth"))
+    return tiled([(text, picture(pane, result, look)) for pane, text in panes], 3, (400, 300))
 
 
 def main() -> int:
     """Render everything; give the exit code."""
-    settings = resolve_settings("balanced", {}, None)
-    with DemoSource("room", seed=1) as source:
-        pipeline = None
-        result = None
-        for _ in range(6):
-            frame = source.read(5.0)
-            assert frame is not None
-            if pipeline is None:
-                from calibration.rectify import make_rectification
-
-                pipeline = build_pipeline(settings, make_rectification(source.rig.rig))
-            result = pipeline.process(frame)
-        assert result is not None
-        save("window", window(result, source, settings, 1 / sum(result.stage_s.values())), 1120)
-        save("depth", FilmMaker("both")(result), 1000)
-        tiles = []
-        for name in GALLERY:
-            made = apply_effect(name, scene_of(result), EffectSettings())
-            image = made.image if made.image.shape[2] == 3 else _on_gray(made.image)
-            tile = cv2.resize(image, (400, 300), interpolation=cv2.INTER_AREA)
-            cv2.putText(tile, name, (12, 286), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (0, 0, 0), 4, cv2.LINE_AA)
-            cv2.putText(tile, name, (12, 286), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255, 255, 255), 2, cv2.LINE_AA)
-            tiles.append(tile)
-        rows = [cv2.hconcat(tiles[i : i + 3]) for i in range(0, len(tiles), 3)]
-        save("effects", cv2.vconcat(rows), 1120, 78)
+    room = Scene("room", 1, 8)
+    newest = room.results[-1]
+    save("window", room.window(), 1120)
+    save("depth", FilmMaker("both")(newest), 1000)
+    save("tuning", room.window(Key("tab")), 1000)
+    drag = [Mouse("press", 420, 215), *(Mouse("move", x, 215) for x in (470, 528)), Mouse("release", 528, 215)]
+    drag += [Mouse("press", 240, 440), Mouse("release", 240, 440), Mouse("move", 3, 3)]
+    save("measure", room.window(Key("1"), *drag, size_wh=(860, 660)), 700)
+    state = WindowState(room.settings)
+    save("views", views(newest, room.settings, state.look(newest)), 1120, 78)
+    tiles = [(text, apply_effect(name, scene_of(newest), wanted).image) for name, text, wanted in GALLERY]
+    save("effects", tiled(tiles, 4, (320, 240)), 1120, 78)
+    save("cloud", cloud_picture(newest), 860, 78)
+    _write(PICTURES / "wiggle.webp", wiggle(newest))
+    plane = Scene("plane", 1, 8)
+    meter = QualityMeter()
+    for result in plane.results:
+        meter.accept(result)
+    panel = QualityPanel(meter, plane.opened, 1.5)
+    panel.observe(plane.results[-1].frame, plane.results[-1], plane.source.stats())
+    save("quality", plane.window(cards=[panel.draw]), 1000, 74)
     return 0
-
-
-def _on_gray(bgra: np.ndarray) -> np.ndarray:
-    alpha = bgra[:, :, 3:].astype(np.float32) / 255
-    return (bgra[:, :, :3] * alpha + 225 * (1 - alpha)).astype(np.uint8)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     touch "$stamp"
 fi
 
-"$venv/bin/python" -c 'import cv2' 2>/dev/null || need_apt libgl1 libglib2.0-0 libsm6
+"$venv/bin/python" -c 'import cv2' 2>/dev/null || need_apt libgl1 libglib2.0-0 libsm6 libx11-xcb1
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="${missing:-} $package"
 done

@@ -35,7 +35,7 @@ NO_PHASE = PhaseOptions()
 
 
 def make_request(options: SourceOptions, rig_file: RigFile | None = None) -> SourceRequest:
-    """Parse source options; what the rig was calibrated with (swap, flip, bias, readouts) fills the rest.
+    """Parse source options; what the rig was calibrated with (swap, flip, bias, readouts, cameras) fills the rest.
 
     Raises:
         SettingsError: an option is not of its form.

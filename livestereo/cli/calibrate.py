@@ -212,7 +212,10 @@ def make_rig_file(solution: Solution, info: SourceInfo, request: SourceRequest) 
         flips[index] = _then(flips[index], found)
     names = [info.left_id, info.right_id]
     state = camera_state(info)
-    controls = list(state.controls)
+    controls = [dict(values) for values in state.controls]
+    for values in controls:
+        if values.get("focus_automatic_continuous"):
+            values.pop("focus_absolute", None)  # where it stood when the camera was opened says nothing
     if report.swapped:
         names, controls = names[::-1], controls[::-1]
     sizes = [camera.size_wh for camera in (solution.rig.left, solution.rig.right)]

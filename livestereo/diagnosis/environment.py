@@ -16,6 +16,11 @@ from livestereo.types import Finding
 def display_check() -> Finding:
     """Whether a window can be opened."""
     found = display.probe()
+    if found.ok and sys.platform.startswith("linux") and not display.give_qt_its_events():
+        return Finding(
+            "display", "Now and then a window may stay black: the library libX11-xcb is missing.",
+            "On Debian: apt install libx11-xcb1", 0.25,
+        )  # fmt: skip
     if found.ok:
         return Finding("display", f"A display of {found.screen_wh[0]}x{found.screen_wh[1]} pixels answers.", ok=True)
     return Finding("display", found.why, "Run on a desktop, with --headless, or with --web for a browser.", 0.3)

@@ -23,6 +23,8 @@ from livestereo.types import U8, CaptureStats, SourceInfo, StereoFrame, StereoRe
 F64 = NDArray[np.float64]
 # Local measurements are taken in windows of this half width around matched points, px.
 PATCH = 7
+# Chance gives a picture and its mirror image 20 to 50 matches in common; a mirrored picture gives hundreds.
+MIRROR_MATCHES = 64
 
 
 @dataclass
@@ -64,7 +66,7 @@ class Evidence:
         # A mirror image has a few matches of its own on what looks the same both ways; more of them decide.
         left, right = self.grays
         flipped = find_matches(left, np.ascontiguousarray(right[:, ::-1]))
-        if flipped.enough and len(flipped) > 1.5 * len(self.matches):
+        if flipped.enough and len(flipped) > max(1.5 * len(self.matches), MIRROR_MATCHES):
             return Arrangement(True, mirrored=True, rotated_deg=round(flipped.rotation_deg / 90) % 4 * 90)
         return found
 

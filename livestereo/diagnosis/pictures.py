@@ -267,10 +267,15 @@ def glare(e: Evidence) -> Finding | None:
             near = np.linalg.norm(here - spot, axis=1) < 0.12 * own.shape[1]
             if near.sum() < 5:
                 continue
-            # Where the surface around the spot says that it should be in the other picture.
-            x, y = np.rint(spot + np.median(there[near] - here[near], axis=0)).astype(int)
-            patch = other[max(0, y - 4) : y + 5, max(0, x - 4) : x + 5]
-            lone += patch.size > 20 and float(np.median(patch)) < 190
+            # Where the surface around the spot says that it should be in the other picture, as surely as it says so.
+            moves = there[near] - here[near]
+            x, y = np.rint(spot + np.median(moves, axis=0)).astype(int)
+            low, high = np.percentile(moves, [10, 90], axis=0)
+            rx, ry = (4 + np.ceil(0.5 * (high - low) + 0.005 * own.shape[1])).astype(int)
+            if rx > 0.06 * own.shape[1]:
+                continue  # near and far things around it: it may be anywhere
+            patch = other[max(0, y - ry) : y + ry + 1, max(0, x - rx) : x + rx + 1]
+            lone += patch.size > 20 and float(np.percentile(patch, 95)) < 220
     if lone == 0:
         return Finding("glare", "No reflections: bright spots lie at the same place in both pictures.", ok=True)
     spots = "bright spot is" if lone == 1 else "bright spots are"

@@ -29,10 +29,15 @@ _LAYOUTS: tuple[tuple[str, str, tuple[str, ...], float | None], ...] = (
     ("im2.png", "im6.png", ("disp2.png", "disp2.pgm"), 4.0),  # Middlebury 2003 at quarter size
     ("im2.ppm", "im6.ppm", ("disp2.pgm", "disp2.png"), 4.0),
 )
+# The sets of 2001 have the names of those of 2003 and twice their scale; smaller versions of 2005 and 2006 keep the
+# full-size numbers' share of it (vision.middlebury.edu/stereo/data).
+_OF_2001 = ("barn1", "barn2", "bull", "poster", "sawtooth", "venus")
+_SIZES = {"halfsize": 2.0, "thirdsize": 3.0}
 _MASKS = ("mask0nocc.png", "nonocc.png")
 _KITTI_LEFT = ("image_2", "image_0", "colored_0")
 _KITTI_TRUTH = ("disp_occ_0", "disp_occ", "disp_noc_0", "disp_noc")
 KITTI_SCALE = 256.0
+DEPTH = 2  # folders below the one that is named
 FORMATS = (
     "A set is a folder with im0.png, im1.png and disp0.pfm (or disp0GT.pfm), with view1.png, view5.png and disp1.png, "
     "with im2.png, im6.png and disp2.png, or a KITTI folder with image_2, image_3 and disp_occ_0. For other files use "
@@ -59,7 +64,7 @@ class TruthSet:
 
 
 def find_sets(path: Path) -> list[TruthSet]:
-    """Find the sets in a folder: it is one itself, a KITTI folder, or a folder of sets.
+    """Find the sets in a folder: it is one itself, a KITTI folder, or a folder of sets (of folders of sets).
 
     Raises:
         LiveStereoError: there is no such folder, or no set in it.
@@ -67,26 +72,46 @@ def find_sets(path: Path) -> list[TruthSet]:
     if not path.is_dir():
         what = f"{path} is a file, not a set." if path.exists() else f"There is no {path}."
         raise LiveStereoError(what, FORMATS)
-    found = _folder(path) or _kitti(path)
-    if not found:
-        for inner in sorted(one for one in path.iterdir() if one.is_dir()):
-            found += _folder(inner) or _kitti(inner)
+    found = _below(path, DEPTH)
     if not found:
         raise LiveStereoError(f"{path} holds no set with ground truth.", FORMATS)
     return found
 
 
+def _below(path: Path, depth: int) -> list[TruthSet]:
+    found = _folder(path) or _kitti(path)
+    if not found and depth > 0:
+        for inner in sorted(one for one in path.iterdir() if one.is_dir()):
+            found += _below(inner, depth - 1)
+    return found
+
+
 def _folder(path: Path) -> list[TruthSet]:
-    for left, right, truths, scale in _LAYOUTS:
-        truth = next((path / name for name in truths if (path / name).is_file()), None)
+    # ETH3D gives the truth in a folder beside that of the pictures: two_view_training, two_view_training_gt.
+    places = (path, path.resolve().parent.with_name(path.resolve().parent.name + "_gt") / path.name)
+    for left, right, truths, usual in _LAYOUTS:
+        truth = _first(places, truths)
         if truth is None or not (path / left).is_file() or not (path / right).is_file():
             continue
-        mask = next((path / name for name in _MASKS if (path / name).is_file()), None)
+        scale = _scale(path, usual)
+        mask = _first(places, _MASKS)
         notes = (f"{path.name}: {truth.name} is taken as disparity × {scale:g}.",) if scale and scale != 1 else ()
         calibration = path / "calib.txt"
         ndisp = middlebury_ndisp(calibration.read_text(errors="replace")) if calibration.is_file() else None
         return [TruthSet(path.name, path / left, path / right, truth, scale, mask, ndisp, notes)]
     return []
+
+
+def _first(folders: tuple[Path, ...], names: tuple[str, ...]) -> Path | None:
+    return next((folder / name for folder in folders for name in names if (folder / name).is_file()), None)
+
+
+def _scale(path: Path, usual: float | None) -> float | None:
+    if usual == 4 and path.name.lower() in _OF_2001:
+        return 8.0
+    if usual == 1:
+        return next((_SIZES[part.lower()] for part in path.parts if part.lower() in _SIZES), usual)
+    return usual
 
 
 def middlebury_ndisp(text: str) -> int | None:

@@ -134,8 +134,8 @@ class Composer:
         for i, pane in enumerate(panes):
             start, end = pane.to_canvas(*ruler.start), pane.to_canvas(*ruler.end)
             if ruler.start == ruler.end:
-                paint.dot(canvas, *start, 6, theme.SHADE)
-                paint.dot(canvas, *start, 4, theme.ACCENT)
+                paint.dot(canvas, *start, 3 * paint.pen(canvas), theme.SHADE)
+                paint.dot(canvas, *start, 2 * paint.pen(canvas), theme.ACCENT)
             else:
                 paint.ruler_line(canvas, start, end)
             if i == 0 and ruler.lines:

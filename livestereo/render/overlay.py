@@ -26,6 +26,7 @@ TONES = {"plain": theme.TEXT, "good": theme.GOOD, "warn": theme.WARN, "bad": the
 class Figures:
     """What the status bar tells. None or NaN: not known, not shown.
 
+    skew_ms: of the row where it is largest. skew_cost_m: depth error of what moves sideways at 1 m/s, `scene_m` away.
     live: cameras (capture rate, latency and skew matter) against files. dropped: counts by cause.
     note: how depth is computed, shown at the end of the bar. recording_s and what follows it: of the take that is being
     made: seconds, bytes, share of the queue that is full, minutes until the disk is, pairs lost by cause.
@@ -38,6 +39,8 @@ class Figures:
     display_fps: float | None = None
     latency_ms: float | None = None
     skew_ms: float | None = None
+    skew_cost_m: float | None = None
+    scene_m: float | None = None
     vertical_px: float | None = None
     fill_percent: float | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
@@ -92,7 +95,7 @@ def status_cells(figures: Figures) -> list[Cell]:
     if figures.latency_ms is not None and math.isfinite(figures.latency_ms):
         cells.append(Cell("LATENCY", f"{figures.latency_ms:.0f} ms", 1, widest="0000 ms"))
     if figures.skew_ms is not None and math.isfinite(figures.skew_ms) and figures.live:
-        cells.append(_skew_cell(figures.skew_ms))
+        cells.append(_skew_cell(figures.skew_ms, figures.skew_cost_m, figures.scene_m))
     if figures.vertical_px is not None and math.isfinite(figures.vertical_px):
         rows: Tone = "bad" if figures.vertical_px > 1.0 else "warn" if figures.vertical_px > 0.5 else "plain"
         cells.append(Cell("VERTICAL", f"{figures.vertical_px:.2f} px", 4, rows, "0.00 px"))
@@ -137,9 +140,13 @@ def minutes_text(minutes: float) -> str:
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h" if minutes < 1440 else "a day"
 
 
-def _skew_cell(skew_ms: float) -> Cell:
+def _skew_cell(skew_ms: float, cost_m: float | None, scene_m: float | None) -> Cell:
     tone: Tone = "bad" if abs(skew_ms) > 12 else "warn" if abs(skew_ms) > 5 else "plain"
-    return Cell("SKEW", f"{skew_ms:+.1f} ms".replace("-", "−"), 4, tone, "+00.0 ms")
+    text = f"{skew_ms:+.1f} ms".replace("-", "−")
+    if cost_m is None or scene_m is None or not math.isfinite(cost_m + scene_m):
+        return Cell("SKEW", text, 4, tone, "+00.0 ms")
+    cost = f"{cost_m * 1000:.0f} mm" if cost_m < 0.0995 else f"{cost_m * 100:.0f} cm"
+    return Cell("SKEW", f"{text} ≈ {cost} at {scene_m:.1f} m", 4, tone, "+00.0 ms ≈ 00 mm at 0.0 m")
 
 
 def draw_status(canvas: U8, rect: Rect, figures: Figures) -> None:

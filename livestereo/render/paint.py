@@ -94,10 +94,16 @@ def keycap(canvas: U8, label: str, x: int, y: int, size_px: int) -> int:
     return width
 
 
+def pen(canvas: U8) -> int:
+    """Width of a line that is seen on this canvas, px: 2 up to 900 rows, then more."""
+    return max(2, int(canvas.shape[0] / 360 + 0.5))
+
+
 def crosshair(canvas: U8, x: int, y: int, size: int, colour: BGR = theme.TEXT) -> None:
     """Mark a point with an open cross that is seen on bright and dark alike."""
     inner = max(2, size // 3)
-    for width, bgr in ((3, theme.SHADE), (1, colour)):
+    thin = pen(canvas) - 1
+    for width, bgr in ((thin + 2, theme.SHADE), (thin, colour)):
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
             start, end = (x + dx * inner, y + dy * inner), (x + dx * size, y + dy * size)
             cv2.line(canvas, start, end, bgr, width, cv2.LINE_AA)
@@ -105,8 +111,9 @@ def crosshair(canvas: U8, x: int, y: int, size: int, colour: BGR = theme.TEXT) -
 
 def ruler_line(canvas: U8, start: tuple[int, int], end: tuple[int, int], colour: BGR = theme.ACCENT) -> None:
     """Draw a measured line with its two ends."""
-    cv2.line(canvas, start, end, theme.SHADE, 4, cv2.LINE_AA)
-    cv2.line(canvas, start, end, colour, 2, cv2.LINE_AA)
+    width = pen(canvas)
+    cv2.line(canvas, start, end, theme.SHADE, width + 2, cv2.LINE_AA)
+    cv2.line(canvas, start, end, colour, width, cv2.LINE_AA)
     for x, y in (start, end):
-        dot(canvas, x, y, 5, theme.SHADE)
-        dot(canvas, x, y, 3.5, colour)
+        dot(canvas, x, y, 2.5 * width, theme.SHADE)
+        dot(canvas, x, y, 1.75 * width, colour)

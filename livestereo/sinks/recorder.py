@@ -111,6 +111,7 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self._refused = False
         self._geometry_noted = False
+        self._depth_after_s = float("-inf")
         self._shapes: dict[int, tuple[int, ...]] = {}
 
     def open(self, info: SourceInfo) -> None:
@@ -127,6 +128,11 @@ class Recorder:
     def accept_pair(self, frame: StereoFrame) -> bool:
         """Queue one pair; a live pair that finds no room is counted as lost."""
         if self._thread is None or self._closing:
+            return False
+        if not self._live and self._first_s is not None and frame.t_s <= self._last_s:
+            # The person went back in a file: what is in the take already does not come into it again, nor does depth
+            # of it, which would depend on the way it was come by.
+            self._fresh, self._depth_after_s = True, self._last_s
             return False
         self._captured += 1
         if self.stopped is not None:
@@ -155,7 +161,7 @@ class Recorder:
         """Queue the disparity of one result; left out while the writer is behind."""
         if self._thread is None or self._closing or self.stopped is not None:
             return
-        if self.request.content == "raw":
+        if self.request.content == "raw" or result.frame.t_s <= self._depth_after_s:
             return
         if not self._geometry_noted:
             self._geometry_noted = True
@@ -173,7 +179,7 @@ class Recorder:
         else:
             frame = _without_pictures(frame)  # only its number and its stamp are needed any more
         write = partial(_write_depth, frame, disparity, settings, fresh, draw)
-        self._put(_Job(size, write, disparity.nbytes // 4, later=True))
+        self._put(_Job(size, write, disparity.nbytes // 2, later=True))
 
     def state(self) -> RecorderState:
         """What to show; may be called from any thread."""
@@ -284,7 +290,7 @@ class Recorder:
 
     def _do(self, writer: TakeWriter, job: _Job) -> None:
         """Write one job; where that cannot be, a pair is counted, and nothing but counting is done from then on."""
-        self._look_at_disk()
+        self._look_at_disk(job)
         if not self._refused:
             try:
                 job.write(writer)
@@ -305,14 +311,14 @@ class Recorder:
             f"Recording into {self.request.folder} stopped after {size / MIB:.0f} MiB: {why}"
         )
 
-    def _look_at_disk(self) -> None:
-        """Take no more pairs when what is queued would use the reserve up; write nothing below half of it."""
+    def _look_at_disk(self, job: _Job) -> None:
+        """Take no more pairs when what is queued would use the reserve up; write nothing that would use half of it."""
         reserve = self._reserve or 0
         with contextlib.suppress(OSError):  # a disk that cannot be asked refuses the next write, which is told
             if self.stopped is None:
                 self.stopped = self._full(self.request.folder, reserve + self._to_store)
             if self.stopped is not None and not self._refused:
-                self._refused = self._full(self.request.folder, reserve // 2) is not None
+                self._refused = self._full(self.request.folder, reserve // 2 + job.stored) is not None
 
     def _full(self, place: Path, needed: int) -> str | None:
         free = self._free(place)

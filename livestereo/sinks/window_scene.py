@@ -29,6 +29,7 @@ from livestereo.render.views import (
 from livestereo.sinks.base import RecorderState, RunState
 from livestereo.sinks.window_keys import working
 from livestereo.sinks.window_state import Measurement, WindowState
+from livestereo.skew import skew_depth_error_m
 from livestereo.timing import Clock, RateMeter, monotonic
 from livestereo.types import U8, PixelFacts, Reason, SizeWH, StereoResult
 
@@ -158,7 +159,7 @@ class SceneMaker:
                 depth_fps=run.depth_fps if run.depth_fps is not None else self._depth_rate.rate(),
                 display_fps=self._shown_rate.rate() or None,
                 latency_ms=latency,
-                skew_ms=result.frame.skew_s * 1000,
+                **_skew(result, run),
                 vertical_px=run.vertical_px,
                 fill_percent=fill / max(1, result.depth_m[::2, ::2].size),
                 dropped=dict(run.dropped),
@@ -297,6 +298,20 @@ def _banner(run: RunState) -> str:
         return ""
     worst = max(bad, key=lambda finding: finding.severity)
     return f"{worst.what} {worst.fix}".strip()
+
+
+def _skew(result: StereoResult, run: RunState) -> dict[str, float | None]:
+    """Skew of the row where it is largest, and what it costs at the middle distance of the scene."""
+    skew_s = run.stats.row_skew_s or result.frame.skew_s
+    told: dict[str, float | None] = {"skew_ms": skew_s * 1000}
+    rectification = result.pair.rectification
+    depths = result.depth_m[::8, ::8]
+    depths = depths[np.isfinite(depths)]
+    if rectification.metric and len(depths):
+        scene_m = float(np.median(depths))
+        cost_m = skew_depth_error_m(skew_s, scene_m, rectification.baseline_m)
+        told |= {"skew_cost_m": cost_m, "scene_m": scene_m}
+    return told
 
 
 def _whole(seconds: float | None) -> float | None:

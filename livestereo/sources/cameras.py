@@ -279,6 +279,8 @@ class LiveSource:
             dog = self._dogs[side]
             if dog.health(t_s).state == "stalled":
                 self._note_trouble(side, "stalled")
+            if grabbed.size_wh is None:
+                self._tell([f"Damaged pictures come from {self._side_name(side)} camera: they are left out."])
             good = grabbed.size_wh is not None and dog.saw(t_s, mark, grabbed.size_wh)
             if not good or self._frozen_alone(side, t_s):
                 self._dropped["camera"] += 2 if single else 1

@@ -12,7 +12,7 @@ from typing import Any
 from livestereo.sources.capture import Camera
 from livestereo.sources.exposure import ExposureMatch, look_at, set_automatic
 from livestereo.sources.request import SourceRequest
-from livestereo.sources.v4l2 import Controls, hold_still, open_controls
+from livestereo.sources.v4l2 import Controls, hold_still, lock_focus, open_controls
 from livestereo.types import StereoFrame
 
 OpenControls = Callable[[str], "AbstractContextManager[Controls | None]"]
@@ -65,7 +65,7 @@ class ControlRoom:
         }
 
     def lock(self, exposure_s: float | None = None) -> str:
-        """Make exposure time equal and start to match gain and white balance; say what was done."""
+        """Hold focus, make exposure time equal, start to match gain and white balance; say what was done."""
         left, right = self._controls
         if left is None or right is None:
             return (
@@ -73,12 +73,24 @@ class ControlRoom:
                 if sys.platform.startswith("linux")
                 else "Exposure cannot be locked on this system: set it with the cameras' own program."
             )
+        focus_notes = [note for side in (0, 1) for note in self._hold_focus(side)]
         self._match = ExposureMatch(left, right, exposure_s)
         self._told = 0
         if self._match.exposure_s is None:
             return " ".join(self._match.notes)
         self.locked = True
-        return f"Exposure locked at {self._match.exposure_s * 1e3:.1f} ms on both; matching brightness and colour."
+        told = f"Exposure locked at {self._match.exposure_s * 1e3:.1f} ms on both; matching brightness and colour."
+        return " ".join([told, *focus_notes])
+
+    def _hold_focus(self, side: int) -> list[str]:
+        """Hold one camera's focus where its rig was calibrated, or where it is now; give what went wrong."""
+        controls = self._controls[side]
+        if controls is None or controls.range("focus_absolute") is None:
+            return []
+        name = ("left", "right")[side]
+        stored = self._request.controls.get(name, {}).get("focus_absolute")
+        notes = lock_focus(controls, controls.get("focus_absolute") if stored is None else stored)
+        return [f"The {name} camera {note}." for note in notes]
 
     def unlock(self) -> str:
         """Give exposure back to the cameras."""

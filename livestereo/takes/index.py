@@ -131,7 +131,7 @@ def _read_line(line: str, index: Index) -> bool:
     try:
         entry = json.loads(line)
         if "take" in entry:
-            index.take = dict(entry["take"])
+            index.take.update(entry["take"])
         elif "settings" in entry:
             index.settings.append((int(entry["from_pair"]), dict(entry["settings"])))
         elif "depth" in entry:

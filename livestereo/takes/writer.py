@@ -25,8 +25,11 @@ from livestereo.takes.raw import RawFormat, RawStream
 from livestereo.types import F32, U8, StereoFrame
 
 Content = Literal["all", "raw", "depth"]
-# Disparities from −1024 to 3071 px in 1/16 px: more than any pair of pictures that we can match.
+# Where the settings do not tell the smallest disparity: from −1024 to 3071 px in 1/16 px.
 DISPARITY_OFFSET = -1024
+# Below the matcher's smallest disparity, for what filters make of it. Codes are kept small because holes, whose code
+# is 0, then cost a fifth less.
+MARGIN_PX = 8
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class TakeWriter:
         self._last_ms = -1
         self._pair_of_seq: dict[int, int] = {}
         self._settings: dict[str, Any] | None = None
+        self._last_depth = -1
         self.bytes = 0
         self._closed = False
 
@@ -115,14 +119,21 @@ class TakeWriter:
     def write_depth(
         self, frame: StereoFrame, disparity_px: F32, settings: Mapping[str, Any] | None = None, *, fresh: bool = False
     ) -> bool:
-        """Add the disparity of a pair that was written; False where its pair is not in the take.
+        """Add the disparity of a pair that was written; False where its pair is not in the take, or has one already.
 
         settings: what it was computed with; a change of them is written down. fresh: filters that remember had
         forgotten everything before it.
         """
         pair = self._pair_of_seq.get(frame.seq)
-        if pair is None or self._start is None:
+        if pair is None or self._start is None or pair <= self._last_depth:
             return False
+        if self._disparity is None and settings is not None and settings.get("min_disparity") is not None:
+            self.manifest.disparity_offset = int(settings["min_disparity"]) - MARGIN_PX
+        if np.fmin.reduce(disparity_px, axis=None) < self.manifest.disparity_offset:
+            # Settings that were changed meanwhile reach further than the stream can say.
+            self.note_thinned(frame, settings, fresh=fresh)
+            return False
+        self._last_depth = pair
         self._note_settings(settings, pair)
         coded: NDArray[np.uint16] = m.code_disparity(disparity_px, self.manifest.disparity_offset)
         size = (coded.shape[1], coded.shape[0])
@@ -132,6 +143,7 @@ class TakeWriter:
                 file=m.DISPARITY, codec="ffv1", lossless=True, width=size[0], height=size[1]
             )
             m.save_manifest(self.folder, self.manifest)
+            self._index.write({"take": {"disparity_offset": self.manifest.disparity_offset}})
         assert self.manifest.disparity is not None
         payload = self._disparity.write(coded, frame.left.t_s - self._start[0])
         self._disparity_hash.update(payload)
@@ -188,7 +200,8 @@ class TakeWriter:
         settings, fresh: as in `write_depth`; who computes the depth of later pairs again needs them.
         """
         pair = self._pair_of_seq.get(frame.seq)
-        if pair is not None:
+        if pair is not None and pair > self._last_depth:
+            self._last_depth = pair
             self._note_settings(settings, pair)
             self._index.write({"depth": None, "pair": pair, "fresh": fresh or None})
 

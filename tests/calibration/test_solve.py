@@ -166,6 +166,24 @@ def test_sync_ratio_tells_one_moved_board_from_cameras_out_of_step(scene: Scene)
     assert report.sync_ratio < 1.25 and [name for name, _ in report.views_rejected] == [views[0].name]
 
 
+def test_a_few_wrong_pairs_do_not_make_cameras_unsynchronised(scene: Scene) -> None:
+    views = list(scene.views)
+    for i in (2, 9, 15):
+        views[i] = dataclasses.replace(views[i], right=scene.views[i + 1].right)  # the picture of the next moment
+    views[5] = moved(views[5], (6.0, -4.0))
+    solution = solve(views, scene.board, QUICK)
+    assert {name for name, _ in solution.report.views_rejected} == {views[i].name for i in (2, 5, 9, 15)}
+    assert solution.report.sync_ratio < 1.25 and not solution.report.fixed_intrinsics
+    assert not any(view.mended for view in solution.report.views)
+    assert_near(solution.rig, scene.rig)
+
+
+def test_many_wrong_pairs_are_told_in_the_verdict(scene: Scene) -> None:
+    views = [moved(view, (30.0 + i, 5.0)) if i % 3 == 0 else view for i, view in enumerate(scene.views)]
+    report = solve(views, scene.board, QUICK).report
+    assert report.verdict != "good" and any("left out" in reason or "together" in reason for reason in report.reasons)
+
+
 def test_figures_without_a_size_are_relative(scene: Scene) -> None:
     report = solve(scene.views, parse_board("chessboard:9x6"), QUICK).report
     assert report.baseline_m == pytest.approx(0.12 / 0.025, rel=0.001)

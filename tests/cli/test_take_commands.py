@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from cli_scenes import run_command, run_json, write_pair
+from cli_scenes import HEIGHT, WIDTH, run_command, run_json, write_pair
 
 from livestereo.takes.index import read_index
 from livestereo.takes.verify import verify
@@ -44,7 +48,7 @@ def test_a_recorded_take_is_whole_and_gives_its_depth_again_bit_for_bit(
     code, told, _ = run_json(capsys, "verify", take)
     assert code == 0 and told["ok"] and told["pairs"] == PAIRS and told["depth_bitexact"] is None
     for threads in (1, 2):
-        code, told, err = run_json(capsys, "replay", take, "--bitexact")
+        code, told, err = run_json(capsys, "replay", take, "--bitexact", "--threads", threads)
         assert code == 0 and told["equal"] == told["pairs"] == PAIRS, (threads, err)
     assert run_json(capsys, "verify", take)[1]["depth_bitexact"] is True
 
@@ -102,15 +106,30 @@ def test_exports(take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     elif form == "mp4":
         video = cv2.VideoCapture(str(out))
         assert int(video.get(cv2.CAP_PROP_FRAME_COUNT)) == 2
+        assert (video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (2 * WIDTH, HEIGHT)
+    elif form == "ply":
+        head = (out / "000002.ply").read_bytes()[:400]
+        assert head.startswith(b"ply\nformat binary_little_endian") and b"property uchar red" in head
 
 
 def test_mcap_can_be_read_back(take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     reader = pytest.importorskip("mcap.reader", reason="the extra mcap is not installed")
     out = tmp_path / "out.mcap"
     assert run_command(capsys, "export", take, "-o", out, "--as", "mcap")[0] == 0
+    assert run_command(capsys, "export", take, "-o", tmp_path / "png", "--as", "png16")[0] == 0
+    messages: dict[str, list[Any]] = {}
     with open(out, "rb") as file:
-        topics = [channel.topic for _, channel, _ in reader.make_reader(file).iter_messages()]
-    assert topics.count("/camera/depth") == PAIRS
+        for _, channel, message in reader.make_reader(file).iter_messages():
+            messages.setdefault(channel.topic, []).append(json.loads(message.data))
+    assert {topic: len(them) for topic, them in messages.items()} == {
+        "/camera/calibration": PAIRS, "/camera/left": PAIRS, "/camera/depth": PAIRS,
+    }  # fmt: skip
+    for number, depth in enumerate(messages["/camera/depth"]):
+        values = np.frombuffer(base64.b64decode(depth["data"]), "<u2").reshape(depth["height"], depth["width"])
+        want = cv2.imread(str(tmp_path / "png" / f"{number:06d}.png"), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(values, want)
+    jpeg = np.frombuffer(base64.b64decode(messages["/camera/left"][0]["data"]), np.uint8)
+    assert cv2.imdecode(jpeg, cv2.IMREAD_COLOR).shape == (HEIGHT, WIDTH, 3)
 
 
 @pytest.mark.parametrize(("words", "told"), [
@@ -176,3 +195,172 @@ def test_a_killed_recording_opens_loses_little_and_is_repaired(tmp_path: Path) -
     # one second at 30 pairs per second
     assert written - 30 <= after.pairs <= written
     assert after.captured == after.pairs + sum(after.lost.values())
+
+
+def test_tum_and_png_tell_the_same_depth(take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for form in ("tum", "png16"):
+        assert run_command(capsys, "export", take, "-o", tmp_path / form, "--as", form)[0] == 0
+    stamp, colour, again, depth = (tmp_path / "tum" / "associations.txt").read_text().split()[:4]
+    assert stamp == again == "0.000000" and (tmp_path / "tum" / colour).is_file()
+    five = cv2.imread(str(tmp_path / "tum" / depth), cv2.IMREAD_UNCHANGED).astype(int)
+    mm = cv2.imread(str(tmp_path / "png16" / "000000.png"), cv2.IMREAD_UNCHANGED).astype(int)
+    both = (five > 0) & (mm > 0)
+    # Without a rig the wall lies too far for 16 bits at 5000 per metre; the square before it does not.
+    # Both are rounded: half a millimetre, and half of a fifth.
+    assert both.mean() > 0.1 and np.abs(five[both] / 5 - mm[both]).max() <= 0.6
+    lines = (tmp_path / "tum" / "depth.txt").read_text().splitlines()
+    assert lines[0].startswith("#") and len([line for line in lines if not line.startswith("#")]) == PAIRS
+
+
+def test_middlebury_goes_round(take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What we export scores perfectly against itself where the same matcher answers the same."""
+    assert run_command(capsys, "export", take, "-o", tmp_path / "set", "--as", "middlebury", "--to", 0)[0] == 0
+    code, out, err = run_command(capsys, "evaluate", tmp_path / "set" / "000000", "--num-disparities", 32, "--json")
+    assert code == 0, err
+    (score,) = json.loads(out)
+    assert score["width"] == WIDTH and score["bad1"] == 0 and score["epe_px"] == 0
+
+
+def test_only_an_export_is_ever_replaced(take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    for more in ((), ("--overwrite", "--to", 0)):
+        assert run_command(capsys, "export", take, "-o", out, "--as", "png16", *more)[0] == 0
+    assert sorted(path.name for path in out.iterdir()) == ["000000.png", "camera.json"]
+    (out / "holiday.jpg").write_bytes(b"mine")
+    code, _, err = run_command(capsys, "export", take, "-o", out, "--as", "png16", "--overwrite")
+    assert code == 1 and "holiday.jpg" in err and (out / "holiday.jpg").read_bytes() == b"mine"
+
+
+def test_a_stopped_export_leaves_nothing(
+    take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from livestereo.takes.export import Mp4, Png16
+
+    for kind, form, name in ((Png16, "png16", "out"), (Mp4, "mp4", "out.mp4")):
+        for error, wanted in ((KeyboardInterrupt(), 130), (OSError(28, "No space left on device"), 1)):
+            before, count = kind.add, iter(range(9))
+
+            def add(self: Any, item: Any, before: Any = before, count: Any = count, error: Any = error) -> None:
+                if next(count) == 2:
+                    raise error
+                before(self, item)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(kind, "add", add)
+                code, _, err = run_command(capsys, "export", take, "-o", tmp_path / name, "--as", form)
+            assert code == wanted and "Traceback" not in err
+            assert sorted(path.name for path in tmp_path.iterdir()) == ["take"]
+
+
+def test_a_take_of_raw_pictures_needs_no_rig_and_depth_comes_later(
+    pictures: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dark = tmp_path / "dark"
+    dark.mkdir()
+    for side in ("left", "right"):  # nothing in them that a rectification could be found from
+        cv2.imwrite(str(dark / f"{side}0.png"), np.full((HEIGHT, WIDTH, 3), 30, np.uint8))
+    code, told, err = run_json(
+        capsys, "record", dark / "left*.png", dark / "right*.png", "--only", "raw", "--headless", "-o", tmp_path / "d"
+    )
+    assert code == 0 and told["written"] == 1 and told["fill_percent"] is None and told["thinned"] == 0, err
+    raw, full = tmp_path / "raw", tmp_path / "full"
+    options = ("--rectified", "--headless")
+    assert run_command(capsys, "record", *pictures, *options, "--only", "raw", "-o", raw)[0] == 0
+    assert not (raw / "disparity.mkv").exists() and verify(raw).ok
+    code, told, err = run_json(capsys, "replay", raw, "-o", full, "--num-disparities", 32)
+    assert code == 0 and told["depth_written"] == PAIRS, err
+    assert run_json(capsys, "replay", full, "--bitexact")[1]["equal"] == PAIRS
+
+
+def test_a_take_of_depth_alone_is_played_and_exported(
+    pictures: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "depth"
+    options = ("--rectified", "--num-disparities", 32, "--headless")
+    assert run_command(capsys, "record", *pictures, *options, "--only", "depth", "-o", folder)[0] == 0
+    assert not (folder / "left.mkv").exists() and verify(folder).ok
+    code, told, err = run_json(capsys, "replay", folder, "--headless")
+    assert code == 0 and told["pairs"] == PAIRS and told["fill_percent"] > 50 and told["findings"] == []
+    assert "Not in this take: left, right" in err
+    assert run_command(capsys, "export", folder, "-o", tmp_path / "png", "--as", "png16")[0] == 0
+    code, _, err = run_command(capsys, "export", folder, "-o", tmp_path / "ply", "--as", "ply")
+    assert code == 1 and "no left pictures" in err
+    code, _, err = run_command(capsys, "preview", folder, "--headless")
+    assert code == 1 and "depth cannot be computed" in err
+
+
+def test_a_take_without_its_right_stream_plays_what_it_has(take: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (take / "right.mkv").unlink()
+    code, told, err = run_json(capsys, "replay", take, "--headless")
+    assert code == 0 and told["pairs"] == PAIRS and told["fill_percent"] > 50
+    assert "Not in this take: right. What is there: left, depth." in err
+
+
+def test_lossy_raw_is_told_and_not_proved(
+    pictures: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "take"
+    options = ("--rectified", "--num-disparities", 32, "--headless", "--raw", "h264")
+    code, _, err = run_command(capsys, "record", *pictures, *options, "-o", folder)
+    assert code == 0 and "lossy" in err and verify(folder).ok
+    code, _, err = run_command(capsys, "replay", folder, "--bitexact")
+    assert code == 1 and "lossy" in err
+
+
+def test_other_versions_are_no_damage(take: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from livestereo.takes.manifest import load_manifest, save_manifest
+
+    manifest = load_manifest(take)
+    manifest.versions["numpy"] = "0.1"
+    save_manifest(take, manifest)
+    lines = (take / "frames.jsonl").read_text().replace('"block_size":null', '"block_size":9')
+    (take / "frames.jsonl").write_text(lines)
+    code, told, err = run_json(capsys, "replay", take, "--bitexact")
+    assert code == 0 and told["equal"] < told["pairs"] == PAIRS and told["different"]
+    assert "numpy 0.1" in err and "not damage" in err
+    assert load_manifest(take).depth_bitexact is None, "nothing was proved either way"
+
+
+@pytest.mark.parametrize("words", [
+    ("replay", "TAKE", "--bitexact", "--matcher", "bm"), ("replay", "TAKE", "--bitexact", "-o", "x"),
+    ("record", "TAKE", "-o", "TAKE", "--overwrite"), ("replay", "TAKE", "-o", "TAKE", "--overwrite"),
+])  # fmt: skip
+def test_what_would_harm_a_take_or_prove_nothing_is_refused(
+    take: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run_command(capsys, *(take if word == "TAKE" else word for word in words))
+    assert code == 1 and "Traceback" not in err and verify(take).ok
+
+
+def test_a_take_is_overwritten_only_on_demand_and_nothing_else_with_it(
+    take: Path, pictures: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = ("record", *pictures, "--rectified", "--headless", "--only", "raw", "-o", take, "--overwrite")
+    (take / "notes.txt").write_text("mine")
+    code, _, err = run_command(capsys, *again)
+    assert code == 1 and "notes.txt" in err and (take / "notes.txt").read_text() == "mine"
+    (take / "notes.txt").unlink()
+    assert run_command(capsys, *again)[0] == 0
+    assert verify(take).ok and not (take / "disparity.mkv").exists()
+
+
+def test_a_real_disk_that_fills_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = shutil.which("mount") and os.geteuid() == 0
+    if not mounted or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", disk], check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        for i in range(8):
+            write_pair(tmp_path / "p", str(i), seed=i)
+        words = ("record", tmp_path / "p" / "left*.png", tmp_path / "p" / "right*.png", "--rectified", "--headless")
+        (disk / "other").write_bytes(bytes(5 << 20))
+        code, told, err = run_json(capsys, *words, "-o", disk / "take", "--only", "raw")
+        assert code == 1 and "nearly full" in told["error"]["what"] and str(disk) in err
+        assert told["captured"] == told["written"] + sum(told["lost"].values())
+        assert 0 < told["written"] < 8 and verify(disk / "take").ok
+        (disk / "other2").write_bytes(bytes(max(0, shutil.disk_usage(disk).free - (100 << 10))))
+        code, _, err = run_command(capsys, *words, "-o", disk / "take2", "--only", "raw")
+        assert code == 1 and "nearly full" in err and not (disk / "take2").exists()
+    finally:
+        subprocess.run(["umount", disk], check=True)

@@ -164,6 +164,34 @@ def test_sets_are_found_by_what_lies_in_them(tmp_path: Path) -> None:
             find_sets(path)
 
 
+def test_published_folders_are_found_as_they_are_unpacked(tmp_path: Path) -> None:
+    # Middlebury's MiddEval3 has its sets two folders down.
+    middlebury(tmp_path / "MiddEval3" / "trainingQ", "A")
+    assert [found.name for found in find_sets(tmp_path / "MiddEval3")] == ["A"]
+    # ETH3D: pictures in one folder, truth and mask in another beside it.
+    left, right, truth = picture_pair()
+    pictures, beside = tmp_path / "two_view_training" / "yard", tmp_path / "two_view_training_gt" / "yard"
+    for folder in (pictures, beside):
+        folder.mkdir(parents=True)
+    cv2.imwrite(str(pictures / "im0.png"), left)
+    cv2.imwrite(str(pictures / "im1.png"), right)
+    write_float_map(beside / "disp0GT.pfm", truth.astype(np.float32))
+    cv2.imwrite(str(beside / "mask0nocc.png"), np.full(truth.shape, 255, np.uint8))
+    for named in (tmp_path / "two_view_training", pictures):
+        one = find_sets(named)[0]
+        assert one.truth == beside / "disp0GT.pfm" and one.mask == beside / "mask0nocc.png"
+    # Scales that only the folder tells.
+    for folder, names, scale in (
+        ("venus", ("im2.png", "im6.png", "disp2.png"), 8),
+        ("ThirdSize/Art", ("view1.png", "view5.png", "disp1.png"), 3),
+        ("FullSize/Art", ("view1.png", "view5.png", "disp1.png"), 1),
+    ):
+        (tmp_path / folder).mkdir(parents=True)
+        for name in names:
+            cv2.imwrite(str(tmp_path / folder / name), np.full((8, 8), 8, np.uint8))
+        assert find_sets(tmp_path / folder)[0].truth_scale == scale
+
+
 def evaluate(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, Any, str]:
     with pytest.raises(SystemExit) as left:
         run_app(["evaluate", *map(str, words)])

@@ -45,6 +45,13 @@ def test_the_bar_tells_every_figure() -> None:
     assert shown["DROPPED"] == "busy 12 · pairing 3"
 
 
+def test_skew_is_told_as_a_depth_error_too() -> None:
+    shown = cells(dataclasses.replace(FIGURES, skew_ms=9.04, skew_cost_m=0.301, scene_m=2.04))
+    assert shown["SKEW"] == "+9.0 ms ≈ 30 cm at 2.0 m"
+    shown = cells(dataclasses.replace(FIGURES, skew_ms=-1.04, skew_cost_m=0.034, scene_m=2.04))
+    assert shown["SKEW"] == "−1.0 ms ≈ 34 mm at 2.0 m"
+
+
 def test_what_is_not_known_is_not_shown() -> None:
     shown = cells(Figures(live=False, depth_fps=float("nan"), pairs=7, count=51))
     assert "LATENCY" not in shown and "CAPTURE L | R" not in shown and "DROPPED" not in shown

@@ -155,6 +155,14 @@ def test_focus_from_the_rig_is_restored_on_opening_and_a_difference_told() -> No
     assert made.describe()["controls"]["left"]["focus_absolute"] == 80
 
 
+def test_the_lock_holds_the_focus_where_the_rig_was_made_or_where_it_is() -> None:
+    drivers = (webcam(), webcam(focus_automatic_continuous=1))
+    made = room_of(drivers, controls={"left": {"focus_absolute": 85}})
+    made.lock()
+    assert [d.value("focus_absolute") for d in drivers] == [85, 60]
+    assert [d.value("focus_automatic_continuous") for d in drivers] == [0, 0]
+
+
 def test_lock_and_unlock() -> None:
     drivers = (webcam(exposure_time_absolute=150), webcam(exposure_time_absolute=250))
     made = room_of(drivers)

@@ -16,7 +16,7 @@ from livestereo.takes import manifest as m
 from livestereo.takes.index import read_index
 from livestereo.takes.repair import repair
 from livestereo.takes.verify import verify
-from livestereo.takes.writer import TakeRequest, TakeWriter
+from livestereo.takes.writer import MARGIN_PX, TakeRequest, TakeWriter
 
 
 @pytest.mark.parametrize("jpeg", [True, False])
@@ -140,3 +140,21 @@ def test_a_newer_take_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "version": [m.MAJOR + 1, 0]}))
     with pytest.raises(TakeError, match="newer"):
         verify(tmp_path / "take")
+
+
+def test_the_offset_follows_the_matcher_and_what_lies_below_is_left_out_not_bent(tmp_path: Path) -> None:
+    writer = TakeWriter(TakeRequest(tmp_path / "take"))
+    for seq, low in ((0, -3.0), (1, 0.0), (2, -40.0), (3, 5.0)):
+        frame = pair(seq, jpeg=True)
+        writer.write_pair(frame)
+        field = disparity(seq)
+        field[np.isfinite(field)] += low - np.nanmin(field)
+        writer.write_depth(frame, field, {"min_disparity": 0 if seq < 2 else -64})
+    writer.close(captured=4)
+    assert writer.manifest.disparity_offset == -MARGIN_PX
+    assert writer.manifest.depth_pairs == 3 and writer.manifest.thinned == 1
+    assert [(d.depth, d.pair) for d in read_index(tmp_path / "take").depths] == [(0, 0), (1, 1), (None, 2), (2, 3)]
+    assert read_index(tmp_path / "take").take["disparity_offset"] == -MARGIN_PX
+    with TakeSource(tmp_path / "take") as source:
+        assert np.nanmin(source.disparity(0)) == -3.0 and source.disparity(2) is None
+    assert verify(tmp_path / "take").ok

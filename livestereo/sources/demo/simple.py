@@ -142,7 +142,8 @@ def _whole(rig: StereoRig, points: F64) -> bool:
 def _between(poses: Sequence[Pose], t_s: float) -> tuple[F64, F64]:
     """Give the pose at a time: still for a while, then a smooth way to the next one."""
     number, rest = divmod(t_s % (len(poses) * (STILL_S + MOVE_S)), STILL_S + MOVE_S)
-    here, after = poses[int(number)], poses[(int(number) + 1) % len(poses)]
+    # A tiny negative time leaves the whole round as its remainder.
+    here, after = poses[int(number) % len(poses)], poses[(int(number) + 1) % len(poses)]
     if rest <= STILL_S:
         return here.R, here.t
     part = (rest - STILL_S) / MOVE_S
