@@ -77,10 +77,10 @@ def _collect(source: Source, plan: Plan, output: Output, folder: Path, *, kept: 
     }  # fmt: skip
     count = len(captured.views)
     if count < MIN_PAIRS:
-        taken = "No view" if count == 0 else f"Only {count} view{'' if count == 1 else 's'}"
+        taken = {0: "No view of the board was", 1: "Only 1 view of the board was"}.get(count, f"Only {count} views were")
         again = f" Go on with --session {folder}." if kept and count else ""
         raise LiveStereoError(
-            f"{taken} of the board was taken in {captured.decisions} pairs, and at least {MIN_PAIRS} are needed.",
+            f"{taken} taken in {captured.decisions} pairs, and at least {MIN_PAIRS} are needed.",
             f"Is it {plan.board.words}? Show it whole to both cameras, in good light, and hold it still.{again}",
         )
     output.say(f"{reasons[captured.ended]} {count} views; solving.")

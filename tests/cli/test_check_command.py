@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cli_scenes import run_command, run_json
 
-from calibration.rigfile import load_rig, save_rig
+from calibration.rigfile import Camera, Cameras, RigFile, load_rig, save_rig
 from calibration.synthetic import depth_error_percent
+from livestereo.cli.check import _other_cameras
 from livestereo.sources.demo.lens import make_rig, turned
 from livestereo.sources.demo.options import open_demo
+from livestereo.types import SourceInfo
 
 KEYS = {
     "vertical_rms_px", "vertical_median_px", "depth_scale_percent", "rotation_drift_deg", "swapped", "verdict",
@@ -97,3 +101,20 @@ def test_a_person_reads_what_turned_and_what_stays_hidden(capsys: pytest.Capture
     code, out, _ = run_command(capsys, "check", KNOCKED, "--frames", "3", "--repair", "-o", "mended.json")
     assert code == 0 and "pitch +0.4" in out and "verdict" in out and "repaired: pitch" in out
     assert "No scene shows the baseline" in out and "a yaw may still cause" in out
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (("usb:a", "usb:b"), []),
+        (("usb:b", "usb:a"), ["exchanged: use --swap"]),
+        (("usb:a", "usb:c"), ["The right camera is not the one"]),
+        (("usb:c", "usb:d"), ["The left and the right camera is not the one"]),
+        (("left.png", "right.png"), []),
+    ],
+)
+def test_other_cameras_are_told_by_their_stable_ids(now: tuple[str, str], said: list[str]) -> None:
+    cameras = Cameras(left=Camera(id="usb:a"), right=Camera(id="usb:b"))
+    opened: Any = SimpleNamespace(source=SimpleNamespace(info=SourceInfo("x", True, left_id=now[0], right_id=now[1])))
+    told = _other_cameras(RigFile(rig=make_rig(0, SIZE), cameras=cameras), opened)
+    assert len(told) == len(said) and all(part in text for part, text in zip(said, told))
