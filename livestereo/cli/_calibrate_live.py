@@ -77,7 +77,8 @@ def _collect(source: Source, plan: Plan, output: Output, folder: Path, *, kept: 
     }  # fmt: skip
     count = len(captured.views)
     if count < MIN_PAIRS:
-        taken = {0: "No view of the board was", 1: "Only 1 view of the board was"}.get(count, f"Only {count} views were")
+        few = {0: "No view of the board was", 1: "Only 1 view of the board was"}
+        taken = few.get(count, f"Only {count} views of the board were")
         again = f" Go on with --session {folder}." if kept and count else ""
         raise LiveStereoError(
             f"{taken} taken in {captured.decisions} pairs, and at least {MIN_PAIRS} are needed.",

@@ -66,7 +66,8 @@ def draw_guide(shown: GuidePicture, canvas_wh: SizeWH) -> U8:
     ):  # fmt: skip
         rect = _fit(Rect(x, area.y, half, area.h), (image.shape[1], image.shape[0]))
         view = canvas[rect.y : rect.bottom, rect.x : rect.right]
-        view[:] = cv2.resize(image, (rect.w, rect.h), interpolation=cv2.INTER_AREA)
+        smooth = cv2.INTER_AREA if rect.w < image.shape[1] else cv2.INTER_LINEAR
+        view[:] = cv2.resize(image, (rect.w, rect.h), interpolation=smooth)
         covered = step.left if side == "left" else step.right
         _shade(view, covered)
         if step.pose is not None and not step.done:
