@@ -63,11 +63,13 @@ def table(result: SyncResult, pairs: int, rig_file: RigFile | None, info: Source
     rows = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows.add_column(style="dim")
     rows.add_column()
-    later = "right" if result.skew_s > 0 else "left"
+    side = "right" if result.skew_s > 0 else "left"
+    known = abs(result.skew_s) > result.uncertainty_s
+    later = f"the {side} camera exposes later" if known else "no difference that can be told"
     rows.add_row(
         "skew",
-        f"[bold]{_signed(result.skew_s)} ms[/bold] ± {result.uncertainty_s * 1e3:.2f} ms: the {later} camera exposes "
-        f"later ({METHODS[result.method]}, {pairs} pairs)",
+        f"[bold]{_signed(result.skew_s)} ms[/bold] ± {result.uncertainty_s * 1e3:.2f} ms: {later} "
+        f"({METHODS[result.method]}, {pairs} pairs)",
     )
     if math.isfinite(result.drift):
         rows.add_row("drift", f"{result.drift * 6e4:+.2f} ± {result.drift_uncertainty * 6e4:.2f} ms per minute")

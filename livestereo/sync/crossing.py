@@ -27,8 +27,9 @@ ROUNDS = 15
 BLOCKS = 10
 ASSUMED_READOUT = 0.75  # share of the period, where it is not given
 ASSUMED_FOCAL = 0.83  # share of the width, where no rig is given
-MOST_UNCERTAIN_S = 0.003
-SYSTEMATIC_S = 0.0003
+MOST_UNCERTAIN = 0.09  # of the period: 3 ms at 30 pictures per second
+SYSTEMATIC = 0.015  # of the period; twice that where row times are assumed, and where nothing stands still
+ALL_MOVES = 0.7  # share of moving points from which nothing pins the pose: cameras that are carried about
 FARTHEST_S = 0.018  # half a period of 30 fps and a little: farther is another pair
 MOST_MISSED_PX = 0.8
 GUESSED = 1.5
@@ -88,8 +89,11 @@ def crossing_offset(
         )
     error, used = jackknife(lambda keep: float(x[5] + linear.step(keep)[5]), time_blocks(linear.moments, BLOCKS))
     uncertainty = t95(used - 1) * error * (GUESSED if guessed else 1.0)
-    uncertainty = float(np.hypot(uncertainty, SYSTEMATIC_S if None not in readout_s else 2 * SYSTEMATIC_S))
-    if not uncertainty < MOST_UNCERTAIN_S:
+    period = max(recording.period_s)
+    systematic = SYSTEMATIC * period * (2 if None in readout_s else 1)
+    systematic *= 2 if moving > ALL_MOVES * len(linear.residuals) else 1
+    uncertainty = float(np.hypot(uncertainty, systematic))
+    if not uncertainty < MOST_UNCERTAIN * period:
         raise SyncRefused(
             f"What moves up and down leaves the offset uncertain by {uncertainty * 1e3:.1f} ms.",
             "Wave a hand or a book up and down, longer and faster, or use --board or a flash.",

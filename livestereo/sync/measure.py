@@ -82,6 +82,8 @@ def measure(
         raise _why_none(refused, board=object_points is not None)
     best = _best(found, recording)
     notes = [*best.notes, *_contradictions(best, found)]
+    if object_points is not None and not any(offset.method == "board" for offset in found):
+        notes.append(f"The board could not tell: {refused[0].what}")
     return to_result(recording, best, notes, refused, free_running=free_running)
 
 

@@ -12,6 +12,7 @@ import pytest
 from fakes.captures import FakeCamera, FakeClock, opener
 
 from livestereo.errors import NoFrameYet, SourceError
+from livestereo.phase import Aim
 from livestereo.sources.cameras import LiveSource
 from livestereo.sources.capture import Camera
 from livestereo.sources.request import SourceRequest
@@ -250,3 +251,25 @@ def test_another_camera_than_the_rig_was_made_with_is_told() -> None:
         rig = Rig(camera_ids=ids)
         with rig.open() as source:
             assert said in " ".join(source.info.notes)
+
+
+def test_a_camera_can_be_opened_again_for_another_phase_and_is_no_reconnect() -> None:
+    rig = Rig()
+    with rig.open() as source:
+        rig.feed(30)
+        before = source.phase("right")
+        assert before is not None and before.phase_s == pytest.approx(0.0, abs=1e-6)
+        source.set_stamp_bias(0.004)
+        again = source.phase("right")
+        assert again is not None and again.phase_s == pytest.approx(0.004, abs=1e-6)
+        mirrored = source.phase("left")
+        assert mirrored is not None and mirrored.phase_s == pytest.approx(-0.004, abs=1e-6)
+        source.reopen("right", 0.0, Aim(again.anchor_s + 0.01, again.period_s))
+        rig.fakes[1].give()  # the grab that is waiting ends with it; then the camera is opened anew
+        rig.settle((1,))
+        assert source.phase("right") is None
+        rig.feed(30)
+        after = source.phase("right")
+        assert after is not None and after.measured_s == pytest.approx(1.0, abs=0.1)
+        assert rig.fakes[1].opened == 2
+        assert source.stats().reconnects == 0
