@@ -64,8 +64,8 @@ def table(result: SyncResult, pairs: int, rig_file: RigFile | None, info: Source
     rows.add_column(style="dim")
     rows.add_column()
     side = "right" if result.skew_s > 0 else "left"
-    told = abs(result.skew_s) > result.uncertainty_s
-    later = f"the {side} camera exposes later" if told else "no difference that can be told"
+    differs = abs(result.skew_s) > result.uncertainty_s
+    later = f"the {side} camera exposes later" if differs else "no difference that can be told"
     rows.add_row(
         "skew",
         f"[bold]{_signed(result.skew_s)} ms[/bold] ± {result.uncertainty_s * 1e3:.2f} ms: {later} "
