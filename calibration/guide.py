@@ -257,4 +257,7 @@ class Guide:
         if self._advice is not None and self._advice.pose is not None:
             words = self._advice.pose.words
             return words[0].upper() + words[1:] + "."
+        if self._advice is not None:
+            lacking = [need.words for need in self.needs if not need.met]
+            return f"Still wanted: {', '.join(lacking)}." if lacking else "Show the board as it was not shown yet."
         return FIRST[min(len(self._views), len(FIRST) - 1)]

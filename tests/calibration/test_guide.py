@@ -183,6 +183,16 @@ def test_it_asks_for_what_is_lacking(scene, solution) -> None:
     assert free.percent == advice.percent > free.pose.percent
 
 
+def test_with_no_pose_left_it_says_what_is_lacking(scene, solution) -> None:
+    guide = Guide(scene.board, Goal(0.001, 2.0))
+    for view in scene.views[:6]:
+        guide.take(view)
+    guide.learn(Advice(guide.views, solution, 1.0, None, None))
+    step = guide.observe(Sighting(None, None, 0.0))
+    assert step.next.startswith("Still wanted: more views") and "turned by 90°" in step.next
+    assert step.pose is None and step.hint == ""
+
+
 def test_a_board_of_as_many_rows_as_columns_need_not_be_turned() -> None:
     board = parse_board("chessboard:7x7:25mm")
     assert "turned" not in {
