@@ -196,9 +196,14 @@ def wiggle(result: StereoResult, width: int = 420, steps: int = 8) -> bytes:
 
 def views(result: StereoResult, settings: Settings, look: Look) -> np.ndarray:
     """What the number keys show."""
-    panes = [("left lines", "3  Rectified, with lines"), ("depth", "4  Depth"), ("anaglyph", "6  Anaglyph")]
+    panes = [
+        ("right", "2  Right"),
+        ("left lines", "3  Rectified, with lines"),
+        ("depth", "4  Depth"),
+        ("anaglyph", "6  Anaglyph"),
+    ]
     if result.confidence is not None:
-        panes.insert(2, ("confidence", "5  Confidence"))
+        panes.insert(3, ("confidence", "5  Confidence"))
     if result.reason is not None:
         panes.append(("reason", "7  Why there is no depth"))
     return tiled([(text, picture(pane, result, look)) for pane, text in panes], 3, (400, 300))
