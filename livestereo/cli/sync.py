@@ -21,6 +21,8 @@ _panel = "Sync"
 SECONDS = 20.0
 MOST_FILE_S = 60.0
 LONGEST_READOUT_MS = 200.0
+SHOW_EVERY_S = 0.12
+MOST_LOST = 0.2  # share of pairs that this computer may leave out
 
 
 @command
@@ -164,20 +166,21 @@ def _gather(opened: Opened, recorder: SyncRecorder, board: Board | None, run: Ru
     what = (
         "Move the board up and down, not too slowly, where both cameras see all of it."
         if board is not None
-        else "Flash a light at both cameras once a second, or wave a hand irregularly before both."
+        else "Flash a light at both cameras once a second, or wave a hand up and down before both."
     )
     window = RawWindow(title="livestereo – sync") if live and wants_window(run, output, quietly=True) else None
     if live:
         output.say(f"{what} Measuring for {seconds:.0f} s.")
-    done = 0
+    done, shown_s = 0, float("-inf")
     try:
         with output.progress("looking", 100) as advance, stopping_signals() as signals:
 
             def look(pair: StereoFrame, share: float) -> bool:
-                nonlocal done
+                nonlocal done, shown_s
                 advance(int(100 * share) - done)
                 done = int(100 * share)
-                if window is not None:
+                if window is not None and pair.t_s - shown_s >= SHOW_EVERY_S:  # looking costs pairs
+                    shown_s = pair.t_s
                     window.show(pair, opened.source.stats(), message=f"{what} {100 * share:.0f} %")
                     return window.poll() and not signals.stop
                 return not signals.stop
@@ -250,4 +253,10 @@ def _measured(
             ) from None
         if gathered.incomplete is not None and recorder.pairs < 30:
             raise gathered.incomplete from refused
+        lost = opened.source.stats().dropped.get("busy", 0) // 2
+        if lost > MOST_LOST * (lost + recorder.pairs):
+            raise SyncRefused(
+                f"{refused.what} This computer kept up with only {recorder.pairs} of {recorder.pairs + lost} pairs.",
+                f"Take a smaller --size or a lower --fps. {refused.fix}", refused.details,
+            ) from None  # fmt: skip
         raise

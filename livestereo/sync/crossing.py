@@ -29,6 +29,7 @@ ASSUMED_READOUT = 0.75  # share of the period, where it is not given
 ASSUMED_FOCAL = 0.83  # share of the width, where no rig is given
 MOST_UNCERTAIN = 0.09  # of the period: 3 ms at 30 pictures per second
 SYSTEMATIC = 0.015  # of the period; twice that where row times are assumed, and where nothing stands still
+UNEQUAL = 0.08  # standard deviation of the row times' difference, a share of them, where they are not given
 ALL_MOVES = 0.7  # share of moving points from which nothing pins the pose: cameras that are carried about
 FARTHEST_S = 0.018  # half a period of 30 fps and a little: farther is another pair
 MOST_MISSED_PX = 0.8
@@ -38,20 +39,23 @@ GUESSED = 1.5
 @dataclass(frozen=True)
 class _Data:
     """Points of all pairs, normalised: left, right (n,2), velocity (n,2) per second, gap_s (n,) from the right row's
-    moment to the left one's with no offset, moments (n,), noise of a pixel in normalised units."""
+    moment to the left one's with no offset, moments (n,), shares (n,) of the left readout, pixel: its size.
+    """
 
     left: Array
     right: Array
     velocity: Array
     gap_s: Array
     moments: Array
+    shares: Array
     pixel: float
 
     def only(self, keep: NDArray[np.bool_]) -> _Data:
         """Some of the points."""
         return _Data(
-            self.left[keep], self.right[keep], self.velocity[keep], self.gap_s[keep], self.moments[keep], self.pixel
-        )
+            self.left[keep], self.right[keep], self.velocity[keep], self.gap_s[keep], self.moments[keep],
+            self.shares[keep], self.pixel,
+        )  # fmt: skip
 
 
 def crossing_offset(
@@ -98,6 +102,10 @@ def crossing_offset(
             f"What moves up and down leaves the offset uncertain by {uncertainty * 1e3:.1f} ms.",
             "Wave a hand or a book up and down, longer and faster, or use --board or a flash.",
         )
+    # Row times that are assumed equal may differ a little, and that counts at the rows where things moved.
+    if None in readout_s:
+        share = float(np.median(linear.shares[np.abs(linear.jacobian[:, 5]) > least]))
+        uncertainty = float(np.hypot(uncertainty, 2 * share * UNEQUAL * ASSUMED_READOUT * period))
     return Offset(float(x[5]), uncertainty, "motion", notes=(f"{moving} points moved across the rows.",))
 
 
@@ -118,7 +126,7 @@ def _assumed(recording: Recording) -> StereoRig:
 
 
 def _data(recording: Recording, rig: StereoRig, readout_s: Sequence[float | None]) -> _Data:
-    left, right, velocity, gap, moments = [], [], [], [], []
+    left, right, velocity, gap, moments, shares = [], [], [], [], [], []
     tl, tr = recording.times_s
     R = [
         given if given is not None else ASSUMED_READOUT * period
@@ -133,7 +141,8 @@ def _data(recording: Recording, rig: StereoRig, readout_s: Sequence[float | None
         left.append(a)
         right.append(b)
         velocity.append((ahead - b) / ((tr[k + 1] - tr[k - 1]) / 2))
-        rows = recording.left.row_share(found.left) * R[0] - recording.right.row_share(found.right) * R[1]
+        shares.append(recording.left.row_share(found.left))
+        rows = shares[-1] * R[0] - recording.right.row_share(found.right) * R[1]
         gap.append(tl[k] - tr[k] + rows)
         moments.append(np.full(len(a), tl[k]))
     if sum(map(len, left)) < LEAST_POINTS:
@@ -144,7 +153,7 @@ def _data(recording: Recording, rig: StereoRig, readout_s: Sequence[float | None
     pixel = 1 / float(np.sqrt(rig.left.focal_px * rig.right.focal_px))
     return _Data(
         np.concatenate(left), np.concatenate(right), np.concatenate(velocity), np.concatenate(gap),
-        np.concatenate(moments), pixel,
+        np.concatenate(moments), np.concatenate(shares), pixel,
     )  # fmt: skip
 
 
@@ -190,6 +199,7 @@ class _Linear:
     residuals: Array
     weights: Array
     moments: Array
+    shares: Array
 
     @classmethod
     def at(cls, data: _Data, x: Array) -> _Linear:
@@ -203,7 +213,7 @@ class _Linear:
         spread = max(1.4826 * float(np.median(np.abs(r))), 0.1 * data.pixel)
         good = np.isfinite(r) & np.isfinite(jacobian).all(axis=1) & (np.abs(r) < max(GATE * spread, 2 * data.pixel))
         size = np.maximum(np.abs(r[good]), 1e-15)
-        return cls(jacobian[good], r[good], np.minimum(1.0, 1.5 * spread / size), data.moments[good])
+        return cls(jacobian[good], r[good], np.minimum(1.0, 1.5 * spread / size), data.moments[good], data.shares[good])
 
     def step(self, keep: NDArray[np.bool_] | None = None) -> Array:
         """Least-squares step (6,)."""
