@@ -39,13 +39,14 @@ from typing import Any, Protocol
 
 from livestereo.engine_actions import Resolve, changed_settings, is_about_settings
 from livestereo.engine_flow import Flow, Job
+from livestereo.engine_recorders import Recorders
 from livestereo.engine_rooms import Builder, Observers, Reader, Room, Workers
 from livestereo.engine_stats import NAN, RunMeter, RunSummary
 from livestereo.engine_stop import Signals, stopping_signals
 from livestereo.errors import LiveStereoError
 from livestereo.pipeline import Matched, Pipeline
 from livestereo.settings import Settings
-from livestereo.sinks.base import PairSink, RecorderState, ResultSink, RunState, Sink, View
+from livestereo.sinks.base import PairSink, ResultSink, RunState, Sink, View
 from livestereo.sources.base import Source
 from livestereo.timing import Clock, monotonic
 from livestereo.types import Action, CaptureStats, Finding, StereoFrame, StereoResult
@@ -160,7 +161,7 @@ class _Run:
         self.warnings: list[str] = list(settings.notes)
         self.messages: list[str] = list(settings.notes)
         self.told_s = -math.inf
-        self.stops_told: set[str] = set()
+        self.recorders = Recorders(_each_once(*pair_sinks, *sinks))
         self.at_end = False
         self.notes_heard = len(source.info.notes)  # those of the opening are told by whoever opened it
 
@@ -358,7 +359,9 @@ class _Run:
         for note in notes[self.notes_heard :]:
             self._say(note)
         self.notes_heard = len(notes)
-        recorder = self._recorder()
+        for why in self.recorders.news():
+            self._say(why, warn=True)
+        recorder = self.recorders.running()
         texts, self.messages = tuple(self.messages), []
         if not self.views:
             return
@@ -383,23 +386,8 @@ class _Run:
         dropped = {"camera": 0, "pairing": 0, "busy": self.flow.overwritten, "disk": 0}
         for cause, count in self.source.stats().dropped.items():
             dropped[cause] = dropped.get(cause, 0) + count
-        for state in self._recorders():
-            dropped["disk"] += sum(state.lost.values())
+        dropped["disk"] += self.recorders.lost()
         return dropped
-
-    def _recorder(self) -> RecorderState | None:
-        """State of the take that is being made; one that stops by itself is told once."""
-        states = self._recorders()
-        for why in {state.stopped for state in states if state.stopped is not None} - self.stops_told:
-            self.stops_told.add(why)
-            self._say(why, warn=True)
-        return next((state for state in states if state.recording), None)
-
-    def _recorders(self) -> list[RecorderState]:
-        """States of the sinks that record; a recorder tells its own with `state()`."""
-        sinks = _each_once(*self.pair_sinks, *self.sinks)
-        states = [sink.state() for sink in sinks if hasattr(sink, "state")]
-        return [state for state in states if isinstance(state, RecorderState)]
 
     def summary(self) -> RunSummary:
         """Make the summary of the run as far as it went."""

@@ -1,0 +1,34 @@
+"""What the takes of a run tell while it goes: of the one that is being made, of what was lost, of those that stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from livestereo.sinks.base import RecorderState
+
+
+class Recorders:
+    """The sinks of a run that record; such a sink tells its own with `state()`."""
+
+    def __init__(self, sinks: Sequence[Any]) -> None:
+        self._sinks = [sink for sink in sinks if hasattr(sink, "state")]
+        self._told: set[str] = set()
+
+    def _states(self) -> list[RecorderState]:
+        states = [sink.state() for sink in self._sinks]
+        return [state for state in states if isinstance(state, RecorderState)]
+
+    def running(self) -> RecorderState | None:
+        """State of the take that is being made; None when there is none."""
+        return next((state for state in self._states() if state.recording), None)
+
+    def lost(self) -> int:
+        """Pairs that were captured for a take and not written."""
+        return sum(sum(state.lost.values()) for state in self._states())
+
+    def news(self) -> list[str]:
+        """Why a take stopped by itself; each is told once."""
+        found = {state.stopped for state in self._states() if state.stopped is not None} - self._told
+        self._told |= found
+        return sorted(found)
