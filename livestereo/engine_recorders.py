@@ -1,4 +1,4 @@
-"""What the takes of a run tell while it goes: of the one that is being made, of what was lost, of those that stopped."""
+"""What the takes of a run tell while it goes: the one that is being made, what was lost, those that stopped."""
 
 from __future__ import annotations
 

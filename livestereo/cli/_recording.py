@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from livestereo.cli._setup import Opened
@@ -10,6 +10,7 @@ from livestereo.errors import TakeError
 from livestereo.settings import Settings
 from livestereo.takes.raw import RawFormat
 from livestereo.takes.writer import Content, TakeRequest
+from livestereo.types import SourceInfo, StereoResult
 
 
 def take_request(
@@ -41,3 +42,20 @@ def refuse_own_source(take: Path, pictures: Sequence[str]) -> None:
     """
     if any(Path(one).is_dir() and Path(one).resolve() == take.resolve() for one in pictures):
         raise TakeError("A take cannot be recorded into itself.", "Name another folder with -o.")
+
+
+class Counted:
+    """A result sink that moves a progress bar."""
+
+    def __init__(self, advance: Callable[[int], object]) -> None:
+        self._advance = advance
+
+    def open(self, info: SourceInfo) -> None:
+        """Nothing to do."""
+
+    def accept(self, result: StereoResult) -> None:
+        """Count one result."""
+        self._advance(1)
+
+    def close(self) -> None:
+        """Nothing to do."""

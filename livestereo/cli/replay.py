@@ -113,7 +113,7 @@ def _compute(
     from livestereo.cli._build import settings_from
     from livestereo.cli._live import LiveParts, run_live
     from livestereo.cli._playback import any_given, settings_of
-    from livestereo.cli._recording import take_request
+    from livestereo.cli._recording import Counted, take_request
     from livestereo.cli.record import PREVIEW_WIDTH, recorded
     from livestereo.render.film import FilmMaker
     from livestereo.sinks.recorder import Recorder
@@ -127,8 +127,9 @@ def _compute(
     if left is not None and not left.lossless:
         output.say("The raw pictures of this take are lossy (h264): they are kept as they decode, with no more loss.")
     recorder = Recorder(request, preview=FilmMaker(width=PREVIEW_WIDTH), ends_run=True)
-    parts = LiveParts(pair_sinks=[recorder], sinks=[recorder], record=False)
-    summary = run_live(opened, settings, match, run, output, parts, window=False)
+    with output.progress("compute again", len(source.reader.pairs)) as advance:
+        parts = LiveParts(pair_sinks=[recorder], sinks=[recorder, Counted(advance)], record=False)
+        summary = run_live(opened, settings, match, run, output, parts, window=False)
     output.say(f"{out}: {summary.pairs} pairs computed again.")
     output.result({**summary.as_json(), "take": out, **recorded(recorder)})
 
