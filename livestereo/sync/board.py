@@ -24,6 +24,8 @@ from livestereo.sync.recording import Recording, SideTrack
 SEARCH_S = 0.3
 COARSE_STEPS = 0.25  # of a frame period
 LEAST_VIEWS = 25
+LEAST_SPEED_PX = 0.8  # across the epipolar lines, per frame
+LEAST_MOVING = 0.06  # share of the views in which it moves so
 CORNERS_PER_VIEW = 12
 MOST_VIEWS = 300
 ROUNDS = 12
@@ -78,6 +80,14 @@ def board_offset(
     start = _start(problem, rig, shift)
     solution, linear = problem.solve(start)
     focal = np.sqrt(sides[0].focal_px * sides[1].focal_px)
+
+    # A board at rest is fitted too, by the noise of its corners: it must be seen to move across the epipolar lines.
+    moving = np.abs(linear.jacobian[:, 5]) * max(recording.period_s) * focal > LEAST_SPEED_PX
+    if np.mean(moving) < LEAST_MOVING:
+        raise SyncRefused(
+            "The board hardly moves up and down, so it tells nothing of time.",
+            "Move the board up and down where both cameras see all of it.",
+        )
 
     def estimate(keep: NDArray[np.bool_]) -> float:
         return float(solution[5] + linear.step(keep)[5])
