@@ -1,7 +1,7 @@
 # ruff: noqa: E402  (the search path is mended before the package is imported)
 """How exact the solve is, on views with exact truth, with OpenCV's plain joint solve beside it.
 
-    python benchmarks/calibration.py [--seeds 32] [--cases flat,bent,...] [--rendered] [--predict] [--json out.json]
+    python benchmarks/calibration.py [--seeds 32] [--cases flat,bent,...] [--rendered] [--predict] [--page FILE.md]
 
 Rigs: 1280x720, f about 950 px, baseline 120 mm, toed in, k1–k3, p1, p2. 20 views of a 9x6 board of 25 mm squares at
 0.3–0.8 m, tilted to 40°, its centre uniform over 80 % of both pictures, 0.1 px of noise in each coordinate. Errors are
@@ -18,16 +18,17 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Run as a script, this file's folder comes first, and this file would hide the package of its name.
-sys.path[:] = [
-    place for place in sys.path if os.path.abspath(place or ".") != os.path.dirname(os.path.abspath(__file__))
-]
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [*(place for place in sys.path if os.path.abspath(place or ".") != HERE), HERE]
 
 import cv2
 import numpy as np
+from pages import put
 
 from calibration.bundle import rotation_vector
 from calibration.detection import BoardDetector
@@ -38,7 +39,7 @@ from calibration.rectify import swap_rig
 from calibration.rig import Intrinsics, StereoRig
 from calibration.solution import Solution
 from calibration.solve import SolveOptions, solve
-from calibration.synthetic import Scene, SceneOptions, flipped, make_scene, seen_points
+from calibration.synthetic import Scene, SceneOptions, depth_error_percent, flipped, make_scene, seen_points
 from calibration.synthetic_boards import render_board_pair
 from calibration.uncertainty import raster_points
 from calibration.views import View
@@ -120,31 +121,19 @@ def errors_of(rig: StereoRig, truth: StereoRig) -> list[float]:
         for i in (0, 1)
     ]
     turn = np.degrees(np.linalg.norm(rotation_vector(rig.R_right_left @ truth.R_right_left.T)))
-    depth = [100 * _rms(_depth_share(rig, truth, z)) for z in DISTANCES]
+    depth = [depth_error_percent(rig, truth, z) for z in DISTANCES]
     baseline = 100 * (rig.baseline_m / truth.baseline_m - 1)
     return [abs(baseline), float(turn), _rms(np.array(focal)), _rms(_rows(rig, truth, 1.0)), *depth]
 
 
-def _rectified(rig: StereoRig, truth: StereoRig, distance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    R_left, _, _ = rotations(truth)
-    points = raster_points(truth, distance)
-    pixels = seen_points(truth, points @ R_left)
-    turns = rotations(rig)[:2]
-    sides = []
-    for camera, R, px in zip((rig.left, rig.right), turns, pixels):
-        rays = np.asarray(rays_of_pixels(camera, px)) @ R.T
-        sides.append(rays[:, :2] / rays[:, 2:])
-    return points, sides[0], sides[1]
-
-
-def _depth_share(rig: StereoRig, truth: StereoRig, distance: float) -> np.ndarray:
-    points, left, right = _rectified(rig, truth, distance)
-    return rig.baseline_m / (left[:, 0] - right[:, 0]) / points[:, 2] - 1
-
-
 def _rows(rig: StereoRig, truth: StereoRig, distance: float) -> np.ndarray:
-    _, left, right = _rectified(rig, truth, distance)
-    return (right[:, 1] - left[:, 1]) * rig.left.focal_px
+    """Row differences of what the true rig sees at a distance, rectified by a rig, px."""
+    points = raster_points(truth, distance) @ rotations(truth)[0]
+    rows = []
+    for camera, R, px in zip((rig.left, rig.right), rotations(rig)[:2], seen_points(truth, points)):
+        rays = np.asarray(rays_of_pixels(camera, px)) @ R.T
+        rows.append(rays[:, 1] / rays[:, 2])
+    return (rows[1] - rows[0]) * rig.left.focal_px
 
 
 def _rms(values: np.ndarray) -> float:
@@ -234,21 +223,30 @@ def main() -> None:
     parser.add_argument("--predict", action="store_true", help="flat and bent boards in at least 100 trials each")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", default="")
+    parser.add_argument("--page", type=Path, help="page whose table to replace")
     chosen = parser.parse_args()
     cases, seeds = chosen.cases.split(","), chosen.seeds
     if chosen.predict:
         cases, seeds = ["flat", "bent"], max(seeds, 100)
     rows: list[dict[str, Any]] = []
     notes = []
-    print("| case | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 1))
+    lines = ["| case | " + " | ".join(COLUMNS) + " |", "|" + "---|" * (len(COLUMNS) + 1)]
+    print("\n".join(lines))
     with ProcessPoolExecutor(chosen.workers) as pool:
         for case in cases:
             numbers = range(chosen.first, chosen.first + seeds)
             found = list(pool.map(trial, [case] * seeds, numbers, [chosen.rendered] * seeds))
+            lines += rows_of(found, case)
             print("\n".join(rows_of(found, case)), flush=True)
-            notes.append(told_of(found, case))
+            notes.append(f"- {told_of(found, case)}")
             rows += found
-    print("\n" + "\n".join(f"- {note}" for note in notes))
+    print("\n" + "\n".join(notes))
+    if chosen.page:
+        put(
+            chosen.page,
+            "predict" if chosen.predict else "rendered" if chosen.rendered else "exact",
+            [*lines, "", *notes],
+        )
     if chosen.json:
         with open(chosen.json, "w", encoding="utf-8") as file:
             json.dump(rows, file)

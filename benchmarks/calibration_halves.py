@@ -1,7 +1,7 @@
 # ruff: noqa: E402  (the search path is mended before the package is imported)
 """Is the predicted depth error honest on real pictures? Random half-and-half solves must differ by what they predict.
 
-    python benchmarks/calibration_halves.py [--splits 20] [--data ../shared/data]
+    python benchmarks/calibration_halves.py [--splits 20] [--data ../shared/data] [--page FILE.md]
 
 Each set's pairs are parted at random into two halves; each half is solved by itself; depth at 1 and 2 m under the two
 rigs (RMS over a 9x7 raster on the central 60 % of the view) is held against hypot(σ of one, σ of the other).
@@ -18,22 +18,20 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Run as a script, this file's folder comes first, and `calibration.py` in it would hide the package of its name.
-sys.path[:] = [
-    place for place in sys.path if os.path.abspath(place or ".") != os.path.dirname(os.path.abspath(__file__))
-]
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [*(place for place in sys.path if os.path.abspath(place or ".") != HERE), HERE]
 
 import cv2
 import numpy as np
+from pages import put
 
 from calibration.boards import parse_board
 from calibration.detection import BoardDetector
 from calibration.errors import CalibrationError
-from calibration.framing import rotations
-from calibration.lens import project_rays, rays_of_pixels
-from calibration.rig import StereoRig
 from calibration.solution import Solution
 from calibration.solve import SolveOptions, solve
-from calibration.uncertainty import predict_depth_error, raster_points
+from calibration.synthetic import depth_error_percent
+from calibration.uncertainty import predict_depth_error
 from calibration.views import View
 
 DISTANCES = (1.0, 2.0)
@@ -55,21 +53,6 @@ def views_of(data: Path, patterns: tuple[str, str]) -> list[View]:
     return views
 
 
-def depth_difference(a: StereoRig, b: StereoRig, distance: float) -> float:
-    """RMS over the raster of how much deeper rig b sees what rig a sees at a distance, as a share."""
-    points = raster_points(a, distance)
-    in_left = points @ rotations(a)[0]
-    pixels = (
-        project_rays(a.left, in_left),
-        project_rays(a.right, in_left @ a.R_right_left.T + a.t_right_left_m),
-    )
-    x = []
-    for camera, px, R in zip((b.left, b.right), pixels, rotations(b)[:2]):
-        rays = rays_of_pixels(camera, px) @ R.T
-        x.append(rays[:, 0] / rays[:, 2])
-    return float(np.sqrt(np.nanmean((b.baseline_m / (x[0] - x[1]) / distance - 1) ** 2)))
-
-
 def splits_of(name: str, views: list[View], count: int) -> list[dict[str, Any]]:
     """Solve both halves of each split."""
     rows = []
@@ -87,7 +70,7 @@ def splits_of(name: str, views: list[View], count: int) -> list[dict[str, Any]]:
         rows.append(
             {
                 "set": name, "seed": seed,
-                "difference": [100 * depth_difference(a.rig, b.rig, z) for z in DISTANCES],
+                "difference": [depth_error_percent(a.rig, b.rig, z) for z in DISTANCES],
                 "sigma": np.hypot(*np.array(sigma)).tolist(),
                 "lens": [h.report.lens_model for h in halves],
                 "bend_mm": [h.report.board_bend_mm for h in halves],
@@ -103,14 +86,17 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--json", default="")
+    parser.add_argument("--page", type=Path, help="page whose table to replace")
     chosen = parser.parse_args()
-    print("| set | at | difference, RMS | predicted, RMS | difference over predicted, RMS | within 2 |")
-    print("|---|---|---|---|---|---|")
+    lines = [
+        "| set | at | difference, RMS | predicted, RMS | difference over predicted, RMS | within 2 |",
+        "|---|---|---|---|---|---|",
+    ]
     rows: list[dict[str, Any]] = []
     for name, patterns in SETS.items():
         views = views_of(chosen.data, patterns)
         if not views:
-            print(f"| {name} | not in {chosen.data} | | | | |")
+            lines.append(f"| {name} | not in {chosen.data} | | | | |")
             continue
         found = splits_of(name, views, chosen.splits)
         rows += found
@@ -119,11 +105,13 @@ def main() -> None:
             off = np.array([row["difference"][i] for row in solved])
             told = np.array([row["sigma"][i] for row in solved])
             ratio = off / told
-            print(
+            lines.append(
                 f"| {name}, {len(solved)} of {len(found)} splits | {distance:g} m | {_rms(off):.3f} % "
-                f"| {_rms(told):.3f} % | {_rms(ratio):.2f} | {100 * (ratio <= 2).mean():.0f} % |",
-                flush=True,
+                f"| {_rms(told):.3f} % | {_rms(ratio):.2f} | {100 * (ratio <= 2).mean():.0f} % |"
             )
+    print("\n".join(lines))
+    if chosen.page:
+        put(chosen.page, "halves", lines)
     if chosen.json:
         Path(chosen.json).write_text(json.dumps(rows), encoding="utf-8")
 
