@@ -108,8 +108,13 @@ def prepared(x: Any, method: Any) -> tuple[Any, Any, Any]:
     return z.astype(np.float32), mean.astype(np.float32), scale.astype(np.float32)
 
 
-def train(z: Any, pull: Any, sizes: tuple[int, int, int], start: Any, epochs: int, seed: int = 0) -> tuple[Any, Any]:
-    """Adam (Kingma & Ba 2015) with a cosine rate; `pull(outputs, rows)` gives the loss and its slope by the outputs."""
+def train(
+    z: Any, pull: Any, sizes: tuple[int, int, int], start: Any, epochs: int, vary: Any = None, seed: int = 0
+) -> tuple[Any, Any]:
+    """Adam (Kingma & Ba 2015) with a cosine rate; `pull(outputs, rows)` gives the loss and its slope by the outputs.
+
+    vary: changes the inputs of rows at random, anew each time: `vary(x, rows, rng)`.
+    """
     rng = np.random.default_rng(seed)
     ends = (z.shape[1], *sizes)
     weights = [rng.normal(0, np.sqrt(2 / a), (a, b)).astype(np.float32) for a, b in pairwise(ends)]
@@ -125,7 +130,7 @@ def train(z: Any, pull: Any, sizes: tuple[int, int, int], start: Any, epochs: in
         total = 0.0
         for begin in range(0, len(z) - batch + 1, batch):
             rows = order[begin : begin + batch]
-            x = z[rows]
+            x = z[rows] if vary is None else vary(z[rows], rows, rng)
             h1 = np.maximum(x @ weights[0] + biases[0], 0)
             h2 = np.maximum(h1 @ weights[1] + biases[1], 0)
             loss, g = pull(h2 @ weights[2] + biases[2], rows)
@@ -176,11 +181,17 @@ def fit_answers(data: dict[str, Any], epochs: int) -> None:
             f"bound {bound:g}: held out RMS {rms:.2f}, median σ {np.median(sigma):.2f} px, "
             f"sure {sure.mean():.3f} of {right[fitted:].mean():.3f}", flush=True,
         )  # fmt: skip
-        network.save(f"answers-{bound:g}")
         if kept is None or abs(np.log(rms)) < kept[0]:
             kept = abs(float(np.log(rms))), network
     assert kept is not None
     kept[1].save("answers")
+
+
+# Signs that grow with the contrast, and the power of it that their logarithm grows by.
+LEVELS = {
+    "texture": 2, "texture around": 2, "texture wide": 2, "detail": 2, "best cost": 1, "best cost around": 1,
+    "self-likeness": 1, "self-likeness around": 1, "contrast": 1, "wide contrast": 1,
+}  # fmt: skip
 
 
 def fit_holes(data: dict[str, Any], epochs: int) -> None:
@@ -189,10 +200,25 @@ def fit_holes(data: dict[str, Any], epochs: int) -> None:
     place = np.zeros(16, np.int64)
     place[[int(one) for one in REASONS]] = np.arange(len(REASONS))
     truth = place[data["hy"]]
+    flat = (truth == REASONS.index(Reason.REPEATED_TEXTURE)) & (data["hx"][:, HOLE_NAMES.index("texture around")] < 0.4)
+    truth[flat] = REASONS.index(Reason.NO_TEXTURE)
     counts = np.bincount(truth, minlength=len(REASONS))
     print("pixels by reason:", dict(zip([one.name for one in REASONS], counts.tolist())))
+    levels = np.zeros(z.shape[1], np.float32)
+    for name, power in LEVELS.items():
+        levels[HOLE_NAMES.index(name)] = power / scale[HOLE_NAMES.index(name)]
+
+    def vary(x: Any, rows: Any, rng: np.random.Generator) -> Any:
+        """Change the contrast, as another light or paint would: all but what is blank stays what it is."""
+        gain = rng.uniform(-0.5, 2.0, len(rows)).astype(np.float32)
+        gain[truth[rows] == REASONS.index(Reason.NO_TEXTURE)] *= np.float32(0.25)
+        # Noise keeps it from learning the heaps by heart: rooms differ.
+        shaken = x + gain[:, None] * levels + rng.normal(0, 0.5, x.shape).astype(np.float32)
+        return np.clip(shaken, -REACH, REACH)
+
     # Seldom ones count somewhat more than their number.
     weight = ((counts.mean() / np.maximum(counts, 1)) ** 0.15).astype(np.float32)
+    weight[REASONS.index(Reason.REPEATED_TEXTURE)] *= 0.06  # heaps hold far more of it than rooms do
 
     def pull(out: Any, rows: Any) -> tuple[float, Any]:
         likely = np.exp(out - out.max(1, keepdims=True))
@@ -202,7 +228,7 @@ def fit_holes(data: dict[str, Any], epochs: int) -> None:
         likely[at, known] -= 1
         return loss, likely * weight[known][:, None]
 
-    weights, biases = train(z, pull, (40, 24, len(REASONS)), np.zeros(len(REASONS), np.float32), epochs)
+    weights, biases = train(z, pull, (40, 24, len(REASONS)), np.zeros(len(REASONS), np.float32), epochs, vary)
     Network(HOLE_NAMES, mean, scale, weights, biases).save("holes")
 
 
@@ -214,8 +240,11 @@ def main() -> None:
     else:
         data = load(Path(folder))
         print({name: values.shape for name, values in data.items()})
-        fit_answers(data, int(rest[0]) if rest else EPOCHS)
-        fit_holes(data, int(rest[0]) if rest else EPOCHS)
+        epochs = int(rest[0]) if rest else EPOCHS
+        if work in ("fit", "fit-answers"):
+            fit_answers(data, epochs)
+        if work in ("fit", "fit-holes"):
+            fit_holes(data, epochs)
 
 
 if __name__ == "__main__":

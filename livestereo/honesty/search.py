@@ -41,7 +41,7 @@ class Range:
     @property
     def planes(self) -> tuple[int, int]:
         """First and last plane."""
-        return math.floor(self.low / 2), math.ceil(self.high / 2)
+        return math.floor(self.low / 2), math.floor(self.high / 2)
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,9 @@ def beyond(left: U8, right: U8, span: Range) -> tuple[U16, U16]:
     """Give the best cost beyond the range: nearer, and farther, than it reaches."""
     first, last = span.planes
     near, far = np.full(left.shape, NONE, np.uint16), np.full(left.shape, NONE, np.uint16)
-    for _, cost in costs(left, right, last + 2, last + max(16, last - first)):
+    for _, cost in costs(left, right, last + 1, last + max(16, last - first)):
         cv2.min(near, cost, dst=near)
-    for _, cost in costs(left, right, math.floor(span.least / 2), first - 2):
+    for _, cost in costs(left, right, math.floor(span.least / 2), first - 1):
         cv2.min(far, cost, dst=far)
     return near, far
 
@@ -152,11 +152,11 @@ def search_wide(left: U8, right: U8, span: Range) -> Wide:
     away = np.empty(left.shape, np.uint16)
     found = (plane - first + 2).astype(np.uint16)
     for k, cost in costs(left, right, math.floor(span.least / 2), last + max(16, last - first), WIDE):
-        if k > last + 1:
+        if k > last:
             cv2.min(near, cost, dst=near)
-        elif k < first - 1:
+        elif k < first:
             cv2.min(far, cost, dst=far)
-        elif first <= k <= last:
+        else:
             away[:] = cv2.absdiff(found, np.full(left.shape, k - first + 2, np.uint16))
             cv2.threshold(away, SAME_PLANES, NONE, cv2.THRESH_BINARY_INV, dst=away)
             cv2.min(second, cv2.bitwise_or(cost, away), dst=second)

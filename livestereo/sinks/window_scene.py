@@ -243,7 +243,10 @@ def readout(result: StereoResult, facts: PixelFacts, x: int, y: int) -> tuple[li
         if facts.sigma_px is not None:
             sigma_px = math.hypot(facts.sigma_px, facts.sigma_rig_px or 0.0)
             sigma = depth_error_m(depth, sigma_px, at.focal_px, at.baseline_m)
-            lines[0] = measured_text(depth, sigma) if at.metric else f"{depth:.3g} ± {sigma:.2g} (relative)"
+            if sigma > depth / 2:  # the first-order law says nothing of a depth this unsure
+                lines[0] += ", unsure"
+            else:
+                lines[0] = measured_text(depth, sigma) if at.metric else f"{depth:.3g} ± {sigma:.2g} (relative)"
             lines[1] = f"disparity {float(result.disparity_px[y, x]):.2f} ± {facts.sigma_px:.2f} px"
             if facts.confidence is not None:
                 lines.insert(1, f"sure to {100 * facts.confidence:.0f} %")
