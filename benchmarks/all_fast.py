@@ -157,7 +157,7 @@ def live_cameras(table: Table) -> None:
         addresses = urls.get(timeout=20)
         try:
             for name, words, rate, late_ms, path in (
-                ("`fast`, full size", ["--preset", "fast"], 29.5, 60, ""),
+                ("`fast`, full size", ["--preset", "fast", "--num-disparities", "128"], 29.5, 60, ""),
                 ("`balanced`, no extra installed", [], 28, 80, folder),
                 ("`turbo`", ["--preset", "turbo"], None, None, ""),
             ):
@@ -165,7 +165,7 @@ def live_cameras(table: Table) -> None:
                 if path:
                     os.environ["PYTHONPATH"] = path
                 try:
-                    got = live.preview(addresses, rig, 12, ["--num-disparities", "128", *words])
+                    got = live.preview(addresses, rig, 12, words)
                 finally:
                     if path:
                         os.environ.pop("PYTHONPATH")
