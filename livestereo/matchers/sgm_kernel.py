@@ -313,15 +313,22 @@ def make_matcher(chunk: int, count: int, tolerant: bool, cache: bool) -> Compile
                 column = np.int32(x) - np.int32(offset) - d_
                 unseen = (low_sum == 255) | (column < 0) | (column >= np.int32(width))
                 fine[x] = np.int32(INVALID) if unseen else d_ * np.int32(16) + part_
+            # What the right view's pixels on either side of the match have chosen, both in one word; then compared.
             for x in range(width):
                 sixteenths = np.int64(fine[x])
-                known = sixteenths != INVALID
-                floor = x + last - (sixteenths >> 4) if known else 0
-                ceiling = x + last - ((sixteenths + 15) >> 4) if known else 0
-                vote = np.int64(votes[np.uintp(floor)])
-                other = np.int64(votes[np.uintp(ceiling)])
-                apart = (vote != NO_VOTE) & (abs(vote - sixteenths) > 16 * tolerance)
-                apart &= (other != NO_VOTE) & (abs(other - sixteenths) > 16 * tolerance)
-                out[y - 1, x] = sixteenths + 16 * offset if known and not apart else NONE
+                shown = sixteenths if sixteenths != INVALID else 0
+                place = x + last
+                floor = np.uint32(votes[np.uintp(place - (shown >> 4))])
+                ceiling = np.uint32(votes[np.uintp(place - ((shown + 15) >> 4))])
+                found[x] = floor | (ceiling << np.uint32(16))
+            lead = np.int32(16 * offset)
+            apart_from = np.int32(16 * tolerance)
+            for x in range(width):
+                value = fine[x]
+                vote = np.int32(found[x] & np.uint32(0xFFFF))
+                other = np.int32(found[x] >> np.uint32(16))
+                apart = (vote != np.int32(NO_VOTE)) & (abs(vote - value) > apart_from)
+                apart &= (other != np.int32(NO_VOTE)) & (abs(other - value) > apart_from)
+                out[y - 1, x] = np.int16(NONE) if (value == np.int32(INVALID)) | apart else np.int16(value + lead)
 
     return _jit(cache)(match)
