@@ -47,18 +47,23 @@ class Table:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self._headed = False
 
     def head(self, title: str) -> None:
-        self.lines += ["", f"## {title}", "", "| what | floor | measured | holds |", "|---|---|---|---|"]
+        self.lines += ["", f"## {title}", ""]
+        self._headed = False
         print(f"\n{title}", flush=True)
 
     def row(self, what: str, floor: str, measured: str, holds: bool | None) -> None:
+        if not self._headed:
+            self.lines += ["| what | floor | measured | holds |", "|---|---|---|---|"]
+            self._headed = True
         word = {True: "yes", False: "**no**", None: ""}[holds]
         self.lines.append(f"| {what} | {floor} | {measured} | {word} |")
         print(f"{word:7s} {what}: {measured} (floor {floor})", flush=True)
 
     def text(self, text: str) -> None:
-        self.lines += ["", "```", text.strip("\n"), "```"]
+        self.lines += ["", "```", text.strip("\n"), "```", ""]
 
 
 class Method:
@@ -236,7 +241,7 @@ def matcher(table: Table) -> None:
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
             part()
-        table.lines += ["", title]
+        table.lines += [title]
         table.text(said.getvalue())
         print(said.getvalue(), flush=True)
 
