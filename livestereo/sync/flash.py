@@ -85,9 +85,19 @@ def flash_offset(recording: Recording, readout_s: Sequence[float | None] = (None
     seen = min(len(flashes) for flashes in found)
     if seen < LEAST_FLASHES:
         raise SyncRefused(
-            f"{seen} flashes were seen by both cameras; at least {LEAST_FLASHES} are needed, five or more are good.",
+            f"{seen} flash{'' if seen == 1 else 'es'} could be seen by both cameras; "
+            f"at least {LEAST_FLASHES} are needed, five or more are good.",
             "Flash a torch or a phone's light into both cameras, once a second, in a dim room.",
         )
+    try:
+        return _measured(found, recording, readout_s)
+    except SyncRefused as refused:
+        raise SyncRefused(refused.what, refused.fix, {"flashes": seen}) from None
+
+
+def _measured(
+    found: Sequence[list[Flash]], recording: Recording, readout_s: Sequence[float | None]
+) -> Offset:  # fmt: skip
     priors = [_prior(given, T) for given, T in zip(readout_s, recording.period_s)]
     matched = _match(found[0], found[1], [mean for mean, _ in priors])
     pairs = [(a, b) for a, b in matched if a.until is None and b.until is None]
@@ -96,8 +106,8 @@ def flash_offset(recording: Recording, readout_s: Sequence[float | None] = (None
         return _by_spans(matched, [mean for mean, _ in priors])
     if len(pairs) < LEAST_FLASHES:
         raise SyncRefused(
-            f"Only {len(pairs)} flashes could be recognised in both pictures.",
-            "Let the light shine on what both cameras see, once a second, in a dim room.",
+            f"Only {len(pairs)} flash{'' if len(pairs) == 1 else 'es'} fell where both cameras show the row of it.",
+            "Give more flashes, for longer, on what both cameras see; once a second, in a dim room.",
         )
     return _solve(pairs, found, priors, known)
 

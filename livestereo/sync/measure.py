@@ -98,8 +98,12 @@ def _best(found: Sequence[Offset], recording: Recording) -> Offset:
 
 
 def _why_none(refused: Sequence[SyncRefused], *, board: bool) -> SyncRefused:
-    """One message of all refusals: the board's first, as it was asked for; else that of motion across the rows."""
-    first = refused[0] if board else refused[-2]
+    """One message of all refusals: the board's first, as it was asked for; else that of motion across the rows.
+
+    Where somebody flashed, the reason why flashes could not tell is what helps.
+    """
+    flashed = refused[-3] if refused[-3].details.get("flashes", 0) else None
+    first = refused[0] if board else flashed or refused[-2]
     others = [error.what for error in refused if error is not first]
     return SyncRefused(first.what, first.fix, {"refused": [first.what, *others]})
 

@@ -139,7 +139,7 @@ def test_without_the_row_time_the_uncertainty_says_so() -> None:
 
 
 def test_no_flash_is_refused() -> None:
-    with pytest.raises(SyncRefused, match="flashes were seen"):
+    with pytest.raises(SyncRefused, match="0 flashes could be seen"):
         flash_offset(flash_recording(0.006, 0))
 
 
