@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -24,9 +25,11 @@ from mjpeg_server import MjpegServer, stamp_jpeg  # noqa: E402
 
 from calibration.rigfile import save_rig  # noqa: E402
 from livestereo.sources.demo import DemoSource  # noqa: E402
+from livestereo.takes.index import read_index  # noqa: E402
 from livestereo.takes.verify import verify  # noqa: E402
 
 COUNT = 60
+FPS = 30
 
 
 def cameras(rig: Path) -> tuple[Callable[[int], bytes], Callable[[int], bytes]]:
@@ -46,7 +49,7 @@ def cameras(rig: Path) -> tuple[Callable[[int], bytes], Callable[[int], bytes]]:
 def record(folder: Path, seconds: float, preset: str, *, window: bool) -> dict[str, object]:
     """Record loopback cameras with depth beside it, in a window if wanted; give what `record --json` tells."""
     left, right = cameras(folder / "rig.json")
-    with MjpegServer(left, fps=30) as a, MjpegServer(right, fps=30, start_s=a.start_s) as b:
+    with MjpegServer(left, fps=FPS) as a, MjpegServer(right, fps=FPS, start_s=a.start_s) as b:
         done = subprocess.run(
             [
                 sys.executable, "-m", "livestereo", "record", a.url, b.url, "--rig", str(folder / "rig.json"), "-o",
@@ -59,6 +62,13 @@ def record(folder: Path, seconds: float, preset: str, *, window: bool) -> dict[s
         return json.loads(done.stdout)
     except ValueError:
         raise SystemExit(done.stderr) from None
+
+
+def missing(take: Path, settled_s: float = 3.0) -> tuple[int, int]:
+    """Count the pictures that no pair came of, by the stamps: while the program was starting, and after that."""
+    stamps = [entry.left_us / 1e6 for entry in read_index(take).pairs]
+    holes = [(after, round((after - before) * FPS) - 1) for before, after in pairwise(stamps)]
+    return sum(n for at, n in holes if at < settled_s), sum(n for at, n in holes if at >= settled_s)
 
 
 def main() -> int:
@@ -84,6 +94,8 @@ def main() -> int:
         ):
             print(f"| {name} | {told.get(name)} |")
         print(f"| pairs written per second | {float(str(told['written'])) / options.seconds:.2f} |")
+        start, later = missing(Path(temp) / "take")
+        print(f"| pictures without a pair: in the first 3 s, after that | {start}, {later} |")
         print(f"| verify | {'whole' if verify(Path(temp) / 'take').ok else 'NOT WHOLE'} |")
     return 0
 
