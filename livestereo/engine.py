@@ -261,6 +261,8 @@ class _Run:
         self.builder.retire_before(job.generation)
         if job.again:
             return result
+        if self.live and job.frame.gap is not None:
+            self._say(f"A gap: {job.frame.gap}.")
         self.meter.count(result, job.grabbed_s, self.clock())
         for sink in self.sinks:
             sink.accept(result)

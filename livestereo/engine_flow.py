@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from livestereo.types import StereoFrame
@@ -76,6 +76,8 @@ class Flow:
             if self._live:
                 if self._waiting:
                     fresh = fresh or self._waiting[0][2]
+                    if frame.gap is None and self._waiting[0][0].gap is not None:  # it is still to be told
+                        frame = replace(frame, gap=self._waiting[0][0].gap)
                     self._waiting.clear()
                     # What passes before the first result, or while paused, is not lost for lack of time.
                     self.overwritten += self._generation >= 0 and not self._paused

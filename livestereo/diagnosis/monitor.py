@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from calibration.rigfile import RigFile
 from livestereo.diagnosis import geometry, pictures, scene, timing
 from livestereo.diagnosis.evidence import Evidence
-from livestereo.diagnosis.examine import Check, in_order
+from livestereo.diagnosis.examine import Answer, Check, in_order
 from livestereo.types import CaptureStats, Finding, SourceInfo, StereoFrame, StereoResult
 
 REMEMBERED = 6
@@ -49,6 +49,7 @@ class Monitor:
         self._turn = 0
         self._seen: dict[str, int] = {}
         self._standing: dict[str, Finding] = {}
+        self._doubtful: tuple[Check, ...] = ()
 
     def observe(self, frame: StereoFrame, result: StereoResult, stats: CaptureStats) -> Iterable[Finding]:
         """Look once; give what stands, worst first."""
@@ -62,13 +63,22 @@ class Monitor:
             result, settings,
         )  # fmt: skip
         dear = IN_TURN[self._turn // DEAR_EVERY % len(IN_TURN)] if self._turn % DEAR_EVERY == 0 else ()
-        checks = (*ALWAYS, *dear)
+        # What was found once is looked at again at once: it may have been a hand before the lens.
+        again = tuple(check for check in self._doubtful if check not in dear)
+        checks = (*ALWAYS, *dear, *again)
         self._turn += 1
+        self._doubtful = ()
         for check in checks:
             answer = check(evidence)
+            if check not in ALWAYS and self._is_new(answer):
+                self._doubtful += (check,)
             for finding in answer if isinstance(answer, list) else [answer] if answer is not None else []:
                 self._note(finding)
         return in_order(self._standing.values())
+
+    def _is_new(self, answer: Answer) -> bool:
+        found = answer if isinstance(answer, list) else [answer] if answer is not None else []
+        return any(not finding.ok and finding.check not in self._seen for finding in found)
 
     def _note(self, finding: Finding) -> None:
         if finding.ok:

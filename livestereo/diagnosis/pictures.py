@@ -272,7 +272,7 @@ def glare(e: Evidence) -> Finding | None:
             x, y = np.rint(spot + np.median(moves, axis=0)).astype(int)
             low, high = np.percentile(moves, [10, 90], axis=0)
             rx, ry = (4 + np.ceil(0.5 * (high - low) + 0.005 * own.shape[1])).astype(int)
-            if rx > 0.06 * own.shape[1]:
+            if rx > 0.1 * own.shape[1]:
                 continue  # near and far things around it: it may be anywhere
             patch = other[max(0, y - ry) : y + ry + 1, max(0, x - rx) : x + rx + 1]
             lone += patch.size > 20 and float(np.percentile(patch, 95)) < 220

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.matches import Matches, find_matches
 from livestereo.diagnosis.evidence import Evidence, gray
 from livestereo.types import U8, Finding
 
@@ -56,10 +57,10 @@ def framing(e: Evidence) -> Finding | None:
             return None
         tracked = _tracked(first, last)
         if tracked is None:
-            return None
+            return _zoomed_between(e)
         matrix, kept = cv2.estimateAffinePartial2D(*tracked, ransacReprojThreshold=1.5)
         if matrix is None or kept.mean() < 0.5:
-            return None
+            return _zoomed_between(e)
         scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
         middle = np.array([first.shape[1] / 2, first.shape[0] / 2, 1.0])
         shift = float(np.linalg.norm(matrix @ middle - middle[:2])) * 640 / first.shape[1]
@@ -75,10 +76,42 @@ def framing(e: Evidence) -> Finding | None:
         text = f"The {side} picture wandered by {wandered:.0f} px while the other stood still"
     else:
         return Finding("framing", "Neither picture zooms or wanders by itself.", ok=True)
+    return _framing(text)
+
+
+def _framing(text: str) -> Finding:
     return Finding(
         "framing", f"{text}: automatic framing, stabilization or autofocus is on.",
         "Switch them off in the camera's own program, then calibrate again.", 0.87,
     )  # fmt: skip
+
+
+def _zoomed_between(e: Evidence) -> Finding | None:
+    """The same where the cameras move themselves, as in a car: the size of one picture in the other has changed."""
+    first, last = e.frames[0], e.frames[-1]
+    before = _relative_scale(find_matches(gray(first.left.image), gray(first.right.image)))
+    after = _relative_scale(e.matches)
+    if before is None or after is None or gray(last.left.image).shape != gray(last.right.image).shape:
+        return None
+    zoomed = abs(np.log(after / before))
+    if zoomed <= 0.015:
+        return Finding("framing", "Neither picture zooms by itself.", ok=True)
+    return _framing(f"One picture changed its scale by {100 * zoomed:.1f} % against the other")
+
+
+def _relative_scale(matches: Matches) -> float | None:
+    """Size of things in the right picture by the left one, from heights alone, which depth does not change."""
+    if not matches.enough or len(matches) < 60 or abs(matches.rotation_deg) > 20:
+        return None
+    y_left, y_right = matches.left_px[:, 1], matches.right_px[:, 1]
+    keep = np.abs(y_right - y_left - np.median(y_right - y_left)) < 0.05 * np.ptp(y_left) + 2
+    for _ in range(3):
+        slope, start = np.polyfit(y_left[keep], y_right[keep], 1)
+        off = np.abs(y_right - slope * y_left - start)
+        keep = off < max(0.8, 2.5 * float(np.median(off[keep])))
+        if keep.sum() < 40 or np.ptp(y_left[keep]) < 60:
+            return None
+    return float(slope)
 
 
 def _tracked(first: U8, last: U8) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
@@ -98,8 +131,10 @@ def _tracked(first: U8, last: U8) -> tuple[NDArray[np.float32], NDArray[np.float
 
 def row_time(e: Evidence) -> Finding | None:
     """Rolling shutters that read out at different speeds: the skew differs from row to row."""
-    worst_ms = abs(e.stats.row_skew_s) * 1e3
-    if worst_ms == 0:
+    # The worst row's skew, less what all rows share: that is told as skew.
+    shared_ms = float(np.median([abs(f.skew_s) for f in e.frames])) * 1e3
+    worst_ms = abs(e.stats.row_skew_s) * 1e3 - shared_ms
+    if worst_ms <= 0:
         return None
     if worst_ms > SKEW_MS:
         return Finding(

@@ -38,6 +38,8 @@ GAP_PERIODS = 3.5
 FROZEN_REOPEN_S = 3.0
 WRONG_SIZE_REOPEN_S = 1.0
 LONGEST_REOPEN_S = 60.0
+DAMAGED_AGAIN_S = 20.0
+MOST_NOTES = 100
 
 
 def open_cameras(
@@ -93,6 +95,7 @@ class LiveSource:
         self._began_s = [now] * len(cameras)
         self._asked = [False] * len(cameras)
         self._notes: list[str] = []
+        self._damaged_s: list[float | None] = [None] * len(cameras)
         self._trouble: list[str] = []
         self._reopen_s = [[0.0, FROZEN_REOPEN_S] for _ in cameras]
         self._last_pair_s: float | None = None
@@ -280,7 +283,7 @@ class LiveSource:
             if dog.health(t_s).state == "stalled":
                 self._note_trouble(side, "stalled")
             if grabbed.size_wh is None:
-                self._tell([f"Damaged pictures come from {self._side_name(side)} camera: they are left out."])
+                self._tell_damaged(side, t_s)
             good = grabbed.size_wh is not None and dog.saw(t_s, mark, grabbed.size_wh)
             if not good or self._frozen_alone(side, t_s):
                 self._dropped["camera"] += 2 if single else 1
@@ -356,6 +359,14 @@ class LiveSource:
         new = [note for note in notes if note not in self._notes]
         if new:
             self._notes += new
+            self._info = replace(self._info, notes=tuple(self._notes))
+
+    def _tell_damaged(self, side: int, t_s: float) -> None:
+        """Say that broken pictures come, again only after a while of whole ones, and not for ever."""
+        before, self._damaged_s[side] = self._damaged_s[side], t_s
+        if (before is None or t_s - before > DAMAGED_AGAIN_S) and len(self._notes) < MOST_NOTES:
+            name = self._side_name(side).capitalize()
+            self._notes.append(f"{name} camera sends damaged pictures: they are left out.")
             self._info = replace(self._info, notes=tuple(self._notes))
 
     def _period_s(self) -> float:

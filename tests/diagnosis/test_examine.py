@@ -12,6 +12,7 @@ import pytest
 from calibration.rectify import make_rectification
 from calibration.rig import Intrinsics, StereoRig
 from calibration.rigfile import RigFile
+from livestereo.diagnosis import timing
 from livestereo.diagnosis.evidence import Evidence, blockiness, edge_width_px
 from livestereo.diagnosis.examine import examine, in_order
 from livestereo.diagnosis.monitor import DEAR_EVERY, IN_TURN, Monitor
@@ -204,3 +205,23 @@ def test_the_monitor_says_what_stands_and_forgets_what_is_mended() -> None:
     assert looks(dark, 1) == []  # once may be a hand before the lens
     assert looks(dark, 1) == ["dark"]
     assert "dark" not in looks(clean, 1)
+
+
+def test_a_zoom_is_told_from_the_cameras_own_motion() -> None:
+    """Both pictures change wholly between the first and the last pair, as in a car; only then one of them zooms."""
+
+    def elsewhere(i: int) -> tuple[np.ndarray, np.ndarray]:
+        return clean_pair(i)
+
+    def run_of(zoom: float) -> Evidence:
+        frames = []
+        for i in range(COUNT):
+            left, right = elsewhere(i)
+            matrix = cv2.getRotationMatrix2D((SIZE[0] / 2, SIZE[1] / 2), 0, 1 + zoom * i / (COUNT - 1))
+            right = cv2.warpAffine(right, matrix, SIZE, borderMode=cv2.BORDER_REFLECT)
+            frames.append(StereoFrame(Frame(left, i / 30, i), Frame(right, i / 30, i), i))
+        return Evidence(frames, SourceInfo("drive", False))
+
+    still, zoomed = timing.framing(run_of(0.0)), timing.framing(run_of(0.04))
+    assert still is not None and still.ok
+    assert zoomed is not None and not zoomed.ok

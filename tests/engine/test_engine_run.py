@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 import signal
@@ -65,10 +66,12 @@ def test_the_fingerprint_tells_order_and_content_apart() -> None:
 
 
 def test_live_the_newest_wins_and_the_rest_is_counted() -> None:
-    source = SteeredSource(PAIRS)
+    lost = "left camera lost: nothing for 3.0 s"
+    source = SteeredSource([pair(k, gap=lost if k == 5 else None) for k in range(10)])
     sink = Collector()
     inside, go_on = threading.Event(), threading.Event()
     warm: list[int] = []
+    told: list[str] = []
 
     def hook(value: int) -> None:
         if value == 1 and not inside.is_set():
@@ -87,18 +90,23 @@ def test_live_the_newest_wins_and_the_rest_is_counted() -> None:
             source.give(8)  # 2 … 9 arrive while pair 1 is matched
             view.step = 2
         elif view.step == 2 and source.at == 10 and sink.pairs and sink.pairs[-1] == 9:
+            source.info = dataclasses.replace(source.info, notes=("Right camera sends damaged pictures.",))
+            view.step = 3
+        elif view.step == 3 and "Right camera sends damaged pictures." in told:
             go_on.set()
             source.finish()
-            view.step = 3
+            view.step = 4
         return None
 
     view.script = script
     source.give(1)  # pair 0 is only for the warm-up
     settings = Settings(workers=1, threads=1)
-    summary = run(source, builder(hook), settings, views=[view], sinks=[sink], pair_sinks=[sink])
+    summary = run(source, builder(hook), settings, views=[view], sinks=[sink], pair_sinks=[sink], tell=told.append)
     assert sink.pairs == list(range(10)), "a pair sink sees every pair"
     assert sink.results == [1, 9], "of those that came meanwhile only the newest is matched"
     assert summary.dropped["busy"] == 7
+    assert told.count(f"A gap: {lost}.") == 1, "the gap before a pair that was passed over"
+    assert told.count("Right camera sends damaged pictures.") == 1
     assert summary.pairs + summary.dropped["busy"] + 1 == len(sink.pairs)
 
 

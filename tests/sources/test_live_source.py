@@ -213,6 +213,20 @@ def test_a_frame_of_another_size_is_dropped_and_told() -> None:
         assert balanced(source)
 
 
+def test_damaged_pictures_are_left_out_and_told_once() -> None:
+    rig = Rig()
+    with rig.open() as source:
+        source.read(1.0)
+        for _ in range(4):
+            rig.clock.now_s += 1 / 30
+            rig.fakes[0].give(np.zeros((0, 0, 3), np.uint8))
+            rig.fakes[1].give()
+            rig.settle()
+        assert source.stats().dropped["camera"] == 4
+        assert source.info.notes == ("Left camera sends damaged pictures: they are left out.",)
+        assert balanced(source)
+
+
 def test_a_dying_thread_is_raised_by_read_with_its_cause() -> None:
     rig = Rig()
     with rig.open() as source:
