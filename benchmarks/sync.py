@@ -141,7 +141,7 @@ def pairing_table(frames: int, phases: int) -> None:
             rng = np.random.default_rng((seed, 7))
             left = make_stream(rng, fps[0], frames, 1.0 + seed / phases / fps[0])
             other = make_stream(rng, fps[1], int(frames * fps[1] / fps[0]), 1.0 + rng.random() / fps[1])
-            pairer: Pairer[tuple[int, int]] = Pairer(None, fps=fps)
+            pairer: Pairer[tuple[int, int]] = Pairer(0.5 / min(fps), fps=fps)
             made: dict[int, int] = {}
             dropped = offered = 0
             for stamp, side, index in arrivals(left, other):
