@@ -40,6 +40,7 @@ from typing import Any, Protocol
 from livestereo.engine_actions import Resolve, changed_settings, is_about_settings
 from livestereo.engine_flow import Flow, Job
 from livestereo.engine_recorders import Recorders
+from livestereo.engine_plan import brisk_switching
 from livestereo.engine_rooms import Builder, Observers, Reader, Room, Workers
 from livestereo.engine_stats import NAN, RunMeter, RunSummary
 from livestereo.engine_stop import Signals, stopping_signals
@@ -111,7 +112,7 @@ def run(
         handlers=handlers or {}, resolve=resolve, frames=frames, duration_s=duration_s, pace=pace, hold=hold,
         fingerprint=not views if fingerprint is None else fingerprint, tell=tell, clock=clock,
     )  # fmt: skip
-    with stopping_signals() as one.signals:
+    with brisk_switching(), stopping_signals() as one.signals:
         failure = one.go()
     summary = one.summary()
     if on_summary is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -17,6 +19,9 @@ PARALLEL_MODES = ("3way", "hh4")
 # The share of the camera's period that matching may take: decoding, drawing and the system need the rest.
 BUSY_SHARE = 0.75
 STEP = 16
+# A worker that comes back from compiled code waits so long for a thread that runs Python; Python's own 5 ms are as
+# long as a whole stage, and cost a tenth of the pairs.
+SWITCH_S = 0.001
 
 
 @dataclass(frozen=True)
@@ -69,3 +74,14 @@ def seconds_per_pair(pipeline: Pipeline, frame: StereoFrame, clock: Clock, runs:
 def keeps_up(seconds: float, plan: Plan, fps: float) -> bool:
     """Whether pairs that take so long are matched as fast as the cameras give them."""
     return seconds / plan.workers * fps <= BUSY_SHARE
+
+
+@contextmanager
+def brisk_switching() -> Iterator[None]:
+    """Let threads hand Python over to one another sooner while a run lasts."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, SWITCH_S))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from engine_fakes import RECTIFICATION, FakeMatcher, ScriptedView, SteeredSource
 
 from livestereo.engine import run
 from livestereo.engine_actions import changed_settings
-from livestereo.engine_plan import Plan, keeps_up, make_plan, smaller_choices
+from livestereo.engine_plan import Plan, brisk_switching, keeps_up, make_plan, smaller_choices
 from livestereo.engine_stats import Sample
 from livestereo.engine_stop import stopping_signals
 from livestereo.errors import SettingsError
@@ -136,3 +137,11 @@ def test_who_stops_the_run_stops_what_stands_around_it() -> None:
         with stopping_signals():
             pass
         assert not outer.stop
+
+
+def test_threads_hand_over_sooner_only_while_a_run_lasts() -> None:
+    before = sys.getswitchinterval()
+    with pytest.raises(RuntimeError), brisk_switching():
+        assert sys.getswitchinterval() <= 0.001
+        raise RuntimeError
+    assert sys.getswitchinterval() == before
