@@ -39,8 +39,8 @@ from typing import Any, Protocol
 
 from livestereo.engine_actions import Resolve, changed_settings, is_about_settings
 from livestereo.engine_flow import Flow, Job
-from livestereo.engine_recorders import Recorders
 from livestereo.engine_plan import brisk_switching
+from livestereo.engine_recorders import Recorders
 from livestereo.engine_rooms import Builder, Observers, Reader, Room, Workers
 from livestereo.engine_stats import NAN, RunMeter, RunSummary
 from livestereo.engine_stop import Signals, stopping_signals
