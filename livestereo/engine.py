@@ -63,6 +63,7 @@ POLL_S = 0.008
 VIEW_S = 1 / 60
 IDLE_S = 0.1
 TELL_S = 0.2
+GAP_TOLD_S = 5.0  # on a computer that cannot keep up there is one gap after the other
 
 
 class Observer(Protocol):
@@ -164,6 +165,7 @@ class _Run:
         self.told_s = -math.inf
         self.recorders = Recorders(_each_once(*pair_sinks, *sinks))
         self.at_end = False
+        self.gap_told_s = -math.inf
         self.notes_heard = len(source.info.notes)  # those of the opening are told by whoever opened it
 
     # --- the run
@@ -262,7 +264,8 @@ class _Run:
         self.builder.retire_before(job.generation)
         if job.again:
             return result
-        if self.live and job.frame.gap is not None:
+        if self.live and job.frame.gap is not None and self.clock() - self.gap_told_s >= GAP_TOLD_S:
+            self.gap_told_s = self.clock()
             self._say(f"A gap: {job.frame.gap}.")
         self.meter.count(result, job.grabbed_s, self.clock())
         for sink in self.sinks:
