@@ -123,5 +123,6 @@ def _show(found: list[Finding], looked: str, output: Output) -> None:
         if f.ok:
             table.add_row("[green]✓[/green]", f.check.replace("_", " "), f"[dim]{f.what}[/dim]")
     about = f" of {looked}" if looked else " of this computer"
-    head = f"Nothing wrong was found in the pictures{about}." if not failed else f"{len(failed)} findings{about}."
+    count = f"{len(failed)} finding{'s' if len(failed) > 1 else ''}"
+    head = f"{count}{about}." if failed else f"Nothing wrong was found in the pictures{about}."
     output.show(head, table)
