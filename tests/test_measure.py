@@ -12,6 +12,7 @@ from cli.cli_scenes import run_command, run_json
 
 from calibration.rectify import make_rectification
 from calibration.rigfile import Covariance, RigFile, save_rig
+from livestereo import display
 from livestereo.cli._build import build_pipeline
 from livestereo.measure import MeasureError, Ruler
 from livestereo.refine import refine
@@ -129,6 +130,7 @@ def test_holes_and_places_outside_are_refused(room: tuple[StereoResult, DemoTrut
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DISPLAY", "")
+    display.probe.cache_clear()  # what an earlier test found holds no more
     words = ("measure", "demo:plane,distance=1m", "--size", "320x240")
     code, found, _ = run_json(capsys, *words, "--point", "160,120", "--point", "200,120", "--save", "m.png")
     assert code == 0 and len(found["points_m"]) == 2 and found["sigma_m"] > 0
@@ -145,4 +147,5 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     for wrong in (("--point", "a"), ("--point", "1,2", "--plane-in", "1"), ("--pair", "3", "--plane")):
         assert run_command(capsys, *words, *wrong)[0] == 1
     code, _, err = run_command(capsys, *words)
+    display.probe.cache_clear()
     assert code == 1 and "--point" in err, "no window to click in"
