@@ -110,7 +110,8 @@ def check_size(rig_file: RigFile, frame: StereoFrame, *, scale: bool, output: Ou
             "The rig is scaled to this picture size. Its depth scale is unproven until `livestereo check` "
             "has seen a board."
         )
-        return _with(rig_file, rig=scale_rig(rig, sizes["left"], sizes["right"]))
+        # The covariance is that of the old size's pixels, and says nothing of a scale that is unproven.
+        return _with(rig_file, rig=scale_rig(rig, sizes["left"], sizes["right"]), covariance=None)
     output.say(f"The rig file has no picture size: taking that of the pictures, {_size(sizes['left'])}.")
     sized = dataclasses.replace(
         rig,
