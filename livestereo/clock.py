@@ -17,6 +17,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
@@ -28,7 +29,13 @@ START = 20  # stamps before a first period can be told
 PRIORS = ((3e-7, 0.4), (3e-5, 0.4), (1e-3, 0.1), (2e-2, 0.1))
 RECENT = 15  # stamps by which a jump of phase or rate is noticed
 MIN_SIGMA_SHARE = 0.002  # jitter is never taken as less than this share of the period
-LATE_TAIL = 2e-4  # share of frames that are late beyond the usual jitter
+LATE_TAIL = 2e-4  # share of frames that are late beyond the usual jitter, until this camera has shown its own
+LATE_PERIODS = 0.3  # mean lateness of those, likewise
+LATE_FROM = 0.5  # periods: beyond the usual jitter
+TAIL_FRAMES = 300.0  # the prior of the late share is worth so many frames
+SETTLED = 5  # newest stamps by which a burst of late frames is told from a new line
+BURST = 0.3  # periods between the stamps of a burst, at most
+LONGEST_BURST = 60  # frames; what hurries for longer has a new rate
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,7 @@ class CameraClock:
         self._running = False
         self._delays = _Delays()
         self._unsettled: float | None = None
+        self._held = 0
         self._origin_s = 0.0
         self._index = 0
         self._weight = self._mean_k = self._mean_t = self._var_k = self._cov = self._var_t = 0.0
@@ -132,11 +140,11 @@ class CameraClock:
         return tick
 
     def _since_jump(self) -> list[float]:
-        """The last stamps, from the first one that follows the new line."""
+        """The last stamps, from the first one that follows the new line; two at least."""
         offset = median(residual for _, residual in self._recent)
         follows = [abs(residual - offset) < abs(offset) / 2 for _, residual in self._recent]
         first = follows.index(True) if any(follows) else 0
-        return [stamp for stamp, _ in self._recent][first:]
+        return [stamp for stamp, _ in self._recent][min(first, RECENT - SETTLED) :]
 
     def _begin(self) -> Tick:
         """Period and frame numbers of the first stamps together, then the line through them."""
@@ -158,7 +166,8 @@ class CameraClock:
         ahead = stamp_s - self.due(self._index + 1)
         sigma = self.jitter_s
         step = self._most_likely_step(ahead, sigma)
-        self._drops += max(step, 0)
+        # Taken back where the frame before was late, and none was lost.
+        self._drops = max(0, self._drops + step)
         self._index += 1 + step
         residual = ahead - step * self._period_s
         if self._unsettled is not None:
@@ -237,7 +246,16 @@ class CameraClock:
         offset = median(residual for _, residual in self._recent)
         sigma = self.jitter_s
         limit: float = 5.5 * 1.2533 * sigma / math.sqrt(RECENT) + 0.01 * self._period_s
-        return abs(offset) > limit
+        if abs(offset) <= limit:
+            self._held = 0
+            return False
+        newest = list(self._recent)[-SETTLED:]
+        # What a busy computer held up comes in a burst, ever less late, and its end is on the old line.
+        gaps = sorted(after[0] - before[0] for before, after in pairwise(newest))
+        hurried = gaps[1] < BURST * self._period_s
+        settled = not hurried and median(residual for _, residual in newest) / offset > 0.5
+        self._held = 0 if settled else self._held + 1
+        return settled or self._held > LONGEST_BURST
 
 
 class _Delays:
@@ -252,6 +270,7 @@ class _Delays:
     def __init__(self) -> None:
         self._counts = [0.0] * (3 * self.BINS_PER_PERIOD)
         self._total = 0.0
+        self._late = self._lateness = 0.0
         self._sums = [0.0, 0.0, 0.0]
 
     def learn(self, late: float) -> None:
@@ -261,6 +280,9 @@ class _Delays:
             if 0 <= bin_ < len(self._counts):
                 self._counts[bin_] += share
         self._total += 1
+        if late > LATE_FROM:
+            self._late += 1
+            self._lateness += late
         for power in (1, 2, 3):
             self._sums[power - 1] += late**power
 
@@ -275,8 +297,11 @@ class _Delays:
     def density(self, late_s: float, sigma_s: float, period_s: float) -> float:
         """Probability density per period of a frame that is so late; never 0."""
         bell = math.exp(-0.5 * min((late_s / sigma_s) ** 2, 600.0)) / (math.sqrt(2 * math.pi) * sigma_s)
-        tail = math.exp(-late_s / (0.3 * period_s)) / (0.3 * period_s) if late_s > 0 else 0.0
-        prior = ((1 - LATE_TAIL) * bell + LATE_TAIL * tail) * period_s
+        share = (self._late + LATE_TAIL * TAIL_FRAMES) / (self._total + TAIL_FRAMES)
+        # The mean of what was seen, with the prior's worth two frames.
+        mean_s = period_s * (self._lateness + 2 * LATE_PERIODS) / (self._late + 2)
+        tail = math.exp(-late_s / mean_s) / mean_s if late_s > 0 else 0.0
+        prior = ((1 - share) * bell + share * tail) * period_s
         trust = self.PRIOR_FRAMES if self._skewed() else self.BELL_FRAMES
         at = int((late_s / period_s - self.EARLIEST) * self.BINS_PER_PERIOD)
         seen = self._counts[at] * self.BINS_PER_PERIOD if 0 <= at < len(self._counts) else 0.0

@@ -35,7 +35,11 @@ def preview(
         bool, typer.Option("--view3d", rich_help_panel="Run", help="Show the live cloud in a browser.")
     ] = False,
     view3d_at: Annotated[
-        str, typer.Option("--view3d-at", metavar="[HOST:]PORT", rich_help_panel="Run", help="Where the 3D view is.")
+        str,
+        typer.Option(
+            "--view3d-at", metavar="[HOST:]PORT", rich_help_panel="Run",
+            help="Where the 3D view is; port 0: any free one.",
+        ),
     ] = "8090",
 ) -> None:  # fmt: skip
     """Show live depth from two cameras, files or a take.

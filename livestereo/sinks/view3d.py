@@ -54,9 +54,7 @@ class View3d:
         clock: Clock = monotonic,
     ) -> None:  # fmt: skip
         viser = _viser()
-        port = address.port or 8090
-        if address.port:
-            _check_free(address)
+        port = _free_port(address)
         # viser prints a table of its own about where it listens; we say it in our words.
         with contextlib.redirect_stdout(io.StringIO()):
             self._server: Any = viser.ViserServer(host=address.host, port=port, label="livestereo", verbose=False)
@@ -284,15 +282,23 @@ def _spacing(points: NDArray[np.float32], result: StereoResult) -> float:
     return z / result.pair.rectification.focal_px * thinned * 1.2
 
 
-def _check_free(address: WebAddress) -> None:
-    """Say that a port is in use; viser would quietly take another one."""
+def _free_port(address: WebAddress) -> int:
+    """Give the port to listen on: the one that is asked for, any free one for 0.
+
+    viser would quietly take another one where the port is in use, and 8080 for 0.
+    """
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address.host, address.port))
+            return int(probe.getsockname()[1])
+        except PermissionError:
+            raise LiveStereoError(
+                f"Port {address.port} may not be used.", "Choose a port above 1023: --view3d-at 8090."
+            ) from None
         except OSError as error:
             raise LiveStereoError(
                 f"The 3D view cannot listen on {address.host}:{address.port}: {error.strerror or error}.",
-                "Another program uses that port? Choose another one with --view3d-at.",
+                "Another program uses that port? Choose another one with --view3d-at, or 0 for any free one.",
             ) from None

@@ -22,7 +22,7 @@ UNLEARNT_BOUND_S = 0.025  # half a period of 20 fps, while no clock is learnt
 SLACK_S = 0.0005  # two cameras half a period apart stay inside the bound that follows from it
 LATE_SIGMAS = 4.0
 LATE_S = 0.002
-MAX_WAITING = 8
+MAX_WAITING = 16
 
 
 @dataclass(frozen=True)

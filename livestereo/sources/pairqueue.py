@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from livestereo.types import StereoFrame
 
-MOST_WAITING = 8
+MOST_WAITING = 16
 BEHIND_READS = 2  # late reads in a row after which only the newest pair counts
 PERIOD_S = 1 / 30  # while no rate is known
 

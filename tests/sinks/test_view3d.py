@@ -100,6 +100,17 @@ def test_a_port_in_use_is_one_message(view: Any) -> None:
         View3d(view.address)
 
 
+def test_port_0_is_any_free_one(view: Any) -> None:
+    from livestereo.sinks.view3d import View3d
+
+    other = View3d(WebAddress("127.0.0.1", 0))
+    try:
+        assert other.address.port not in (0, 8090, view.address.port)
+        assert str(other.address.port) in other.link
+    finally:
+        other.close()
+
+
 def test_saving_writes_the_whole_cloud(view: Any, tmp_path: Path) -> None:
     view.accept(make_result(64, 48))
     view._save()

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from livestereo.takes.verify import verify
+
 pytestmark = pytest.mark.slow
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 WAIT_MS = 60_000  # a limit for a slow machine; nothing depends on it being reached
@@ -56,8 +58,13 @@ def stop(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    process, url = serve("0", tmp_path_factory.mktemp("web"))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("web")
+
+
+@pytest.fixture(scope="module")
+def link(folder: Path) -> Iterator[str]:
+    process, url = serve("0", folder)
     yield url
     figures = stop(process)
     assert figures["pairs"] > 0
@@ -160,6 +167,31 @@ def test_recording_starts_and_stops(page: Any) -> None:
     page.click("#record")
     page.wait_for_selector("#rec[hidden]", state="attached")
     page.wait_for_selector(".toast:has-text('Recorded')")
+
+
+def test_the_key_r_records_a_take_that_is_whole(page: Any, folder: Path) -> None:
+    before = set(folder.glob("take-*"))
+    page.keyboard.press("r")
+    page.wait_for_selector("#rec:not([hidden])")
+    page.wait_for_function("document.getElementById('record').textContent === 'Stop'")
+    # The clock of the recording is that of written pairs: not before one is in the take is it ended.
+    page.wait_for_function("document.getElementById('rec-time').textContent !== '00:00'")
+    page.keyboard.press("r")
+    page.wait_for_selector("#rec[hidden]", state="attached")
+    page.wait_for_selector(".toast:has-text('Recorded')")
+    (take,) = set(folder.glob("take-*")) - before
+    found = verify(take)
+    assert found.ok and found.pairs > 0
+
+
+def test_keys_change_the_view_but_not_while_somebody_types(page: Any) -> None:
+    page.keyboard.press("6")
+    page.wait_for_function("document.querySelector('#views [data-view=anaglyph]').ariaPressed === 'true'")
+    page.focus("#near")
+    page.keyboard.press("4")
+    page.keyboard.press("r")
+    assert page.get_attribute("#views [data-view=anaglyph]", "aria-pressed") == "true"
+    assert state(page)["recording_s"] is None
 
 
 def test_the_screenshot_is_a_picture(page: Any) -> None:

@@ -87,7 +87,7 @@ def test_frames_of_one_camera_alone_do_not_pile_up() -> None:
     pairer: Pairer[int] = Pairer(fps=(30.0, 30.0))
     dropped = sum(len(pairer.offer(0, k / 30, k)) for k in range(100))
     assert dropped + pairer.waiting == 100
-    assert pairer.waiting <= 8
+    assert pairer.waiting <= 16  # half a second: as long as a busy computer may hold up the other camera
 
 
 @settings(max_examples=40, deadline=None)

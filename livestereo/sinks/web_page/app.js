@@ -293,6 +293,19 @@ for (const id of ["near", "far"]) {
   $(id).onchange = () => act("range", { near: Number($("near").value), far: Number($("far").value) });
 }
 
+// The keys of the window, where they mean the same here.
+const KEYS = { r: "record", s: "save", x: "swap", k: "lock", " ": "pause" };
+const KEY_VIEWS = { 0: "split", 1: "left", 2: "right", 3: "lines", 4: "depth", 5: "confidence", 6: "anaglyph", 7: "reason" };
+document.addEventListener("keydown", (event) => {
+  if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  const at = event.target.tagName;
+  if (at === "INPUT" || at === "SELECT" || (event.key === " " && (at === "BUTTON" || at === "SUMMARY"))) return;
+  const button = KEY_VIEWS[event.key] ? document.querySelector(`#views [data-view=${KEY_VIEWS[event.key]}]`) : $(KEYS[event.key]);
+  if (!button || button.hidden) return;
+  event.preventDefault();
+  button.click();
+});
+
 let timer = 0;
 function schedule(ms) { clearTimeout(timer); timer = setTimeout(async () => { await refresh(); schedule(500); }, ms); }
 function refreshSoon() { schedule(60); }

@@ -1,0 +1,81 @@
+"""The window's tuning panel, by keys and by mouse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from window_bench import Bench
+
+from livestereo.types import Action
+
+
+def test_tuning_by_keys(tmp_path: Path) -> None:
+    bench = Bench(tmp_path=tmp_path)
+    assert bench.press("tab") == []
+    assert bench.press("right") == [Action("set:matcher", "bm")]
+    assert bench.press("left") == [Action("set:matcher", "sgbm")]
+    assert bench.press("down", "right") == [Action("set:mode", "hh")]
+    bench.press("tab")
+    assert bench.press("down") == []
+
+
+def test_tuning_by_mouse_sets_drags_resets_and_saves(tmp_path: Path) -> None:
+    bench = Bench(tmp_path=tmp_path, mode="hh")
+    bench.screen.size_wh = (1280, 1100)
+    bench.clock.now += 1
+    bench.poll()
+    bench.press("tab")
+    geometry = bench.state.panel._geometry((1280, 1100), 24)
+    rows = dict(geometry.rows)
+    from livestereo.parameters import for_matcher
+
+    number = [one.name for one in for_matcher("sgbm")].index("uniqueness")
+    rect = rows[number]
+    bench.screen.mouse("press", rect.x + rect.w // 2, rect.y + rect.h // 2)
+    actions = bench.poll()
+    bench.screen.mouse("move", rect.right - 1, rect.y)
+    actions += bench.poll()
+    bench.screen.mouse("release", rect.right - 1, rect.y)
+    bench.screen.mouse("move", rect.x, rect.y)  # no longer dragged
+    actions += bench.poll()
+    assert [a.name for a in actions] == ["set:uniqueness"] * 2
+    assert 20 < actions[0].value < 40 and actions[1].value == 60
+    buttons = dict(geometry.buttons)
+    bench.screen.mouse("press", buttons["save"].x + 3, buttons["save"].y + 3)
+    bench.poll()
+    assert bench.press(*"mq-1", "backspace", "2", "enter") == []
+    text = (tmp_path / "livestereo.toml").read_text()
+    assert "[presets.mq-2]" in text and "uniqueness = 60" in text and 'mode = "hh"' in text
+    bench.screen.mouse("press", buttons["reset"].x + 3, buttons["reset"].y + 3)
+    assert bench.poll() == [Action("reset")]
+
+
+def test_a_change_that_breaks_a_rule_is_said_and_changes_nothing() -> None:
+    bench = Bench(p1=100, p2=101)
+    before = bench.state.settings
+    assert bench.state._change("p1", 200, "") == []
+    assert bench.state.settings == before
+    assert "p1" in bench.texts()[-1]
+
+
+def test_a_saved_preset_is_one_that_can_be_loaded(tmp_path: Path) -> None:
+    from livestereo.settings import resolve_settings
+
+    bench = Bench(tmp_path=tmp_path, uniqueness=12, median=3, scale=0.5)
+    bench.state._save_preset("mine")
+    loaded = resolve_settings("mine", config_file=tmp_path / "livestereo.toml")
+    assert (loaded.uniqueness, loaded.median, loaded.scale) == (12, 3, 0.5)
+    assert loaded.speckle_size == bench.state.settings.speckle_size
+
+
+def test_the_wheel_scrolls_the_panel() -> None:
+    bench = Bench()
+    bench.press("tab")
+    before = bench.screen.shown[-1]
+    for _ in range(4):
+        bench.screen.mouse("wheel_down", 60, 100)
+    bench.poll()
+    bench.clock.now += 1
+    bench.poll()
+    assert not np.array_equal(bench.screen.shown[-1], before)
