@@ -26,8 +26,10 @@ STANDARD_FPS = (5, 7.5, 10, 12.5, 15, 20, 24 / 1.001, 24, 25, 30 / 1.001, 30, 50
 FORGET_S = 120.0  # crystals wander with temperature over minutes
 START = 20  # stamps before a first period can be told
 # (relative width of the period's prior, prior weight): paced by this computer, crystal, anything near
-PRIORS = ((3e-7, 0.4), (3e-5, 0.4), (1e-3, 0.1), (2e-2, 0.1))
+PRIORS = ((3e-7, 0.4), (5e-5, 0.4), (1e-3, 0.1), (2e-2, 0.1))
 RECENT = 15  # stamps by which a jump of phase or rate is noticed
+AGAIN_PRIOR = 8.0  # prior weight of the period that the same camera had before it was opened again
+AGAIN_WIDTH = 2e-6  # a crystal's change meanwhile, relative
 MIN_SIGMA_SHARE = 0.002  # jitter is never taken as less than this share of the period
 LATE_TAIL = 2e-4  # share of frames that are late beyond the usual jitter, until this camera has shown its own
 LATE_PERIODS = 0.3  # mean lateness of those, likewise
@@ -48,10 +50,16 @@ class Tick:
 
 
 class CameraClock:
-    """Learns phase and period of one camera from its stamps, in order. Not for use by two threads at once."""
+    """Learns phase and period of one camera from its stamps, in order. Not for use by two threads at once.
 
-    def __init__(self, fps: float | None = None) -> None:
+    before: the clock of the same camera before it was opened again; its phase is new then, its crystal is not.
+    """
+
+    def __init__(self, fps: float | None = None, before: CameraClock | None = None) -> None:
         self._nominal_s = 1 / fps if fps else None
+        self._known: tuple[float, float] | None = None  # the crystal's period as seen before, and its sigma
+        if before is not None:
+            self._known = (before.period_s, before.period_sigma_s) if before.ready else before._known
         self.restarts = 0
         self._reset()
 
@@ -67,6 +75,7 @@ class CameraClock:
         self._weight = self._mean_k = self._mean_t = self._var_k = self._cov = self._var_t = 0.0
         self._period_s = self._nominal_s or 0.0
         self._guess_s = self._period_s
+        self._period_var = 0.0
         self._frames = 0
         self._drops = 0
 
@@ -94,12 +103,10 @@ class CameraClock:
 
     @property
     def period_sigma_s(self) -> float:
-        """Standard deviation of the period: of the line through the stamps, or of the crystal's prior where less."""
+        """Standard deviation of the period, by the stamps and by what is known of cameras beforehand."""
         if self._var_k <= 0 or self._weight <= 2:
             return 0.02 * self._period_s
-        fitted = self.jitter_s / math.sqrt(self._weight * self._var_k)
-        near = min(abs(1 / fps / self._period_s - 1) for fps in STANDARD_FPS)
-        return min(fitted, 3e-5 * self._period_s if near < 1e-4 else fitted)
+        return math.sqrt(self._period_var)
 
     @property
     def sigma_s(self) -> float:
@@ -214,30 +221,29 @@ class CameraClock:
         self._var_t = rest * (self._var_t + share * dt * dt)
 
     def _settle_period(self) -> None:
-        """Posterior mean of the period over the mixture of priors."""
+        """Posterior mean and variance of the period over the mixture of priors."""
         if self._var_k <= 0:
             return
         slope = self._cov / self._var_k
         variance = self.jitter_s**2 / (self._weight * self._var_k)
         standard = min((1 / fps for fps in STANDARD_FPS), key=lambda t: abs(t - slope))
         nominal = [self._nominal_s] if self._nominal_s and abs(self._nominal_s / slope - 1) < 0.02 else []
-        total = period = 0.0
-        for centre in {standard, *nominal}:
-            for width, prior in PRIORS[:3]:
-                total, period = self._mix(slope, variance, centre, width * centre, prior, total, period)
-        width, prior = PRIORS[3]
-        total, period = self._mix(slope, variance, self._guess_s, width * self._guess_s, prior, total, period)
+        priors = [(centre, width * centre, share) for centre in {standard, *nominal} for width, share in PRIORS[:3]]
+        priors.append((self._guess_s, PRIORS[3][0] * self._guess_s, PRIORS[3][1]))
+        if self._known is not None:
+            centre, sigma = self._known
+            priors.append((centre, math.hypot(sigma, AGAIN_WIDTH * centre), AGAIN_PRIOR))
+        total = mean = square = 0.0  # of the period less the slope
+        for centre, width, share in priors:
+            spread = variance + width * width
+            evidence = share * math.exp(-0.5 * (slope - centre) ** 2 / spread) / math.sqrt(spread)
+            ahead = (centre - slope) * variance / spread
+            total += evidence
+            mean += evidence * ahead
+            square += evidence * (ahead * ahead + width * width * variance / spread)
         if total > 0:
-            self._period_s = period / total
-
-    @staticmethod
-    def _mix(
-        slope: float, variance: float, centre: float, width: float, prior: float, total: float, period: float
-    ) -> tuple[float, float]:
-        spread = variance + width * width
-        evidence = prior * math.exp(-0.5 * (slope - centre) ** 2 / spread) / math.sqrt(spread)
-        mean = (slope * width * width + centre * variance) / spread
-        return total + evidence, period + evidence * mean
+            self._period_s = slope + mean / total
+            self._period_var = square / total - (mean / total) ** 2
 
     def _jumped(self) -> bool:
         """The last stamps agree among themselves that the line is wrong."""

@@ -22,6 +22,14 @@ class SourceError(LiveStereoError):
     """A source cannot be opened or read."""
 
 
+class CameraRefused(SourceError):
+    """A camera is there and does not start. check: the doctor's name for the cause, or '' where it has none."""
+
+    def __init__(self, what: str, fix: str = "", check: str = "") -> None:
+        super().__init__(what, fix)
+        self.check = check
+
+
 class IncompleteSource(SourceError):
     """A source ended early or lacks pictures on one side.
 

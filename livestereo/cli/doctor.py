@@ -39,13 +39,22 @@ def doctor(
     from livestereo.cli._setup import open_pictures
     from livestereo.diagnosis.environment import environment
     from livestereo.diagnosis.examine import in_order
+    from livestereo.errors import CameraRefused
+    from livestereo.types import Finding
 
     found = environment()
     looked = ""
     if pictures:
-        with open_pictures(pictures, source, rig, output) as opened:
-            found += _look(opened, match, run, output)
-            looked = opened.source.info.name
+        try:
+            with open_pictures(pictures, source, rig, output) as opened:
+                found += _look(opened, match, run, output)
+                looked = opened.source.info.name
+        except CameraRefused as refused:
+            if not refused.check:
+                raise
+            # What keeps a camera from starting is an answer, not a failure to find one.
+            found = [f for f in found if f.check != refused.check]
+            found.append(Finding(refused.check, refused.what, refused.fix, 1.0))
     ordered = in_order(found)
     output.result(
         [{"check": f.check, "ok": f.ok, "severity": f.severity, "what": f.what, "fix": f.fix} for f in ordered]

@@ -1,4 +1,4 @@
-"""Checks of the computer: display, OpenCV, packages, permission on the cameras, bandwidth."""
+"""Checks of the computer: display, OpenCV, packages, permission on the cameras."""
 
 from __future__ import annotations
 

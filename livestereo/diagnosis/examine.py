@@ -13,9 +13,9 @@ Check = Callable[[Evidence], Answer]
 
 CHECKS: tuple[Check, ...] = (
     pictures.size, pictures.frozen, pictures.turned, pictures.exposure, pictures.white_balance, pictures.sharpness,
-    pictures.light, pictures.flicker, pictures.compression, pictures.glare, timing.frame_rate, timing.skew,
-    timing.framing, timing.row_time, geometry.rig, geometry.disparity_range, geometry.baseline, scene.texture,
-    scene.repetition,
+    pictures.light, pictures.flicker, pictures.compression, pictures.glare, timing.frame_rate,
+    timing.bandwidth, timing.skew, timing.framing, timing.row_time, geometry.rig, geometry.disparity_range,
+    geometry.baseline, scene.texture, scene.repetition,
 )  # fmt: skip
 
 # A fault that makes another one appear explains it: what is on the right is left out where the left was found.
@@ -28,6 +28,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "dark": frozenset({"texture", "compression", "blur", "focus", "exposure", "white_balance"}),
     "blur": frozenset({"texture"}),
     "bright": frozenset({"texture", "glare"}),
+    "bandwidth": frozenset({"frame_rate"}),
     "frozen": frozenset({"skew", "framing"}),
     "frame_rate": frozenset({"skew"}),
 }

@@ -22,6 +22,7 @@ ALWAYS: tuple[Check, ...] = (
     pictures.size,
     pictures.frozen,
     timing.frame_rate,
+    timing.bandwidth,
     timing.skew,
     timing.row_time,
     pictures.light,

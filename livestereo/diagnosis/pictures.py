@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.quality import is_swapped
 from livestereo.diagnosis.evidence import Evidence, blockiness, edge_width_px, gray
+from livestereo.diagnosis.following import one_scene
 from livestereo.types import U8, Finding
 
 CAPTURE, GEOMETRY, SCENE, NOTE = 0.9, 0.8, 0.4, 0.2
@@ -238,6 +239,8 @@ def flicker(e: Evidence) -> Finding | None:
         worst = max(worst, float(np.median(np.where(tonal & (strong > 8 * rest), strong, 0.0))))
     if worst < 0.012:
         return Finding("flicker", "No bands run through the pictures.", ok=True)
+    if not one_scene(e):
+        return None  # photos of different things: what differs between them is no lamp
     return Finding(
         "flicker", f"Bands of {100 * worst:.0f} % brightness run through the picture: the lamps flicker.",
         "Set the power-line frequency, or an exposure of 10 or 20 ms (50 Hz), 8.3 or 16.7 ms (60 Hz).", CAPTURE * 0.92,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.matches import Matches, find_matches
 from livestereo.diagnosis.evidence import Evidence, gray
-from livestereo.types import U8, Finding
+from livestereo.diagnosis.following import followed
+from livestereo.types import Finding
 
 SKEW_MS = 8.0
+USB2_MB_S = 35.0  # what two isochronous streams get of 60 MB/s, after the bus has had its share
+USUAL_FPS = 30.0
+BYTES_PER_PIXEL = {"YUYV": 2.0, "YUY2": 2.0, "UYVY": 2.0, "NV12": 1.5, "I420": 1.5, "BGR3": 3.0, "RGB3": 3.0}
 
 
 def frame_rate(e: Evidence) -> Finding | None:
@@ -32,6 +33,33 @@ def frame_rate(e: Evidence) -> Finding | None:
     return Finding("frame_rate", f"{s.fps_left:.0f} and {s.fps_right:.0f} pictures per second.", ok=True)
 
 
+def bandwidth(e: Evidence) -> Finding | None:
+    """Two uncompressed streams on one USB port: it cannot carry both at full rate."""
+    s, sizes = e.stats, (e.info.left_size_wh, e.info.right_size_wh)
+    formats = e.info.capture.get("formats", ("", ""))
+    buses = [_usb_bus(name) for name in (e.info.left_id, e.info.right_id)]
+    if not e.info.live or min(s.fps_left, s.fps_right) <= 0 or None in buses or buses[0] != buses[1]:
+        return None
+    nominal = e.info.fps or USUAL_FPS
+    plain = [name for name in formats if name in BYTES_PER_PIXEL]
+    pixels = (float(np.prod(size or (0, 0))) for size in sizes)
+    need = sum(n * BYTES_PER_PIXEL.get(name, 0.0) * nominal / 1e6 for n, name in zip(pixels, formats))
+    slow = min(s.fps_left, s.fps_right) < 0.75 * nominal
+    if len(plain) < 2 or need < USB2_MB_S or not slow:
+        return Finding("bandwidth", "The USB port carries both cameras.", ok=True)
+    return Finding(
+        "bandwidth",
+        f"Two uncompressed streams ({plain[0]}) need {need:.0f} MB/s; one USB 2 port carries about {USB2_MB_S:.0f}.",
+        "Use --fourcc MJPG, a smaller --size or --fps, or plug one into another port of the computer itself.", 0.89,
+    )  # fmt: skip
+
+
+def _usb_bus(camera_id: str) -> str | None:
+    """Number of the USB bus in a stable id such as `usb:046d-0825@1-2`; None where there is none."""
+    bus, dash, _ = camera_id.rpartition("@")[2].partition("-")
+    return bus if camera_id.startswith("usb:") and dash and bus.isdigit() else None
+
+
 def skew(e: Evidence) -> Finding | None:
     """The two cameras do not fire together."""
     skews = [abs(f.skew_s) * 1e3 for f in e.frames]
@@ -41,7 +69,8 @@ def skew(e: Evidence) -> Finding | None:
     if typical > SKEW_MS:
         return Finding(
             "skew", f"The cameras fire {typical:.0f} ms apart: what moves gets a wrong depth.",
-            "Bound it with --max-skew; opening one camera again changes it.", 0.84,
+            "Bring live cameras together with --phase-search 4; `livestereo sync` measures how far apart they really "
+            "expose, and --max-skew drops the worst pairs.", 0.84,
         )  # fmt: skip
     return Finding("skew", f"The cameras fire {typical:.1f} ms apart.", ok=True)
 
@@ -55,7 +84,7 @@ def framing(e: Evidence) -> Finding | None:
         first, last = (gray(getattr(f, side).image) for f in (e.frames[0], e.frames[-1]))
         if first.shape != last.shape:
             return None
-        tracked = _tracked(first, last)
+        tracked = followed(first, last)
         if tracked is None:
             return _zoomed_between(e)
         matrix, kept = cv2.estimateAffinePartial2D(*tracked, ransacReprojThreshold=1.5)
@@ -112,21 +141,6 @@ def _relative_scale(matches: Matches) -> float | None:
         if keep.sum() < 40 or np.ptp(y_left[keep]) < 60:
             return None
     return float(slope)
-
-
-def _tracked(first: U8, last: U8) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Follow corners from one picture to another, both ways; (N,2) each, or None with too few."""
-    corners = cv2.goodFeaturesToTrack(first, 400, 0.01, 8)
-    if corners is None or len(corners) < 30:
-        return None
-    flow: Any = cv2.calcOpticalFlowPyrLK  # its stub does not know that the second points may be None
-    there, ok, _ = flow(first, last, corners, None, winSize=(21, 21), maxLevel=4)
-    back, ok_back, _ = flow(last, first, there, None, winSize=(21, 21), maxLevel=4)
-    same = np.linalg.norm((back - corners).reshape(-1, 2), axis=1) < 0.5
-    good = same & (ok.reshape(-1) > 0) & (ok_back.reshape(-1) > 0)
-    if good.sum() < 30:
-        return None
-    return corners.reshape(-1, 2)[good].astype(np.float32), there.reshape(-1, 2)[good].astype(np.float32)
 
 
 def row_time(e: Evidence) -> Finding | None:

@@ -17,14 +17,16 @@ from livestereo.sources.controls import ControlRoom, OpenControls
 from livestereo.sources.devices import find_camera, other_cameras, why_not_open
 from livestereo.sources.frames import camera_frame, split_frames
 from livestereo.sources.grammar import Word
+from livestereo.sources.logbook import Logbook
 from livestereo.sources.pairing import Dropped, Paired, Pairer
 from livestereo.sources.pairqueue import PairQueue
 from livestereo.sources.reader import CameraReader
+from livestereo.sources.remedy import Remedy
 from livestereo.sources.request import SourceRequest
 from livestereo.sources.split import half_size, in_order, turned_size
 from livestereo.sources.stamps import StampChoice
 from livestereo.sources.v4l2 import open_controls
-from livestereo.sources.watchdog import Health, Watchdog, fingerprint
+from livestereo.sources.watchdog import Watchdog, fingerprint
 from livestereo.timing import Clock, monotonic
 from livestereo.types import CaptureStats, Frame, SizeWH, SourceInfo, StereoFrame
 
@@ -33,13 +35,6 @@ if TYPE_CHECKING:
 
 OPEN_S = 12.0  # until both cameras must have given a first picture
 STOP_S = 1.8
-GAP_S = 0.25
-GAP_PERIODS = 3.5
-FROZEN_REOPEN_S = 3.0
-WRONG_SIZE_REOPEN_S = 1.0
-LONGEST_REOPEN_S = 60.0
-DAMAGED_AGAIN_S = 20.0
-MOST_NOTES = 100
 
 
 def open_cameras(
@@ -94,11 +89,9 @@ class LiveSource:
         self._opened_times = [0] * len(cameras)
         self._began_s = [now] * len(cameras)
         self._asked = [False] * len(cameras)
-        self._notes: list[str] = []
-        self._damaged_s: list[float | None] = [None] * len(cameras)
-        self._trouble: list[str] = []
-        self._reopen_s = [[0.0, FROZEN_REOPEN_S] for _ in cameras]
-        self._last_pair_s: float | None = None
+        self._log = Logbook()
+        self._remedies = [Remedy() for _ in cameras]
+        self._formats = [""] * len(cameras)
         self._last_skew_s = 0.0
         self._controls = ControlRoom(request, open_controls_of)
         self._error: BaseException | None = None
@@ -238,9 +231,7 @@ class LiveSource:
             return None
         with self._changed:
             moved = self._index(side)
-            if self._asked[moved] or any(
-                dog.health(self._clock()).state not in ("ok", "slow") for dog in self._dogs
-            ):
+            if self._asked[moved] or any(dog.health(self._clock()).state not in ("ok", "slow") for dog in self._dogs):
                 return None
             bias = self._pairer.bias_s if moved == 1 else -self._pairer.bias_s
             clocks = self._pairer.clocks
@@ -262,6 +253,7 @@ class LiveSource:
             self._dogs[side].opened(self._clock(), camera.fps)
             self._pairer.set_rate(side, camera.fps or self._request.fps[side])
             self._stamps.restart(side)
+            self._formats[side] = camera.pixel_format
             self._tell(camera.notes)
             self._tell(self._controls.attach(in_order(0, 1, self._request)[side], camera.camera))
             if self._opened_times[side] and not self._asked[side]:
@@ -283,7 +275,8 @@ class LiveSource:
             if dog.health(t_s).state == "stalled":
                 self._note_trouble(side, "stalled")
             if grabbed.size_wh is None:
-                self._tell_damaged(side, t_s)
+                self._log.damaged(self._side_name(side), t_s)
+                self._show_notes()
             good = grabbed.size_wh is not None and dog.saw(t_s, mark, grabbed.size_wh)
             if not good or self._frozen_alone(side, t_s):
                 self._dropped["camera"] += 2 if single else 1
@@ -350,24 +343,19 @@ class LiveSource:
     def _put(self, first: Frame, second: Frame, skew_s: float) -> None:
         left, right = in_order(first, second, self._request)
         self._last_skew_s = -skew_s if self._request.swap else skew_s
-        pair = StereoFrame(left, right, 0, self._last_skew_s, gap=self._gap(left.t_s))
+        gap = self._log.gap(left.t_s, self._period_s(), self._why_nothing)
+        pair = StereoFrame(left, right, 0, self._last_skew_s, gap=gap)
         if self._controls.wants_pair():
             self._tell(self._controls.see(pair))
         self._pairs.put(pair)
 
     def _tell(self, notes: Sequence[str]) -> None:
-        new = [note for note in notes if note not in self._notes]
-        if new:
-            self._notes += new
-            self._info = replace(self._info, notes=tuple(self._notes))
+        self._log.note(notes)
+        self._show_notes()
 
-    def _tell_damaged(self, side: int, t_s: float) -> None:
-        """Say that broken pictures come, again only after a while of whole ones, and not for ever."""
-        before, self._damaged_s[side] = self._damaged_s[side], t_s
-        if (before is None or t_s - before > DAMAGED_AGAIN_S) and len(self._notes) < MOST_NOTES:
-            name = self._side_name(side).capitalize()
-            self._notes.append(f"{name} camera sends damaged pictures: they are left out.")
-            self._info = replace(self._info, notes=tuple(self._notes))
+    def _show_notes(self) -> None:
+        if self._info.notes != self._log.notes:
+            self._info = replace(self._info, notes=self._log.notes)
 
     def _period_s(self) -> float:
         return max(clock.period_s for clock in self._pairer.clocks)
@@ -377,16 +365,6 @@ class LiveSource:
             return self._last_skew_s
         turns = in_order(*self._request.flip, self._request)
         return worst_row_skew_s(self._last_skew_s, self._request.readout_s, turns)
-
-    def _gap(self, t_s: float) -> str | None:
-        last, self._last_pair_s = self._last_pair_s, t_s
-        trouble, self._trouble = self._trouble, []
-        if last is None:
-            return None
-        if not trouble and t_s - last <= max(GAP_S, GAP_PERIODS * self._period_s()):
-            return None
-        causes = ", ".join(trouble) or self._why_nothing() or "no partners within the bound"
-        return f"{causes}: nothing for {t_s - last:.1f} s"
 
     def _why_nothing(self) -> str:
         now = self._clock()
@@ -405,28 +383,12 @@ class LiveSource:
 
     def _should_reopen(self, side: int, now_s: float) -> bool:
         """A camera that stays frozen or at a wrong size is opened again, ever more seldom."""
-        health: Health = self._dogs[side].health(now_s)
-        wait = self._reopen_s[side]
-        if health.state == "ok":
-            if now_s - wait[0] > wait[1]:
-                wait[1] = FROZEN_REOPEN_S
-            return False
-        bad_for = now_s - max(health.since_s, wait[0])
-        if health.state == "wrong size":
-            due = bad_for > max(WRONG_SIZE_REOPEN_S, wait[1] - FROZEN_REOPEN_S)
-        elif health.state == "frozen" and self._frozen_alone(side, now_s):
-            due = bad_for > wait[1]
-        else:
-            due = False
-        if due:
-            wait[0], wait[1] = now_s, min(2 * wait[1], LONGEST_REOPEN_S)
-        return due
+        frozen_alone = self._frozen_alone(side, now_s)
+        return self._remedies[side].due(self._dogs[side].health(now_s), now_s, frozen_alone=frozen_alone)
 
     def _note_trouble(self, side: int, what: str) -> None:
         """Keep the cause of the gap that the next pair will tell of."""
-        cause = f"{self._side_name(side)} camera {what}"
-        if cause not in self._trouble:
-            self._trouble.append(cause)
+        self._log.trouble(f"{self._side_name(side)} camera {what}")
 
     def _make_info(self) -> SourceInfo:
         sizes: list[SizeWH] = []
@@ -438,9 +400,10 @@ class LiveSource:
             )
         left, right = in_order(sizes[0], sizes[1], self._request)
         ids = in_order(self._cameras[0].id, self._cameras[-1].id, self._request)
-        notes = [*self._notes, *other_cameras(self._request.camera_ids, ids)]
-        self._notes = notes
+        self._log.note(other_cameras(self._request.camera_ids, ids))
+        formats = in_order(self._formats[0], self._formats[-1], self._request)
         return replace(
             self._info, left_size_wh=left, right_size_wh=right, fps=self._request.fps[0], left_id=ids[0],
-            right_id=ids[1], notes=tuple(notes), capture={"stamps": self._stamps.label, **self._controls.describe()},
+            right_id=ids[1], notes=self._log.notes,
+            capture={"stamps": self._stamps.label, "formats": formats, **self._controls.describe()},
         )  # fmt: skip

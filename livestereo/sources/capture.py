@@ -84,7 +84,8 @@ class Grabbed:
 class OpenCamera:
     """An opened camera. Only the thread that opened it may use it.
 
-    notes: what differs from what was asked for. fps: rate it says it has, or None. size_wh: likewise.
+    notes: what differs from what was asked for. fps: rate it says it has, or None. pixel_format: its four letters, ''
+    where it does not say.
     """
 
     def __init__(self, camera: Camera, wanted: Wanted, open_capture: OpenCapture = open_with_opencv) -> None:
@@ -97,7 +98,7 @@ class OpenCamera:
         self.fps: float | None = None
         self.ends = False
         self._gives_bytes = False
-        self._pixel_format = ""
+        self.pixel_format = ""
         if self._capture.isOpened():
             self._configure(wanted)
 
@@ -124,10 +125,10 @@ class OpenCamera:
         if wanted.fps is not None:
             capture.set(cv2.CAP_PROP_FPS, wanted.fps)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self._pixel_format = _fourcc_text(capture.get(cv2.CAP_PROP_FOURCC))
+        self.pixel_format = _fourcc_text(capture.get(cv2.CAP_PROP_FOURCC))
         self.fps = _positive(capture.get(cv2.CAP_PROP_FPS))
         self.notes = self._differences(wanted)
-        if self._pixel_format == "MJPG" and sys.platform.startswith("linux"):
+        if self.pixel_format == "MJPG" and sys.platform.startswith("linux"):
             self._gives_bytes = capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
 
     def _differences(self, wanted: Wanted) -> tuple[str, ...]:
@@ -139,10 +140,10 @@ class OpenCamera:
             notes.append(f"Camera {word} gives {width:.0f}x{height:.0f}, not the {asked} asked for.")
         if wanted.fps is not None and self.fps is not None and abs(self.fps / wanted.fps - 1) > 0.02:
             notes.append(f"Camera {word} gives {self.fps:g} pictures per second, not the {wanted.fps:g} asked for.")
-        if wanted.fourcc is not None and self._pixel_format and self._pixel_format != wanted.fourcc:
-            notes.append(f"Camera {word} gives {self._pixel_format}, not the {wanted.fourcc.strip()} asked for.")
-        elif wanted.fourcc is None and self._pixel_format and self._pixel_format != DEFAULT_FOURCC:
-            notes.append(f"Camera {word} gives {self._pixel_format}; two such streams may not fit one USB port.")
+        if wanted.fourcc is not None and self.pixel_format and self.pixel_format != wanted.fourcc:
+            notes.append(f"Camera {word} gives {self.pixel_format}, not the {wanted.fourcc.strip()} asked for.")
+        elif wanted.fourcc is None and self.pixel_format and self.pixel_format != DEFAULT_FOURCC:
+            notes.append(f"Camera {word} gives {self.pixel_format}; two such streams may not fit one USB port.")
         return tuple(notes)
 
     def grab(self) -> bool:
@@ -163,7 +164,7 @@ class OpenCamera:
         if self._gives_bytes and _is_bytes(data):
             encoded = data.tobytes()
             return Grabbed(encoded, None, jpeg_size(encoded) if is_whole(encoded) else None)
-        image = _uncompressed(data, self._pixel_format)
+        image = _uncompressed(data, self.pixel_format)
         return Grabbed(None, image, None if image is None else (image.shape[1], image.shape[0]))
 
     def release(self) -> None:

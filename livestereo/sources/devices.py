@@ -19,7 +19,7 @@ from typing import Any
 
 import cv2
 
-from livestereo.errors import SourceError
+from livestereo.errors import CameraRefused, SourceError
 from livestereo.sources.capture import Camera
 from livestereo.sources.grammar import Word
 
@@ -167,19 +167,21 @@ def why_not_open(camera: Camera, try_open: Callable[[str], int] | None = None) -
         if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
             return SourceError(f"There is no camera {word}.", LIST_THEM)
         if code in (errno.EACCES, errno.EPERM):
-            return SourceError(
+            return CameraRefused(
                 f"You may not use the camera {word} ({path}).",
                 "Add yourself to the group that may: sudo usermod -aG video $USER, then log out and in again.",
+                "permission",
             )
         if code == errno.EBUSY:
-            return SourceError(
+            return CameraRefused(
                 f"The camera {word} is in use by another program.",
                 f"Close the browser, video call or viewer that has it; `fuser {path}` names it.",
             )
         if code == errno.ENOSPC:
-            return SourceError(
+            return CameraRefused(
                 f"The camera {word} does not start beside the other one: the USB port cannot carry both.",
                 "Use --fourcc MJPG, a smaller --size or --fps, or plug one into another port of the computer itself.",
+                "bandwidth",
             )
         if code in (errno.EINVAL, errno.ENOTTY):
             return SourceError(f"{word} is no camera that gives pictures.", LIST_THEM)

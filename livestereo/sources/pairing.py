@@ -139,10 +139,10 @@ class Pairer(Generic[Token]):
         self._fps = (rates[0], rates[1])
 
     def restart(self, side: int) -> list[Dropped[Token]]:
-        """Forget a camera's clock: it was opened again, so its phase is new."""
+        """Forget a camera's phase, as it was opened again; its crystal is the same."""
         dropped = self.flush(side)
         clocks = list(self.clocks)
-        clocks[side] = CameraClock(self._fps[side])
+        clocks[side] = CameraClock(self._fps[side], clocks[side])
         self.clocks = (clocks[0], clocks[1])
         return dropped
 

@@ -39,6 +39,7 @@ WIDTH_S = 0.012
 SPAN_SLACK_S = 0.0015
 OUTLIER = 4.5
 MOST_UNCERTAIN_S = 0.005
+MOST_OPEN_S = 0.001  # where the row time is not given: more than this comes from the guess of it, not from flashes
 
 
 @dataclass(frozen=True)
@@ -299,10 +300,15 @@ def _solve(
         del keep[worst]
     # The noise of an edge is roughly known beforehand, which is worth some flashes.
     uncertainty = t95(len(keep) - 1 + KNOWN_NOISE) * float(np.sqrt(fit.covariance[0, 0]))
+    if not known and uncertainty > MOST_OPEN_S:
+        raise SyncRefused(
+            f"The flashes leave the row time open, and with it the offset by {uncertainty * 1e3:.1f} ms.",
+            "Give the row time with --readout MS; or use --board.",
+        )
     if uncertainty > MOST_UNCERTAIN_S:
         raise SyncRefused(
             f"The flashes leave the offset uncertain by {uncertainty * 1e3:.1f} ms.",
-            "Give more flashes, at irregular moments, or the row time with --readout.",
+            "Give more flashes, at irregular moments.",
         )
     readout = (float(fit.x[1]), float(fit.x[2]))
     errors = np.sqrt(np.diag(fit.covariance)[1:3])

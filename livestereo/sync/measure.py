@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.rig import StereoRig
+from livestereo.phase import SAME_RATE
 from livestereo.skew import worst_row_skew_s
 from livestereo.sync.board import board_offset
 from livestereo.sync.crossing import crossing_offset
@@ -15,8 +16,6 @@ from livestereo.sync.flash import flash_offset
 from livestereo.sync.motion import motion_offset
 from livestereo.sync.offset import Array, Offset, SyncRefused
 from livestereo.sync.recording import Recording
-
-SAME_RATE = 0.004  # cameras whose rates differ by more have no lasting phase
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,16 @@ from livestereo.phase import PhaseReading, fold
 Array = NDArray[np.float64]
 MOST_OPENINGS = 20
 LEAST_MEASURED_S = 1.5
-LONGEST_MEASURED_S = 60.0  # a phase so near the bound that it cannot be told in this time is taken as measured
+LONGEST_MEASURED_S = 40.0
 SURE = 2.6  # standard deviations from the bound
+# A phase that cannot be told from the bound in the longest time is taken if it is likely inside: another opening costs
+# some seconds, and being wrong costs the whole search.
+LIKELY = 1.3
 SPREADS_S = (0.0003, 0.0007, 0.0015, 0.0022, 0.003, 0.004, 0.006)
 CHANCE = 0.25  # prior weight of start delays that are pure chance
 PLACES = 240
 SAME_S = 0.0006  # phases that agree so well after openings at different moments are not made by the openings
+SAME_OPENINGS = 4  # three agree by chance once in some hundred searches
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class PhaseSearch:
         unsure = abs(inside) < SURE * reading.sigma_s
         if unsure and reading.measured_s < LONGEST_MEASURED_S:
             return Step("measure", f"{_ms(reading.phase_s)}, too near the bound to tell yet")
-        if inside >= 0:
+        if inside >= LIKELY * reading.sigma_s:
             return Step("accept", f"phase {_ms(reading.phase_s)}")
         self.openings.append(Opening(reading.begin_phase_s, reading.phase_s))
         if self._unmoved(reading.period_s):
@@ -91,9 +95,9 @@ class PhaseSearch:
         return Step("reopen", f"phase {_ms(reading.phase_s)}", self._best_begin(reading.period_s))
 
     def _unmoved(self, period_s: float) -> bool:
-        """The last three openings were begun at different moments, and the phase stayed."""
-        last = self.openings[-3:]
-        if len(last) < 3:
+        """The last openings were begun at different moments, and the phase stayed."""
+        last = self.openings[-SAME_OPENINGS:]
+        if len(last) < SAME_OPENINGS:
             return False
         phases = [fold(o.phase_s - last[0].phase_s, period_s) for o in last]
         begins = [fold(o.begin_phase_s - last[0].begin_phase_s, period_s) for o in last]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livestereo.clock import CameraClock
+from livestereo.phase import SAME_RATE
 from livestereo.skew import Turn
 from livestereo.sync.offset import Array, SyncRefused
 from livestereo.sync.points import PairPoints, PointTracker
@@ -72,7 +73,8 @@ class SideTrack:
 class Recording:
     """Both cameras on their learnt clocks. times_s: per side (n,), when each frame's first row was due, by stamps.
 
-    period_s, jitter_s: per side. stamp_skew_s: mean of right − left over the pairs. drift: change of that skew per
+    period_s, jitter_s: per side. stamp_skew_s: mean of right − left over the pairs, those with a partner
+    one frame off brought back to what most have. drift: change of that skew per
     second, and half of its 95 % interval. points: what was followed from pair to pair.
     """
 
@@ -194,12 +196,24 @@ class SyncRecorder:
         (t_left, period_left, jitter_left), (t_right, period_right, jitter_right) = (
             learn_times(np.asarray(side.stamps_s), rate) for side, rate in zip(self._sides, fps)
         )
-        skew = t_right - t_left
+        skew = _one_partner(t_right - t_left, period_left, period_right)
         slope, unsure = _drift(np.asarray(left.stamps_s), np.asarray(right.stamps_s), max(period_left, period_right))
         return Recording(
             left, right, (t_left, t_right), (period_left, period_right), (jitter_left, jitter_right),
             float(np.mean(skew)), slope, unsure, tuple(self._tracker.points),
         )  # fmt: skip
+
+
+def _one_partner(skew_s: Array, left_period_s: float, right_period_s: float) -> Array:
+    """Bring the skews of pairs with another partner back by whole periods to the middle one.
+
+    Near half a period apart, some pairs are made with the frame before and some with the one after, until the clocks
+    are learnt; the mean over both would be the skew of none.
+    """
+    if abs(left_period_s / right_period_s - 1) > SAME_RATE:
+        return skew_s
+    period = (left_period_s + right_period_s) / 2
+    return np.asarray(skew_s - period * np.round((skew_s - np.median(skew_s)) / period), np.float64)
 
 
 def _drift(left_s: Array, right_s: Array, period_s: float) -> tuple[float, float]:

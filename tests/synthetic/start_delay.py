@@ -21,11 +21,11 @@ def search_once(
     fixed, fixed_at = CameraClock(30.0), rng.uniform(0, PERIOD_S)
     periods = PERIOD_S * (1 + rng.normal(0, ppm * 1e-6, 2))
     delay_s, began_s, seen = rng.uniform(0.2, 0.5), rng.uniform(0, 1), 0
-    search = PhaseSearch(bound_s)
+    search, moved = PhaseSearch(bound_s), None
     while True:
         late = rng.normal(0, start_s) if start_s is not None else rng.uniform(0, PERIOD_S)
         first_s = began_s + delay_s + late
-        moved, number, step, t_s = CameraClock(30.0), 0, None, first_s
+        moved, number, step, t_s = CameraClock(30.0, moved), 0, None, first_s
         while step is None or step.action == "measure":
             t_s = first_s + number * periods[1]
             while fixed_at + seen * periods[0] <= t_s:
