@@ -22,10 +22,11 @@ from livestereo.depth import depth_from_disparity
 from livestereo.errors import RigError
 from livestereo.filters.base import Filter
 from livestereo.fixed import from_fixed, raw_of, rounded, where_invalid
+from livestereo.gray import gray_of
 from livestereo.matchers.base import Matcher
 from livestereo.settings import Settings
 from livestereo.timing import StageTimer, monotonic
-from livestereo.types import F32, U8, Explanation, Frame, MatchResult, RectifiedPair, StereoFrame, StereoResult
+from livestereo.types import F32, U8, Explanation, MatchResult, RectifiedPair, StereoFrame, StereoResult
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ class Pipeline:
         """
         timer = StageTimer()
         with timer.stage("decode"):
-            _ = frame.left.image, frame.right.image  # pictures of live cameras are decoded when first looked at
+            grays = gray_of(frame.left), gray_of(frame.right)  # colour is decoded when somebody looks at it
         with timer.stage("rectify"):
-            pair = self._rectified(frame)
+            pair = self._rectified(frame, *grays)
             left, right = self._scaled(pair)
         with timer.stage("match"):
             match = self.matcher.compute(left, right)
@@ -106,7 +107,7 @@ class Pipeline:
 
     def to_match(self, frame: StereoFrame) -> tuple[U8, U8]:
         """Give the two gray pictures that the matcher would get."""
-        return self._scaled(self._rectified(frame))
+        return self._scaled(self._rectified(frame, gray_of(frame.left), gray_of(frame.right)))
 
     def finish(self, matched: Matched) -> StereoResult:
         """Run the filters that remember, round, and compute depth."""
@@ -150,8 +151,8 @@ class Pipeline:
         if release is not None:
             release()
 
-    def _rectified(self, frame: StereoFrame) -> RectifiedPair:
-        left, right = self._gray(frame.left, "left"), self._gray(frame.right, "right")
+    def _rectified(self, frame: StereoFrame, left_gray: U8, right_gray: U8) -> RectifiedPair:
+        left, right = self._apply(left_gray, "left"), self._apply(right_gray, "right")
         if left.shape != right.shape:
             raise RigError(
                 f"Left is {left.shape[1]}x{left.shape[0]} and right is {right.shape[1]}x{right.shape[0]}.",
@@ -164,15 +165,13 @@ class Pipeline:
             return pair.left_gray, pair.right_gray
         return _half(pair.left_gray), _half(pair.right_gray)
 
-    def _gray(self, frame: Frame, side: Side) -> U8:
-        image = frame.image
+    def _apply(self, gray: U8, side: Side) -> U8:
         expected = self.rectification.source_size_wh.get(side)
-        if expected is not None and (image.shape[1], image.shape[0]) != tuple(expected):
+        if expected is not None and (gray.shape[1], gray.shape[0]) != tuple(expected):
             raise RigError(
-                f"The {side} picture is {image.shape[1]}x{image.shape[0]}; {expected[0]}x{expected[1]} was expected.",
+                f"The {side} picture is {gray.shape[1]}x{gray.shape[0]}; {expected[0]}x{expected[1]} was expected.",
                 "A camera changed its size while it ran, or the rig belongs to another mode of it.",
             )
-        gray = image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
         return self.rectification.apply(gray, side)
 
 

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Collection
 from typing import Any, cast
 
-import cv2
 import numpy as np
 
 from livestereo.cli._build import build_pipeline, settings_from
@@ -15,12 +14,13 @@ from livestereo.cli._options import MatchOptions
 from livestereo.cli._setup import Opened
 from livestereo.depth import depth_from_disparity
 from livestereo.errors import SettingsError
+from livestereo.gray import gray_of
 from livestereo.pipeline import Pipeline
 from livestereo.settings import Settings
 from livestereo.sources.take import TakeSource
 from livestereo.takes.reader import TakeReader
 from livestereo.timing import monotonic
-from livestereo.types import U8, MatchResult, RectifiedPair, StereoFrame, StereoResult
+from livestereo.types import MatchResult, RectifiedPair, StereoFrame, StereoResult
 
 _READING = threading.Lock()
 
@@ -42,14 +42,10 @@ def any_given(match: MatchOptions, *, but: Collection[str] = ()) -> bool:
 def recorded_result(frame: StereoFrame, disparity_px: Any, opened: Opened) -> StereoResult:
     """Make a result from a pair and its recorded disparity."""
     at = opened.rectification_for(frame)
-    left = at.apply(_gray(frame.left.image), "left")
-    right = at.apply(_gray(frame.right.image), "right")
+    left = at.apply(gray_of(frame.left), "left")
+    right = at.apply(gray_of(frame.right), "right")
     depth = depth_from_disparity(disparity_px, at.focal_px, at.baseline_m, at.doffs_px)
     return StereoResult(frame, RectifiedPair(frame, at, left, right), MatchResult(disparity_px), depth)
-
-
-def _gray(image: U8) -> U8:
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 class RecordedPipeline(Pipeline):

@@ -13,20 +13,18 @@ import dataclasses
 import time
 from collections.abc import Callable, Generator, Iterator
 
-import cv2
-import numpy as np
-
 from calibration.errors import CalibrationError
 from calibration.rectify import Rectification
 from livestereo.cli._build import build_pipeline
 from livestereo.cli._output import Output
 from livestereo.cli._setup import Opened, rectification_without_rig
 from livestereo.errors import IncompleteSource, LiveStereoError, NoFrameYet, SourceError
+from livestereo.gray import gray_of
 from livestereo.pipeline import Pipeline
 from livestereo.ranges import find_range
 from livestereo.settings import Settings
 from livestereo.span import with_span
-from livestereo.types import U8, SourceInfo, StereoFrame, StereoResult
+from livestereo.types import SourceInfo, StereoFrame, StereoResult
 
 PATIENCE_S = 15.0  # for the first pair of a camera
 
@@ -148,7 +146,7 @@ class ResultMaker:
     def _with_measured_span(self, rectification: Rectification, frame: StereoFrame) -> Rectification:
         if self._pipeline is None and rectification.min_disparity_px is not None:
             return rectification
-        left, right = (_gray(i) for i in (frame.left.image, frame.right.image))
+        left, right = (gray_of(side) for side in (frame.left, frame.right))
         spanned = with_span(rectification, rectification.apply(left, "left"), rectification.apply(right, "right"))
         if self._still or self._pipeline is None:
             return spanned
@@ -206,7 +204,3 @@ def each_result(
             yield result
     finally:
         maker.close()
-
-
-def _gray(image: U8) -> U8:
-    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)

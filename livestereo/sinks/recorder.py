@@ -175,7 +175,7 @@ class Recorder:
         size, draw = disparity.nbytes, None
         if self._preview is not None:  # it is drawn by the writer's thread, which keeps the whole result for it
             draw = partial(self._preview, result)
-            size += result.depth_m.nbytes + 3 * (frame.left.image.nbytes + frame.right.image.nbytes)
+            size += result.depth_m.nbytes + 9 * (result.pair.left_gray.nbytes + result.pair.right_gray.nbytes)
         else:
             frame = _without_pictures(frame)  # only its number and its stamp are needed any more
         write = partial(_write_depth, frame, disparity, settings, fresh, draw)

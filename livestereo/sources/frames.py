@@ -12,23 +12,28 @@ from livestereo.types import U8, Frame
 
 
 class LazyFrame(Frame):
-    """A `Frame` whose `image` is made on first use and kept."""
+    """A `Frame` whose `image` is made on first use and kept; two threads that look at once may each make it.
+
+    gray: (H,W) uint8, what `gray_of` shall give, where it is known already.
+    """
 
     def __init__(
-        self, image: U8 | Callable[[], U8], t_s: float, seq: int, encoded: bytes | None = None, turned: str = "none"
-    ) -> None:
-        if callable(image):
-            object.__setattr__(self, "_make", image)
-        else:
-            self.__dict__["image"] = image
-        for name, value in (("t_s", t_s), ("seq", seq), ("encoded", encoded), ("turned", turned)):
-            object.__setattr__(self, name, value)
+        self, image: U8 | Callable[[], U8], t_s: float, seq: int, encoded: bytes | None = None, turned: str = "none",
+        *, gray: U8 | None = None,
+    ) -> None:  # fmt: skip
+        # Written past the frozen fields; `image` is not one here.
+        self.__dict__.update(t_s=t_s, seq=seq, encoded=encoded, turned=turned, gray=gray)
+        self.__dict__["_make" if callable(image) else "_image"] = image
 
-    @cached_property
+    @property
     def image(self) -> U8:  # a field of Frame, made on demand here
         """(H,W,3) uint8 BGR."""
-        make: Callable[[], U8] = self.__dict__.pop("_make")
-        return make()
+        # No `cached_property`: that of Python 3.11 lets one thread at a time decode, of all frames.
+        kept: U8 | None = self.__dict__.get("_image")
+        if kept is None:
+            make: Callable[[], U8] = self.__dict__["_make"]
+            kept = self.__dict__["_image"] = make()
+        return kept
 
     def __repr__(self) -> str:
         return f"LazyFrame(seq={self.seq}, t_s={self.t_s:.6f})"

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from livestereo.errors import IncompleteSource, SourceError, TakeError
+from livestereo.gray import decode_luma
+from livestereo.sources.capture import decode_jpeg
+from livestereo.sources.frames import LazyFrame
 from livestereo.sources.request import FLIPS, Flip, SourceRequest
 from livestereo.sources.split import in_order, turn, turned_size
 from livestereo.takes.manifest import StreamEntry
@@ -123,21 +126,25 @@ class TakeSource:
         entry = reader.entry(number)
         if entry is None:
             return None
-        images = list(reader.images(number))
-        for side, has in enumerate((reader.has_left, reader.has_right)):
-            if not has and request.partial:
-                w, h = self._sizes[side]
-                images[side] = np.zeros((h, w, 3), np.uint8)
-        if images[0] is None or images[1] is None:
-            return None
         stamps = (entry.left_us / 1e6 + self._lap_s, entry.right_us / 1e6 + self._lap_s)
         streams = (reader.manifest.left, reader.manifest.right)
-        frames = [
-            _frame(np.asarray(image, np.uint8), stamp, number, encoded, _flip(stream), flip)
-            for image, stamp, encoded, stream, flip in zip(
-                images, stamps, reader.encoded(number), streams, request.flip
-            )
-        ]
+        encoded = reader.encoded(number)
+        images = (None, None) if all(encoded) else reader.images(number)
+        frames: list[Frame] = []
+        for side, has in enumerate((reader.has_left, reader.has_right)):
+            own, flip, image, jpeg = _flip(streams[side]), request.flip[side], images[side], encoded[side]
+            if jpeg is not None:
+                frame = _own_bytes(jpeg, self._sizes[side], stamps[side], number, own, flip)
+            elif image is not None:
+                frame = _frame(np.asarray(image, np.uint8), stamps[side], number, own, flip)
+            elif not has and request.partial:
+                w, h = self._sizes[side]
+                frame = _frame(np.zeros((h, w, 3), np.uint8), stamps[side], number, "none", flip)
+            else:
+                frame = None
+            if frame is None:
+                return None
+            frames.append(frame)
         left, right = in_order(frames[0], frames[1], request)
         skew = entry.skew_us / 1e6
         name = entry.name or str(number)
@@ -152,11 +159,23 @@ class TakeSource:
         return CaptureStats(offered=2 * self._given, paired=self._given)
 
 
-def _frame(image: U8, t_s: float, number: int, encoded: bytes | None, own: Flip, flip: Flip) -> Frame:
-    """Turn a stored picture by the camera's own turn and then as asked; two turns in a row have no one name."""
+def _frame(image: U8, t_s: float, number: int, own: Flip, flip: Flip) -> Frame:
+    """Turn a stored picture by the camera's own turn and then as asked."""
+    return Frame(turn(turn(image, own), flip), t_s, number, None, own if flip == "none" else flip)
+
+
+def _own_bytes(encoded: bytes, size_wh: SizeWH, t_s: float, number: int, own: Flip, flip: Flip) -> Frame | None:
+    """Likewise, of a camera's own JPEG, in colour when somebody looks; None where it is damaged."""
+    luma = decode_luma(encoded)
+    if luma is None:
+        return None
+    # Two turns in a row have no one name.
     both = own != "none" and flip != "none"
     turned = own if flip == "none" else flip
-    return Frame(turn(turn(image, own), flip), t_s, number, None if both else encoded, turned)
+    return LazyFrame(
+        lambda: turn(turn(decode_jpeg(encoded, size_wh), own), flip), t_s, number, None if both else encoded, turned,
+        gray=turn(turn(luma, own), flip),
+    )  # fmt: skip
 
 
 def _sizes(reader: TakeReader) -> tuple[SizeWH, SizeWH]:
