@@ -39,6 +39,7 @@ from typing import Any, Protocol
 
 from livestereo.engine_actions import Resolve, changed_settings, is_about_settings
 from livestereo.engine_flow import Flow, Job
+from livestereo.engine_messages import Messages
 from livestereo.engine_plan import brisk_switching
 from livestereo.engine_recorders import Recorders
 from livestereo.engine_rooms import Builder, Observers, Reader, Room, Workers
@@ -63,7 +64,6 @@ POLL_S = 0.008
 VIEW_S = 1 / 60
 IDLE_S = 0.1
 TELL_S = 0.2
-GAP_TOLD_S = 5.0  # on a computer that cannot keep up there is one gap after the other
 
 
 class Observer(Protocol):
@@ -137,7 +137,7 @@ class _Run:
         self.source, self.start_settings = source, settings
         self.settings = self.wanted = settings
         self.sinks, self.views, self.pair_sinks = sinks, views, pair_sinks
-        self.handlers, self.resolve, self.tell_person, self.clock = handlers, resolve, tell, clock
+        self.handlers, self.resolve, self.clock = handlers, resolve, clock
         self.live = source.info.live
         self.duration_s = duration_s
         self.flow = Flow(live=self.live)
@@ -160,13 +160,10 @@ class _Run:
         self.last: StereoResult | None = None
         self.unseen: StereoResult | None = None
         self.shown_s = -math.inf
-        self.warnings: list[str] = list(settings.notes)
-        self.messages: list[str] = list(settings.notes)
+        self.messages = Messages(settings.notes, len(source.info.notes), tell, clock)
         self.told_s = -math.inf
         self.recorders = Recorders(_each_once(*pair_sinks, *sinks))
         self.at_end = False
-        self.gap_told_s = -math.inf
-        self.notes_heard = len(source.info.notes)  # those of the opening are told by whoever opened it
 
     # --- the run
 
@@ -201,9 +198,9 @@ class _Run:
             self._show_newest(now)
             self._poll_views()
             if self.flow.held and not self.at_end:
-                self._say("The end. q closes the window.")
+                self.messages.say("The end. q closes the window.")
             self.at_end = self.flow.held
-            if self.messages or now - self.told_s >= TELL_S:
+            if self.messages.waiting or now - self.told_s >= TELL_S:
                 self._tell_views(now)
             if now >= self.deadline_s:
                 break
@@ -264,9 +261,8 @@ class _Run:
         self.builder.retire_before(job.generation)
         if job.again:
             return result
-        if self.live and job.frame.gap is not None and self.clock() - self.gap_told_s >= GAP_TOLD_S:
-            self.gap_told_s = self.clock()
-            self._say(f"A gap: {job.frame.gap}.")
+        if self.live and job.frame.gap is not None:
+            self.messages.gap(job.frame.gap)
         self.meter.count(result, job.grabbed_s, self.clock())
         for sink in self.sinks:
             sink.accept(result)
@@ -283,13 +279,13 @@ class _Run:
                 raise built.error
             if self.builder.up_to_date:
                 self.wanted = self.settings
-            self._say(str(built.error))
+            self.messages.say(str(built.error))
             return
         self.settings = built.settings
         if self.builder.up_to_date:  # else what was asked for meanwhile would be forgotten
             self.wanted = built.settings
         for note in built.notes:
-            self._say(note, warn=True)
+            self.messages.say(note, warn=True)
         self.builder.install(built)
         self.workers.at_least(len(built.pipelines))
         if self.builder.count == 1:
@@ -310,7 +306,7 @@ class _Run:
     def _act(self, action: Action) -> None:
         try:
             if action.name in self.handlers:
-                self._say(self.handlers[action.name](action) or "")
+                self.messages.say(self.handlers[action.name](action) or "")
             elif is_about_settings(action):
                 self.wanted = changed_settings(action, self.wanted, self.start_settings, self.resolve)
                 if self.wanted.computes_otherwise(self.settings):
@@ -321,7 +317,7 @@ class _Run:
             else:
                 self._act_on_run(action)
         except LiveStereoError as error:
-            self._say(str(error))
+            self.messages.say(str(error))
 
     def _act_on_run(self, action: Action) -> None:
         if action.name == "quit":
@@ -337,38 +333,28 @@ class _Run:
             self._seek(max(0, int(action.value) if action.name == "seek" else back))
         elif action.name == "swap":
             self.reader.swapped = not self.reader.swapped
-            self._say("Left and right are exchanged." if self.reader.swapped else "Left and right are as they were.")
+            now = "exchanged" if self.reader.swapped else "as they were"
+            self.messages.say(f"Left and right are {now}.")
         elif action.name == "message":
-            self._say(str(action.value))
+            self.messages.say(str(action.value))
         else:
-            self._say(f"{action.name}: not possible here.")
+            self.messages.say(f"{action.name}: not possible here.")
 
     def _seek(self, seq: int) -> None:
         if not self.reader.seek(seq):
-            self._say("This source cannot go back.")
+            self.messages.say("This source cannot go back.")
         elif self.flow.paused:
             self.flow.step(1)
-
-    def _say(self, text: str, *, warn: bool = False) -> None:
-        if text:
-            self.messages.append(text)
-            if warn:
-                self.warnings.append(text)
-            if self.tell_person is not None:
-                self.tell_person(text)
 
     # --- figures
 
     def _tell_views(self, now: float) -> None:
         self.told_s = now
-        notes = self.source.info.notes
-        for note in notes[self.notes_heard :]:
-            self._say(note)
-        self.notes_heard = len(notes)
+        self.messages.hear(self.source.info.notes)
         for why in self.recorders.news():
-            self._say(why, warn=True)
+            self.messages.say(why, warn=True)
         recorder = self.recorders.running()
-        texts, self.messages = tuple(self.messages), []
+        texts = self.messages.take()
         if not self.views:
             return
         state = RunState(
@@ -410,7 +396,7 @@ class _Run:
             nominal_fps=self.source.info.fps,
             dropped=self._dropped(),
             findings=self.observers.all(),
-            warnings=tuple(dict.fromkeys(self.warnings)),
+            warnings=tuple(dict.fromkeys(self.messages.warnings)),
             settings=values,
         )
 

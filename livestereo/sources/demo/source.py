@@ -21,6 +21,7 @@ from calibration.rigfile import Cameras, Capture, MadeBy, RigFile
 from livestereo import __version__
 from livestereo.errors import NoFrameYet, SourceError
 from livestereo.phase import Aim, PhaseReading
+from livestereo.skew import worst_row_skew_s
 from livestereo.sources.demo.camera import Camera, Sensor, sensors
 from livestereo.sources.demo.faults import Faults
 from livestereo.sources.demo.feed import Feed, Given
@@ -123,6 +124,7 @@ class DemoSource:
         self._next = 0
         self._given: list[Given] = []
         self._busy = 0
+        self._last_skew_s = 0.0
         self._start_s = 0.0
         self._began_s = [-START_DELAY_S, self.faults.phase_s - START_DELAY_S]
         sizes = [turned_size(size_wh, flip) for flip in self._request.flip]
@@ -235,7 +237,8 @@ class DemoSource:
     def stats(self) -> CaptureStats:
         """Counts since opening."""
         if not self.faults.timed:
-            return CaptureStats(2 * self._next, self._next, {"pairing": 0}, self.fps, self.fps)
+            counts = CaptureStats(2 * self._next, self._next, {"pairing": 0}, self.fps, self.fps)
+            return replace(counts, row_skew_s=self._row_skew_s())
         dropped = Counter(self._feed.dropped)
         dropped["busy"] += self._busy
         states = [self._state(side) for side in (0, 1)]
@@ -243,7 +246,7 @@ class DemoSource:
         fps = [0.0 if state == "missing" else self.fps * (1 - self.faults.drop) for state in states]
         return CaptureStats(
             self._feed.offered, self._next, dict(dropped), fps[0], fps[1], left, right, self._feed.missing_s,
-            self._feed.reconnects, self._feed.waiting,
+            self._feed.reconnects, self._feed.waiting, self._row_skew_s(),
         )  # fmt: skip
 
     def exposures(self, seq: int) -> tuple[float, float]:
@@ -325,7 +328,14 @@ class DemoSource:
         ]
         left, right = in_order(frames[0], frames[1], self._request)
         skew = -given.skew_s if self.faults.swap != self._request.swap else given.skew_s
-        return StereoFrame(left, right, seq, skew + 0.0, str(seq), given.gap)
+        self._last_skew_s = skew + 0.0
+        return StereoFrame(left, right, seq, self._last_skew_s, str(seq), given.gap)
+
+    def _row_skew_s(self) -> float:
+        """Skew of the worst row of the pair given last; the demo knows its cameras' row times."""
+        first, second = self.faults.readout_s[::-1] if self.faults.swap else self.faults.readout_s
+        readouts = in_order(first, second, self._request)
+        return worst_row_skew_s(self._last_skew_s, readouts, in_order(*self._request.flip, self._request))
 
     def _take(self, shot: Shot) -> Frame:
         side = shot.side

@@ -1,0 +1,134 @@
+"""The running loop under way: settings exchanged, paused, stepped, wound, sides exchanged."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from engine_fakes import (
+    RECTIFICATION,
+    Collector,
+    FakeMatcher,
+    FakeSource,
+    ScriptedView,
+    SeekableSource,
+    builder,
+    pair,
+)  # fmt: skip
+
+from livestereo.engine import run
+from livestereo.errors import SettingsError
+from livestereo.pipeline import Pipeline
+from livestereo.settings import Settings
+from livestereo.types import Action
+
+PAIRS = [pair(i) for i in range(20)]
+
+
+def test_a_view_changes_settings_and_a_wrong_value_changes_nothing() -> None:
+    built: list[Settings] = []
+    log: list[int] = []
+
+    def build(settings: Settings, frame: Any) -> Pipeline:
+        built.append(settings)
+        if settings.num_disparities == 32:
+            raise SettingsError("num_disparities is too wide for this.")
+        return Pipeline(FakeMatcher(log=log), [], RECTIFICATION, settings=settings)
+
+    def script(view: ScriptedView) -> Action | None:
+        newest = view.states[-1] if view.states else None
+        view.step += 1
+        if view.step == 1:
+            return Action("set:uniqueness", 20)
+        if view.step == 2:
+            return Action("set:uniqueness", 2000)
+        if newest and newest.settings.uniqueness == 20 and not view.pairs:
+            view.pairs = [1]  # asked for once
+            return Action("settings", {"num_disparities": 32})
+        if any("wide" in m for m in view.messages) and view.pairs == [1]:
+            view.pairs = [1, 2]
+            return Action("set:colormap", "turbo")
+        return Action("quit") if newest and newest.settings.colormap == "turbo" else None
+
+    view = ScriptedView(script)
+    run(FakeSource(PAIRS), build, Settings(workers=1, threads=1), views=[view], hold=True)
+    assert any("uniqueness must be" in message for message in view.messages)
+    assert view.states[-1].settings.uniqueness == 20
+    assert view.states[-1].settings.num_disparities is None, "what could not be built is not in force"
+    assert [s.uniqueness for s in built][:1] == [None]
+    assert all(s.colormap == "viridis" for s in built), "a colour needs no new pipeline"
+    assert log.count(0) >= 2, "each new pipeline is warmed up with the first pair"
+
+
+def test_pause_holds_step_goes_on_by_one_and_settings_show_on_the_held_pair() -> None:
+    source = FakeSource(PAIRS)
+    gate = threading.Semaphore(2)  # the warm-up and pair 0
+
+    def hook(value: int) -> None:
+        gate.acquire(timeout=5)
+
+    def script(view: ScriptedView) -> Action | None:
+        state = view.states[-1] if view.states else None
+        if view.step == 0 and view.results:
+            view.step = 1
+            return Action("pause", True)
+        if view.step == 1 and state and state.paused:
+            gate.release(50)
+            view.step = 2
+            return Action("set:uniqueness", 30)
+        if view.step == 2 and view.settings[-1] and view.settings[-1].uniqueness == 30:
+            view.step, view.pairs = 3, [view.results[-1]]  # the pair that is held, seen with the new settings
+            return Action("step", 1)
+        if view.step == 3 and view.results[-1] > view.pairs[0]:
+            return Action("quit")
+        return None
+
+    view = ScriptedView(script)
+    summary = run(source, builder(hook), Settings(workers=1, threads=1), views=[view])
+    assert view.step == 3
+    # Pairs in work when the pause came are finished; the one seen again is counted once.
+    assert summary.pairs == view.results[-1] + 1 <= 6
+
+
+def test_hold_stays_at_the_end_and_seek_goes_back() -> None:
+    def script(view: ScriptedView) -> Action | None:
+        if view.step == 0 and view.results[-1:] == [19]:
+            view.step = 1
+            return Action("seek", 5)
+        if view.step == 1 and view.results.count(19) >= 2:
+            return Action("quit")
+        return None
+
+    sink = Collector()
+    view = ScriptedView(script)
+    run(SeekableSource(PAIRS), builder(), Settings(workers=2), views=[view], sinks=[sink], hold=True)
+    assert sink.results == [*range(20), *range(5, 20)]
+
+
+def test_a_source_that_cannot_seek_says_so_and_unknown_actions_too() -> None:
+    actions = [Action("seek", 3), Action("fly"), Action("save", 1), Action("preset", "nope"), Action("quit")]
+    view = ScriptedView(lambda view: actions.pop(0) if actions and view.states else None)
+    handlers = {"save": lambda action: f"saved {action.value}"}
+    run(FakeSource(PAIRS), builder(), Settings(), views=[view], hold=True, handlers=handlers)
+    said = " ".join(view.messages)
+    for words in ("cannot go back", "fly: not possible", "saved 1", "no preset 'nope'"):
+        assert words in said
+
+
+def test_swap_exchanges_left_and_right() -> None:
+    def script(view: ScriptedView) -> Action | None:
+        view.step += 1
+        if view.step == 1:
+            return Action("swap")
+        return Action("quit") if view.results[-1:] == [19] else None
+
+    frames: list[Any] = []
+
+    class Pairs(Collector):
+        def accept_pair(self, frame: Any) -> None:
+            frames.append(frame)
+
+    view = ScriptedView(script)
+    run(FakeSource(PAIRS), builder(), Settings(workers=1), views=[view], pair_sinks=[Pairs()], hold=True)
+    assert frames[-1].left.image[0, 0, 0] == 119
+    assert frames[-1].skew_s == -0.002
