@@ -142,5 +142,9 @@ def effect(
 
 
 def _told(row: dict[str, Any]) -> str:
-    lines = [f"  {name}: drawn, {100 * row['visible_share'][name]:.0f} % of it visible" for name in row["drawn"]]
+    lines = [f"  {name}: drawn, {_share(row['visible_share'][name])} of it visible" for name in row["drawn"]]
     return "\n".join(lines + [f"  {name}: not drawn, {why}" for name, why in row["culled_why"].items()])
+
+
+def _share(visible: float) -> str:
+    return f"{100 * visible:.0f} %" if visible >= 0.005 else "less than 1 %"

@@ -66,11 +66,12 @@ class Exporter(Protocol):
 
 
 def _camera(result: StereoResult) -> dict[str, Any]:
-    """The rectified left camera, as numbers that any reader understands."""
+    """The rectified left camera, as numbers for any reader; `intrinsic_matrix` goes by columns, for Open3D."""
     at = result.pair.rectification
     return {
         "width": at.size_wh[0], "height": at.size_wh[1], "fx": at.focal_px, "fy": at.focal_px, "cx": at.cx_px,
-        "cy": at.cy_px, "baseline_m": at.baseline_m, "doffs_px": at.doffs_px, "metric": at.metric,
+        "cy": at.cy_px, "intrinsic_matrix": [at.focal_px, 0.0, 0.0, 0.0, at.focal_px, 0.0, at.cx_px, at.cy_px, 1.0],
+        "baseline_m": at.baseline_m, "doffs_px": at.doffs_px, "metric": at.metric,
     }  # fmt: skip
 
 

@@ -208,6 +208,9 @@ def test_tum_and_png_tell_the_same_depth(take: Path, tmp_path: Path, capsys: pyt
     # Without a rig the wall lies too far for 16 bits at 5000 per metre; the square before it does not.
     # Both are rounded: half a millimetre, and half of a fifth.
     assert both.mean() > 0.1 and np.abs(five[both] / 5 - mm[both]).max() <= 0.6
+    camera = json.loads((tmp_path / "tum" / "camera.json").read_text())
+    fx, fy, cx, cy = (camera[name] for name in ("fx", "fy", "cx", "cy"))
+    assert camera["intrinsic_matrix"] == [fx, 0, 0, 0, fy, 0, cx, cy, 1]  # by columns, as Open3D reads it
     lines = (tmp_path / "tum" / "depth.txt").read_text().splitlines()
     assert lines[0].startswith("#") and len([line for line in lines if not line.startswith("#")]) == PAIRS
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from effect_scenes import SQUARE, SQUARE_M, SQUARE_PX, WALL_M, WALL_PX, H, W, result, scene, view
+from effect_scenes import RECT, SQUARE, SQUARE_M, SQUARE_PX, WALL_M, WALL_PX, H, W, result, scene, view
 
 from livestereo.imageio import OutputError
 from livestereo.mpo import write_mpo
-from livestereo.render.effects import EFFECTS, EffectSettings, LiveEffect, apply_effect, choose
+from livestereo.render.effects import EFFECTS, EffectScene, EffectSettings, LiveEffect, apply_effect, choose, scene_of
 from livestereo.render.effects.cutout import checkerboard, cutout, over, split_depth
 from livestereo.render.effects.occlude import Card, Sphere, automatic_spheres, insert
 from livestereo.render.effects.stereo3d import anaglyph, shifted_views, side_by_side
@@ -239,3 +239,28 @@ def test_sbs_keeps_both_views_for_formats_that_want_them() -> None:
     assert made.image.shape == (H, 2 * W, 3)
     assert checkerboard(8, 6).shape == (6, 8, 3)
     assert (scene().left[SQUARE] == view(0)[SQUARE]).all()
+
+
+def test_what_a_near_thing_at_the_rim_uncovers_is_not_smeared() -> None:
+    # A leaf that comes steeply nearer towards the rim of the left picture: the two cameras see other parts of it.
+    disparity = np.full((H, W), 8, np.float32)
+    disparity[:, W - 30 :] = 24 + 1.25 * np.arange(30, dtype=np.float32)
+    rng = np.random.default_rng(5)
+    left, right = (rng.integers(0, 255, (H, W, 3), np.uint8) for _ in range(2))
+    seen = view_between(EffectScene(left, right, disparity, np.ones((H, W), bool), RECT), 0.5, right)
+    rim = seen[:, W - 8 :].astype(int)
+    # A smear repeats the last pixel of the left picture along the row.
+    assert np.mean(np.abs(np.diff(rim, axis=1)).max(axis=2) <= 1) < 0.02
+
+
+def test_depth_that_is_likelier_wrong_is_left_out_of_photos() -> None:
+    disparity = np.full((H, W), 8, np.float32)
+    disparity[30:60, 20:50] = 1  # a patch of mismatches on the wall, far behind it
+    doubted = np.where(disparity == 1, np.float32(0.2), np.float32(0.9))
+    told = replace(result(disparity=disparity), explain=lambda r: replace(r.match, confidence=doubted))
+    careful = scene_of(told)
+    assert np.abs(careful.disparity_px - 8).max() < 0.5 and not careful.known[45, 35]
+    assert scene_of(told, quick=True).known[45, 35]
+    # Where nearly everything is doubted, nothing is left out.
+    unsure = replace(told, explain=lambda r: replace(r.match, confidence=0.4 * doubted))
+    assert scene_of(unsure).known.all()

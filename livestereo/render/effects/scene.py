@@ -12,6 +12,8 @@ from calibration.rectify import Rectification
 from livestereo.render.effects.fill import fill_disparity
 from livestereo.types import F32, U8, StereoResult
 
+LIKELY = 0.5  # confidence from which a disparity is likelier right than wrong
+LEFT_SHARE = 0.5  # of what was measured
 NEAREST_TO_INFINITY_PX = 0.25  # disparity below this counts as this: depth stays finite
 
 
@@ -20,7 +22,8 @@ class EffectScene:
     """A pair with dense depth.
 
     left, right: (H,W,3) uint8 BGR, rectified. disparity_px: (H,W) float32, filled, no NaN.
-    known: (H,W) bool, where disparity was measured. rectification: focal length, baseline, which way is up.
+    known: (H,W) bool, where disparity was measured and, for photos, likely right. rectification: focal length,
+    baseline, which way is up.
     quick: made for live use, where speed counts more than the last pixel of an outline.
     """
 
@@ -67,8 +70,8 @@ class EffectScene:
 
 
 def scene_of(result: StereoResult, *, quick: bool = False) -> EffectScene:
-    """Make the scene of a finished pair; holes are filled (see `fill_disparity`)."""
-    disparity = result.disparity_px
+    """Make the scene of a finished pair; holes are filled (see `fill_disparity`), and so is what is likelier wrong."""
+    disparity = result.disparity_px if quick else _trusted(result)
     return EffectScene(
         left=result.pair.left,
         right=result.pair.right,
@@ -77,3 +80,19 @@ def scene_of(result: StereoResult, *, quick: bool = False) -> EffectScene:
         rectification=result.pair.rectification,
         quick=quick,
     )
+
+
+def _trusted(result: StereoResult) -> F32:
+    """Leave out what is likelier wrong than right: on a blank wall it is what spoils an effect.
+
+    Not where little would be left: then the confidence says more about the picture than about its pixels.
+    """
+    disparity, confidence = result.disparity_px, result.confidence
+    if confidence is None:
+        return disparity
+    with np.errstate(invalid="ignore"):
+        sure = confidence >= LIKELY
+    known = np.isfinite(disparity)
+    if np.count_nonzero(sure & known) < LEFT_SHARE * np.count_nonzero(known):
+        return disparity
+    return np.where(sure, disparity, np.float32(np.nan))

@@ -76,8 +76,11 @@ def view_between(scene: EffectScene, t: float, right: U8 | None = None) -> U8:
     at_right = warp(scene.disparity_px, 1.0)
     sees_left = _same_surface(scene.disparity_px, left_x, y, disparity) * np.float32(1 - t)
     sees_right = _same_surface(at_right, right_x, y, disparity) * np.float32(t)
-    # Where neither sees it, the left picture stands in, for its disparity is the measured one.
-    sees_left = np.maximum(sees_left, np.where(sees_left + sees_right < 0.02, np.float32(1), np.float32(0)))
+    # Where neither sees it, the left picture stands in, for its disparity is the measured one; beside it, the right.
+    nobody = sees_left + sees_right < 0.02
+    beside = (left_x > width - 1) | (left_x < 0)
+    sees_left = np.maximum(sees_left, (nobody & ~beside).astype(np.float32))
+    sees_right = np.maximum(sees_right, (nobody & beside).astype(np.float32))
     weights = [np.asarray(cv2.blur(w, (3, 3)), np.float32) for w in (sees_left, sees_right)]
     colours = [
         cv2.remap(image, at, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
