@@ -19,20 +19,20 @@ import cv2
 import numpy as np
 
 # The folder of this file holds a calibration.py, which must not stand before the package of that name.
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-sys.path.insert(0, str(ROOT))
-from mjpeg_server import Faults, MjpegServer  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "fakes"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from mjpeg_server import Faults, MjpegServer
 
-from calibration.rectify import make_rectification  # noqa: E402
-from livestereo.cli._build import build_pipeline  # noqa: E402
-from livestereo.diagnosis.monitor import Monitor  # noqa: E402
-from livestereo.engine import run  # noqa: E402
-from livestereo.settings import resolve_settings  # noqa: E402
-from livestereo.sinks.base import RunState  # noqa: E402
-from livestereo.sources import SourceRequest, open_source  # noqa: E402
-from livestereo.sources.demo import DemoSource  # noqa: E402
-from livestereo.types import Action, SourceInfo, StereoResult  # noqa: E402
+from calibration.rectify import make_rectification
+from calibration.rigfile import RigFile
+from livestereo.cli._build import build_pipeline
+from livestereo.diagnosis.monitor import Monitor
+from livestereo.engine import run
+from livestereo.settings import resolve_settings
+from livestereo.sinks.base import RunState
+from livestereo.sources import SourceRequest, open_source
+from livestereo.sources.demo import DemoSource
+from livestereo.types import Action, SourceInfo, StereoResult
 
 SIZE = (320, 240)
 COUNT = 40
@@ -41,7 +41,7 @@ QUIET_S = 6.0
 Frames = Callable[[int], bytes]
 
 
-def scene() -> tuple[list[tuple[np.ndarray, np.ndarray]], object]:
+def scene() -> tuple[list[tuple[np.ndarray, np.ndarray]], RigFile]:
     """Pairs of the rendered room, and its rig file."""
     with DemoSource("clean", size_wh=SIZE, seed=2) as source:
         frames = [source.read(5.0) for _ in range(COUNT)]
@@ -99,17 +99,27 @@ class Log:
 
 @dataclass(frozen=True)
 class Fault:
-    """What is switched on, for how long, and the words of which one must name it."""
+    """What is switched on (given the camera and its side), for how long, and the words of which one must name it."""
 
     name: str
     words: tuple[str, ...]
-    on: Callable[[MjpegServer], None]
+    on: Callable[[MjpegServer, str], None]
     seconds: float = 4.0
 
 
+@dataclass(frozen=True)
+class Row:
+    """What came of one fault. named: the word that named it, or ''. back_s: until pictures came again."""
+
+    fault: str
+    named: str
+    back_s: float
+    memory_mb: float
+
+
 def faults(left: list[np.ndarray], right: list[np.ndarray]) -> list[Fault]:
-    def set_to(**values: object) -> Callable[[MjpegServer], None]:
-        def switch(camera: MjpegServer) -> None:
+    def set_to(**values: object) -> Callable[[MjpegServer, str], None]:
+        def switch(camera: MjpegServer, _side: str) -> None:
             for name, value in values.items():
                 setattr(camera.faults, name, value)
 
@@ -117,9 +127,9 @@ def faults(left: list[np.ndarray], right: list[np.ndarray]) -> list[Fault]:
 
     both = {"left": left, "right": right}
 
-    def pictures(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[MjpegServer], None]:
+    def pictures(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[MjpegServer, str], None]:
         made = {side: jpegs(images, change) for side, images in both.items()}
-        return lambda camera: setattr(camera.faults, "frames", made[camera.side])  # type: ignore[attr-defined]
+        return lambda camera, side: setattr(camera.faults, "frames", made[side])
 
     return [
         Fault("stalled", ("stalled", "missing"), set_to(stalled=True), 3.0),
@@ -127,8 +137,8 @@ def faults(left: list[np.ndarray], right: list[np.ndarray]) -> list[Fault]:
         Fault("every fifth JPEG cut in half", ("damaged",), set_to(cut_every=5)),
         Fault("every JPEG cut in half", ("damaged", "stalled", "missing"), set_to(cut_every=1), 3.0),
         Fault("another size", ("wrong size",), pictures(lambda i: cv2.resize(i, (160, 120))), 4.0),
-        Fault("unplugged", ("missing", "lost"), lambda camera: camera.disconnect(), 5.0),
-        Fault("cut off, back at once", ("missing", "lost"), lambda camera: camera.disconnect(False), 3.0),
+        Fault("unplugged", ("missing", "lost"), lambda camera, _side: camera.disconnect(), 5.0),
+        Fault("cut off, back at once", ("missing", "lost"), lambda camera, _side: camera.disconnect(False), 3.0),
         Fault("half the rate", ("slow", "frame_rate"), set_to(drop_every=2), 6.0),
         Fault("dark", ("dark", "exposure"), pictures(lambda i: cv2.convertScaleAbs(i, alpha=0.08)), 14.0),
         Fault("brighter", ("exposure", "bright"), pictures(lambda i: cv2.convertScaleAbs(i, alpha=1.7)), 26.0),
@@ -143,9 +153,8 @@ def main() -> int:
     options = parser.parse_args()
     pairs, rig = scene()
     left, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    log, rows, memory = Log(), [], []  # type: ignore[var-annotated]
+    log, rows = Log(), list[Row]()
     with MjpegServer(jpegs(left), 30) as a, MjpegServer(jpegs(right), 30, start_s=a.start_s, phase_s=0.004) as b:
-        a.side, b.side = "left", "right"  # type: ignore[attr-defined]
         end = time.monotonic() + 60 * options.minutes
         plan = faults(left, right)
 
@@ -154,9 +163,10 @@ def main() -> int:
             wait(WARM_S)
             turn = 0
             while time.monotonic() < end:
-                fault, camera = plan[turn % len(plan)], (a, b)[(turn // len(plan) + turn) % 2]
+                fault = plan[turn % len(plan)]
+                side, camera = (("left", a), ("right", b))[(turn // len(plan) + turn) % 2]
                 began = time.monotonic()
-                fault.on(camera)
+                fault.on(camera, side)
                 wait(fault.seconds)
                 camera.faults = Faults()
                 off = time.monotonic()
@@ -164,35 +174,34 @@ def main() -> int:
                 said = [text for t, text in log.words if began <= t <= off + 3]
                 named = next((text for text in said if any(word in text for word in fault.words)), "")
                 back = next((t - off for t in log.results if t > off), float("inf"))
-                rows.append((fault.name, camera.side, named, back))  # type: ignore[attr-defined]
-                memory.append(resident_mb())
-                print(f"{fault.name}, {camera.side}: {named or 'NOT NAMED: ' + '; '.join(said)} | "  # type: ignore[attr-defined]
-                      f"back after {back:.2f} s | {memory[-1]:.0f} MB", flush=True)  # fmt: skip
+                rows.append(Row(fault.name, named, back, resident_mb()))
+                print(f"{fault.name}, {side}: {named or 'NOT NAMED: ' + '; '.join(said)} | "
+                      f"back after {back:.2f} s | {rows[-1].memory_mb:.0f} MB", flush=True)  # fmt: skip
                 turn += 1
             log.over.set()
 
         with open_source([a.url, b.url], SourceRequest()) as source:
-            rectification = make_rectification(rig.rig)  # type: ignore[attr-defined]
+            rectification = make_rectification(rig.rig)
             settings = resolve_settings("balanced", {"num_disparities": 64}, None)
             tormentor = threading.Thread(target=torment, name="tormentor", daemon=True)
             tormentor.start()
             summary = run(
                 source, lambda wanted, frame: build_pipeline(wanted, rectification), settings, views=[log],
-                observers=[Monitor(source.info, rig)],  # type: ignore[arg-type]
+                observers=[Monitor(source.info, rig)],
             )  # fmt: skip
             stats = source.stats()
         tormentor.join(5)
     print("\n| fault | times | named | pictures again after, worst |\n|---|---|---|---|")
     for fault in plan:
-        mine = [row for row in rows if row[0] == fault.name]
+        mine = [row for row in rows if row.fault == fault.name]
         if mine:
-            worst = max(row[3] for row in mine)
-            print(f"| {fault.name} | {len(mine)} | {sum(bool(row[2]) for row in mine)} | {worst:.2f} s |")
-    first = memory[min(len(plan), len(memory)) - 1]
-    named = sum(bool(row[2]) for row in rows)
+            worst = max(row.back_s for row in mine)
+            print(f"| {fault.name} | {len(mine)} | {sum(bool(row.named) for row in mine)} | {worst:.2f} s |")
+    first, last = rows[min(len(plan), len(rows)) - 1].memory_mb, rows[-1].memory_mb
+    named = sum(bool(row.named) for row in rows)
     print(f"\n{named} of {len(rows)} faults named in {options.minutes:g} minutes; {summary.pairs} pairs, "
-          f"{summary.reconnects} reconnects; memory {first:.0f} MB after every fault once, {memory[-1]:.0f} MB at the "
-          f"end ({memory[-1] - first:+.1f} MB); frames offered {stats.offered} = 2 x {stats.paired} paired + "
+          f"{summary.reconnects} reconnects; memory {first:.0f} MB after every fault once, {last:.0f} MB at the "
+          f"end ({last - first:+.1f} MB); frames offered {stats.offered} = 2 x {stats.paired} paired + "
           f"{sum(stats.dropped.values())} dropped + {stats.waiting} waiting: "
           f"{stats.offered == 2 * stats.paired + sum(stats.dropped.values()) + stats.waiting}")  # fmt: skip
     return 0

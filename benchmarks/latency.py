@@ -21,18 +21,17 @@ import cv2
 import numpy as np
 
 # The folder of this file holds a calibration.py, which must not stand before the package of that name.
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-sys.path.insert(0, str(ROOT))
-from mjpeg_server import MjpegServer, frame_number  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "fakes"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from mjpeg_server import MjpegServer, frame_number
 
-from calibration.rectify import identity_rectification  # noqa: E402
-from livestereo.engine import run  # noqa: E402
-from livestereo.pipeline import Pipeline  # noqa: E402
-from livestereo.settings import resolve_settings  # noqa: E402
-from livestereo.sinks.base import RunState  # noqa: E402
-from livestereo.sources import SourceRequest, open_source  # noqa: E402
-from livestereo.types import Action, MatchResult, SourceInfo, StereoResult  # noqa: E402
+from calibration.rectify import identity_rectification
+from livestereo.engine import run
+from livestereo.pipeline import Pipeline
+from livestereo.settings import resolve_settings
+from livestereo.sinks.base import RunState
+from livestereo.sources import SourceRequest, open_source
+from livestereo.types import Action, MatchResult, SourceInfo, StereoResult
 
 SIZE, FPS, BUFFERS, SCREEN_HZ = (640, 480), 30.0, 4, 60.0
 

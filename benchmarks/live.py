@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any
 
 # The folder of this file holds a calibration.py, which must not stand before the package of that name.
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "fakes"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from calibration.rigfile import save_rig  # noqa: E402
-from livestereo.sources.demo import DemoSource  # noqa: E402
+from calibration.rigfile import save_rig
+from livestereo.sources.demo import DemoSource
 
 FPS = 30
 PAIRS = 24

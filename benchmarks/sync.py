@@ -16,20 +16,20 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[0:1] = [str(ROOT), str(ROOT / "tests")]  # not this folder: its scripts are named like packages
+# This folder holds a calibration.py, and the tests a folder of that name: the package must stand before both.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from synthetic.free_running import arrivals, make_stream, score_pairs
+from synthetic.start_delay import search_once
 
-from synthetic.free_running import arrivals, make_stream, score_pairs  # noqa: E402
-from synthetic.start_delay import search_once  # noqa: E402
-
-from calibration.detection import BoardDetector  # noqa: E402
-from livestereo.sources.demo import open_demo  # noqa: E402
-from livestereo.sources.pairing import Paired, Pairer  # noqa: E402
-from livestereo.sync import SyncRecorder, SyncRefused  # noqa: E402
-from livestereo.sync.board import board_offset  # noqa: E402
-from livestereo.sync.crossing import crossing_offset  # noqa: E402
-from livestereo.sync.flash import flash_offset  # noqa: E402
-from livestereo.sync.motion import motion_offset  # noqa: E402
+from calibration.detection import BoardDetector
+from livestereo.sources.demo import open_demo
+from livestereo.sources.pairing import Paired, Pairer
+from livestereo.sync import SyncRecorder, SyncRefused
+from livestereo.sync.board import board_offset
+from livestereo.sync.crossing import crossing_offset
+from livestereo.sync.flash import flash_offset
+from livestereo.sync.motion import motion_offset
 
 SECONDS = 12.0
 FLOORS_MS = {"board": 0.5, "flash": 0.5, "motion": 3.0}

@@ -31,6 +31,11 @@ RECENT = 15  # stamps by which a jump of phase or rate is noticed
 AGAIN_PRIOR = 8.0  # prior weight of the period that the same camera had before it was opened again
 AGAIN_WIDTH = 2e-6  # a crystal's change meanwhile, relative
 MIN_SIGMA_SHARE = 0.002  # jitter is never taken as less than this share of the period
+# Stamps that lie about the line by more of a period may belong to another one: every so many frames the newest are
+# fitted anew, and that fit is taken where it is so much closer.
+DOUBTFUL_SHARE = 0.22
+DOUBT_EVERY = 45
+CLOSER = 0.75
 LATE_TAIL = 2e-4  # share of frames that are late beyond the usual jitter, until this camera has shown its own
 LATE_PERIODS = 0.3  # mean lateness of those, likewise
 LATE_FROM = 0.5  # periods: beyond the usual jitter
@@ -66,6 +71,7 @@ class CameraClock:
     def _reset(self) -> None:
         self._start: list[float] = []
         self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT)  # (stamp, residual)
+        self._newest: deque[float] = deque(maxlen=2 * START)
         self._running = False
         self._delays = _Delays()
         self._unsettled: float | None = None
@@ -140,6 +146,13 @@ class CameraClock:
         tick = self._add(stamp_s)
         if self._jumped():
             stamps = self._since_jump()
+            self._reset()
+            self.restarts += 1
+            self._start = stamps
+            return self._begin()
+        self._newest.append(stamp_s)
+        if self._frames % DOUBT_EVERY == 0 and self.jitter_s > DOUBTFUL_SHARE * self._period_s and self._misled():
+            stamps = list(self._newest)
             self._reset()
             self.restarts += 1
             self._start = stamps
@@ -244,6 +257,14 @@ class CameraClock:
         if total > 0:
             self._period_s = slope + mean / total
             self._period_var = square / total - (mean / total) ** 2
+
+    def _misled(self) -> bool:
+        """The first stamps were taken for those of another rate, with losses: the newest ones fit a grid far better."""
+        if len(self._newest) < 2 * START:
+            return False
+        period, numbers = first_grid(list(self._newest), self._nominal_s)
+        residuals = np.asarray(self._newest) - self._newest[0] - np.asarray(numbers) * period
+        return bool(np.std(residuals) / period < CLOSER * self.jitter_s / self._period_s)
 
     def _jumped(self) -> bool:
         """The last stamps agree among themselves that the line is wrong."""

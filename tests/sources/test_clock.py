@@ -36,6 +36,31 @@ def test_crystal_drift_is_followed() -> None:
     assert np.abs(t_s - stream.exposed_s - 0.02)[3000:].mean() < 0.0006
 
 
+@pytest.mark.parametrize("seed", [4769, 7968, 10303])
+def test_a_wrong_first_guess_is_given_up(seed: int) -> None:
+    # With these seeds the first twenty stamps look like those of a faster camera that loses frames.
+    period_s = 1 / 30
+    stamps = np.arange(600) * period_s + np.random.default_rng(seed).normal(0, 0.005, 600)
+    assert abs(first_grid(stamps[:20].tolist(), period_s)[0] / period_s - 1) > 0.04
+    clock, _ = estimates(stamps, 30.0)
+    # A fit to 500 stamps or more with 5 ms of jitter knows the period to 5 ms·√12/500^1.5 = 1.5 µs.
+    assert abs(clock.period_s - period_s) < 6e-6
+    assert clock.restarts >= 1
+
+
+def test_a_camera_that_is_opened_again_keeps_its_crystal() -> None:
+    rng = np.random.default_rng(5)
+    period_s = (1 + 90e-6) / 30
+    before, _ = estimates(np.arange(3000) * period_s + rng.normal(0, 0.002, 3000), 30.0)
+    stamps = 200 + np.arange(90) * period_s + rng.normal(0, 0.002, 90)
+    anew, again = CameraClock(30.0), CameraClock(30.0, before)
+    for stamp in stamps:
+        anew.tick(float(stamp))
+        again.tick(float(stamp))
+    assert abs(again.period_s / period_s - 1) < 10e-6 < abs(anew.period_s / period_s - 1)
+    assert again.sigma_s < anew.sigma_s
+
+
 def test_lost_frames_leave_gaps_in_the_numbers() -> None:
     stamps = [k / 30 for k in range(200) if k not in (100, 101, 150)]
     clock = CameraClock(30.0)
