@@ -16,8 +16,10 @@ from typing import TypeVar, cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.rectify import Rectification, Side
+from livestereo.compiled import numba_loaded
 from livestereo.depth import depth_from_disparity
 from livestereo.errors import RigError
 from livestereo.filters.base import Filter
@@ -26,7 +28,12 @@ from livestereo.gray import gray_of
 from livestereo.matchers.base import Matcher
 from livestereo.settings import Settings
 from livestereo.timing import StageTimer, monotonic
-from livestereo.types import F32, U8, Explanation, MatchResult, RectifiedPair, StereoFrame, StereoResult
+from livestereo.types import F32, U8, Explanation, MatchResult, RectifiedPair, SizeWH, StereoFrame, StereoResult
+
+# Fixed-point disparity, shape, factor, f·B, doffs, box -> disparity and depth; see `depth_kernel`.
+_Compiled = Callable[
+    [NDArray[np.int16], tuple[int, int], np.float32, float, float, tuple[int, int, int, int]], tuple[F32, F32]
+]
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,13 @@ class Pipeline:
         first_stateful = next((i for i, one in enumerate(filters) if one.stateful), len(filters))
         self._own_filters = tuple(filters[:first_stateful])
         self._ordered_filters = tuple(filters[first_stateful:])
-        self._outside_roi = _outside(rectification)
+        self._box = _seen_box(rectification)
+        self._outside_roi = None if self._box is None else _outside(rectification.size_wh, self._box)
+        self._compiled: _Compiled | None = None
+        if numba_loaded():  # with `sgm`, say; the same numbers sooner
+            from livestereo.depth_kernel import disparity_and_depth
+
+            self._compiled = disparity_and_depth
 
     @property
     def explain(self) -> Callable[[StereoResult], Explanation] | None:
@@ -102,7 +115,8 @@ class Pipeline:
             for one in self._own_filters:
                 match = one.apply(match, left)
             if self.scale != 1 and self.stateful:
-                match = _doubled(match, pair.left_gray.shape, match.disparity_px * np.float32(2))
+                shape = pair.left_gray.shape
+                match = _doubled(match, shape, _grown(match.disparity_px * np.float32(2), shape))
         return Matched(pair, match, timer)
 
     def to_match(self, frame: StereoFrame) -> tuple[U8, U8]:
@@ -115,20 +129,8 @@ class Pipeline:
         with timer.stage("filter"):
             for one in self._ordered_filters:
                 match = one.apply(match, pair.left_gray)
-            # Stateless filters need nothing at full size: rounding and depth are then a quarter of the work.
-            small = self.scale != 1 and not self.stateful
-            disparity = _exact(match, np.float32(2 if small else 1))
         with timer.stage("depth"):
-            at = self.rectification
-            depth = depth_from_disparity(disparity, at.focal_px, at.baseline_m, at.doffs_px)
-            if small:
-                shape = pair.left_gray.shape
-                match, depth = _doubled(match, shape, disparity), _grown(depth, shape)
-                disparity = match.disparity_px
-            if self._outside_roi is not None:
-                where_invalid(disparity, self._outside_roi)
-                where_invalid(depth, self._outside_roi)
-            match = dataclasses.replace(match, disparity_px=disparity)
+            match, depth = self._measured(match, pair.left_gray.shape)
         return StereoResult(
             frame=pair.frame,
             pair=pair,
@@ -139,6 +141,28 @@ class Pipeline:
             explain=self._explain,
             settings=self.settings,
         )
+
+    def _measured(self, match: MatchResult, shape: tuple[int, ...]) -> tuple[MatchResult, F32]:
+        """Give the result at full size, in whole sixteenths of the matched pixels, and its depth."""
+        at = self.rectification
+        # Stateless filters need nothing at full size: rounding and depth are then a quarter of the work.
+        small = self.scale != 1 and not self.stateful
+        factor = np.float32(2 if small else 1)
+        raw = raw_of(match)
+        if raw is not None and self._compiled is not None:
+            box = self._box or (0, 0, shape[1], shape[0])
+            focal_baseline = at.focal_px * at.baseline_m
+            disparity, depth = self._compiled(raw, (shape[0], shape[1]), factor, focal_baseline, at.doffs_px, box)
+        else:
+            disparity = rounded(match.disparity_px * factor) if raw is None else from_fixed(raw) * factor
+            depth = depth_from_disparity(disparity, at.focal_px, at.baseline_m, at.doffs_px)
+            if small:
+                disparity, depth = _grown(disparity, shape), _grown(depth, shape)
+            if self._outside_roi is not None:
+                where_invalid(disparity, self._outside_roi)
+                where_invalid(depth, self._outside_roi)
+        whole = _doubled(match, shape, disparity) if small else dataclasses.replace(match, disparity_px=disparity)
+        return whole, depth
 
     def reset(self) -> None:
         """Forget the past: after a seek or a gap."""
@@ -180,19 +204,10 @@ def _half(gray: U8) -> U8:
     return np.asarray(cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _exact(match: MatchResult, factor: np.float32) -> F32:
-    """Give the disparity times `factor` in whole sixteenths, as an array of its own."""
-    raw = raw_of(match)
-    if raw is None:
-        return rounded(match.disparity_px * factor)
-    disparity = from_fixed(raw)  # needs no rounding
-    return disparity if factor == 1 else disparity * factor
-
-
-def _doubled(match: MatchResult, shape: tuple[int, ...], doubled_px: F32) -> MatchResult:
-    """Bring a half-size result to full size: nearest pixel, so that edges stay edges. doubled_px: its disparity × 2."""
+def _doubled(match: MatchResult, shape: tuple[int, ...], disparity_px: F32) -> MatchResult:
+    """Bring a half-size result to full size: nearest pixel, so that edges stay edges. disparity_px: brought so."""
     return MatchResult(
-        disparity_px=_grown(doubled_px, shape),
+        disparity_px=disparity_px,
         confidence=None if match.confidence is None else _grown(match.confidence, shape),
         reason=None if match.reason is None else _grown(match.reason, shape),
         sigma_px=None if match.sigma_px is None else _grown(match.sigma_px * np.float32(2), shape),
@@ -211,12 +226,17 @@ def _grown(array: _Pixels, shape: tuple[int, ...]) -> _Pixels:
     return cast("_Pixels", grown)
 
 
-def _outside(rectification: Rectification) -> U8 | None:
-    """Mask (H,W) uint8, 255 outside the region that both cameras see; None where that is everything or unknown."""
+def _seen_box(rectification: Rectification) -> tuple[int, int, int, int] | None:
+    """Left, top, right, bottom of the region that both cameras see; None where that is everything or unknown."""
     x, y, w, h = rectification.roi
     width, height = rectification.size_wh
     if w <= 0 or h <= 0 or (x <= 0 and y <= 0 and x + w >= width and y + h >= height):
         return None
-    mask = np.full((height, width), 255, np.uint8)
-    mask[max(y, 0) : y + h, max(x, 0) : x + w] = 0
+    return max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
+
+
+def _outside(size_wh: SizeWH, box: tuple[int, int, int, int]) -> U8:
+    """Mask (H,W) uint8, 255 outside the box."""
+    mask = np.full(size_wh[::-1], 255, np.uint8)
+    mask[box[1] : box[3], box[0] : box[2]] = 0
     return mask

@@ -1,7 +1,7 @@
 """Finding speckles, compiled: patches of pixels whose disparity steps to one another are small.
 
-The same answer as OpenCV's `filterSpeckles`, in about half the time. Rows are cut into runs; runs of neighbouring rows
-are joined in a forest (union by size) where any two of their pixels that touch are alike.
+The same answer as OpenCV's `filterSpeckles`, in about a quarter of the time. Rows are cut into runs; runs of
+neighbouring rows are joined in a forest where any two of their pixels that touch are alike.
 """
 
 from __future__ import annotations
@@ -24,81 +24,85 @@ Compiled = Callable[..., None]
 def _make(cache: bool) -> Compiled:
     jit: Callable[[Callable[..., Any]], Compiled] = numba.njit(nogil=True, cache=cache)
 
+    zero, one = np.uint32(0), np.uint32(1)
+
     def remove(
-        disparity: Any, size: int, step: Any, starts: Any, cuts: Any, alike: Any, first: Any, end: Any, parent: Any,
-        pixels: Any,
+        disparity: Any, size: int, step: Any, starts: Any, cuts: Any, alike: Any, bounds: Any, first: Any, end: Any,
+        parent: Any, pixels: Any,
     ) -> None:  # fmt: skip
         """Set pixels of `disparity` (H,W) int16 to INVALID, in place, that are in patches of at most `size` pixels.
 
-        step: largest difference inside a patch. Working memory: starts (H+1,) int32; cuts (W+1,), alike
-        (W,) uint8; first, end, parent, pixels (H·W,) int32.
+        step: largest difference inside a patch. Working memory: starts (H+1,), bounds (W+1,) uint32; cuts, alike
+        (W,) uint8; first, end, parent, pixels (H·W+1,) uint32.
         """
         height, width = disparity.shape
-        most = np.int32(step)
-        runs = 0
-        above = 0  # the first run of the row above
+        most = np.uint16(step)
+        runs = zero
+        above = zero  # the first run of the row above
         for y in range(height):
             row = runs
             starts[y] = row
             here = disparity[y]
-            # Simple loops over a row, which the compiler turns into vectors.
-            for x in range(1, width):
-                cuts[x] = 0 if (abs(np.int32(here[x]) - np.int32(here[x - 1])) <= most) & (here[x] != INVALID) else 1
+            # Simple loops over a row, which the compiler turns into vectors; invalid pixels are alike.
             cuts[0] = 1
-            cuts[width] = 1
+            for x in range(1, width):
+                a, b = here[x], here[x - 1]
+                cuts[x] = (np.uint16(max(a, b) - min(a, b)) > most) | ((a == INVALID) != (b == INVALID))
             if y > 0:
                 higher = disparity[y - 1]
-                for x in range(width):
-                    alike[x] = (
-                        abs(np.int32(here[x]) - np.int32(higher[x])) <= most
-                    )  # both valid, or neither: then there is no run
-            x = 0
-            while x < width:
-                begin = x
-                x += 1
-                while cuts[np.uintp(x)] == 0:
-                    x += 1
-                if here[begin] != INVALID:
-                    first[runs] = begin
-                    end[runs] = x
-                    parent[runs] = runs
-                    pixels[runs] = x - begin
-                    runs += 1
+                for x in range(width):  # two pixels in runs, which are valid; or neither is
+                    a, b = here[x], higher[x]
+                    alike[x] = np.uint16(max(a, b) - min(a, b)) <= most
+            # Where runs begin: a branch for each pixel would be foretold wrongly at every run.
+            count = zero
+            for x in range(np.uint32(width)):
+                bounds[count] = x
+                count += np.uint32(cuts[x])
+            bounds[count] = width
+            for i in range(count):
+                begin = bounds[i]
+                first[runs] = begin
+                end[runs] = bounds[i + one]
+                parent[runs] = runs
+                pixels[runs] = bounds[i + one] - begin
+                runs += np.uint32(here[begin] != INVALID)
             upper, lower = above, row
             while upper < row and lower < runs:
                 start = max(first[upper], first[lower])
                 stop = min(end[upper], end[lower])
                 if start < stop:
-                    a = upper
-                    while parent[a] != a:
-                        parent[a] = parent[parent[a]]
-                        a = parent[a]
-                    b = lower
-                    while parent[b] != b:
-                        parent[b] = parent[parent[b]]
-                        b = parent[b]
-                    if a != b:
-                        for k in range(start, stop):
-                            if alike[np.uintp(k)] != 0:
-                                if pixels[a] < pixels[b]:
-                                    a, b = b, a
-                                parent[b] = a
-                                pixels[a] += pixels[b]
-                                break
-                if end[upper] < end[lower]:
-                    upper += 1
-                else:
-                    lower += 1
+                    first_root = parent[upper]
+                    while parent[first_root] != first_root:
+                        first_root = parent[first_root]
+                    other_root = parent[lower]
+                    while parent[other_root] != other_root:
+                        other_root = parent[other_root]
+                    if first_root != other_root:
+                        while start < stop and alike[start] == 0:
+                            start += one
+                        if start < stop:
+                            root, joined = min(first_root, other_root), max(first_root, other_root)
+                            parent[joined] = root
+                            pixels[root] += pixels[joined]
+                lower_goes_on = np.uint32(end[upper] < end[lower])
+                upper += lower_goes_on
+                lower += one - lower_goes_on
+            for run in range(row, runs):  # the next row then finds the root at once
+                root = parent[run]
+                while parent[root] != root:
+                    root = parent[root]
+                parent[run] = root
             above = row
         starts[height] = runs
         for y in range(height):
+            here = disparity[y]
             for run in range(starts[y], starts[y + 1]):
-                a = run
-                while parent[a] != a:
-                    a = parent[a]
-                if pixels[a] <= size:
+                root = parent[run]
+                while parent[root] != root:
+                    root = parent[root]
+                if pixels[root] <= size:
                     for x in range(first[run], end[run]):
-                        disparity[y, x] = INVALID
+                        here[x] = INVALID
 
     return jit(remove)
 
@@ -113,11 +117,12 @@ def _remove() -> Compiled:
 
 def _memory(height: int, width: int) -> list[NDArray[Any]]:
     rows: list[NDArray[Any]] = [
-        np.empty(height + 1, np.int32),
-        np.empty(width + 1, np.uint8),
+        np.empty(height + 1, np.uint32),
         np.empty(width, np.uint8),
+        np.empty(width, np.uint8),
+        np.empty(width + 1, np.uint32),
     ]
-    return rows + [np.empty(height * width, np.int32) for _ in range(4)]
+    return rows + [np.empty(height * width + 1, np.uint32) for _ in range(4)]
 
 
 class SpeckleRemover:
