@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from livestereo.types import Finding, StereoFrame
 
 LOOKS = 8
+OF_THE_COMPUTER = frozenset({"display", "opencv", "packages", "permission"})
 
 
 @command
@@ -131,7 +132,15 @@ def _show(found: list[Finding], looked: str, output: Output) -> None:
     for f in found:
         if f.ok:
             table.add_row("[green]✓[/green]", f.check.replace("_", " "), f"[dim]{f.what}[/dim]")
-    about = f" of {looked}" if looked else " of this computer"
-    count = f"{len(failed)} finding{'s' if len(failed) > 1 else ''}"
-    head = f"{count}{about}." if failed else f"Nothing wrong was found in the pictures{about}."
+    of_computer = sum(f.check in OF_THE_COMPUTER for f in failed)
+    told = [_count(len(failed) - of_computer, f"in {looked}")] if looked else []
+    if of_computer or not looked:
+        told.append(_count(of_computer if looked else len(failed), "on this computer"))
+    head = " ".join(told)
     output.show(head, table)
+
+
+def _count(number: int, where: str) -> str:
+    if number == 0:
+        return f"Nothing wrong was found {where}."
+    return f"{number} finding{'s' if number > 1 else ''} {where}."

@@ -295,7 +295,10 @@ def _banner(run: RunState) -> str:
     if lost:
         states = {"left": run.stats.state_left, "right": run.stats.state_right}
         gone = f" for {run.stats.missing_s:.0f} s" if run.stats.missing_s >= 1 else ""
-        return " ".join(f"The {side} camera is {states[side]}{gone}." for side in lost)
+        told = [f"The {side} camera is {states[side]}{gone}." for side in lost]
+        if run.stats.missing_s >= 1:
+            told.append("The last pair is shown until it is back.")
+        return " ".join(told)
     bad = [finding for finding in run.findings if not finding.ok]
     if not bad:
         return ""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 OPEN_S = 12.0  # until both cameras must have given a first picture
-STOP_S = 1.8
+STOP_S = 1.2  # a grab waits at most a second; one that is being opened is not waited for longer
 
 
 def open_cameras(
