@@ -40,6 +40,8 @@ MIN_POSES = 3
 # second the lens is taken from each camera alone.
 SYNC_DOUBT = 1.25
 SYNC_LOST = 1.5
+# A pair that fits this well is never left out, however much better the others fit: small boards are seen less exactly.
+NEVER_A_MISFIT_PX = 0.12
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def solve_arranged(arranged: Arranged, model: BoardModel, options: SolveOptions)
 
 
 def _times_median(factor: float) -> Callable[[Array], Array]:
-    return lambda rms: np.full(len(rms), factor * float(np.nanmedian(rms)))
+    return lambda rms: np.full(len(rms), max(factor * float(np.nanmedian(rms)), NEVER_A_MISFIT_PX))
 
 
 def sync_ratio(joint: Joint, arranged: Arranged) -> float:

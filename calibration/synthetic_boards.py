@@ -124,7 +124,8 @@ def _places(
         x = (origin[0] + along * ray[..., 0]) / np.float32(board.scale_xy[0])
         y = (origin[1] + along * ray[..., 1]) / np.float32(board.scale_xy[1] * (1 + shape[3]))
     corner = 1.0 if board.kind != "circles" else CIRCLE_RADIUS
-    px, py = (np.float32(texels) * (place + np.float32(corner + _RIM)) - np.float32(0.5) for place in (x, y))
+    with np.errstate(over="ignore"):  # rays that all but miss the plane meet it very far away
+        px, py = (np.float32(texels) * (place + np.float32(corner + _RIM)) - np.float32(0.5) for place in (x, y))
     th, tw = texture.shape
     hit = (along > 1e-6) & (px > -0.5) & (px < tw - 0.5) & (py > -0.5) & (py < th - 0.5)
     return px, py, hit

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from calibration.advice import Advice, Goal, Need
+from calibration.board_size import larger_board
 from calibration.boards import Board
 from calibration.detection import BoardDetector, Detection, sharpness
 from calibration.errors import CalibrationError
@@ -34,6 +35,8 @@ SERVE_S = 0.1
 # Fast and good enough to steer by; the final solve does everything.
 STEERING = SolveOptions(lens="pinhole", bend=False, stretch=False, heldout=False)
 FLASH_S = 0.5
+# Pictures of the first views in which to look whether the board is larger than was said.
+BOARD_LOOKS = 6
 
 
 class GuideWindow(Protocol):
@@ -63,7 +66,8 @@ class Moment:
 
 @dataclass(frozen=True)
 class Captured:
-    """What guided capture gives. ended: goal, person, source or stopped. incomplete: what the source lacked."""
+    """What guided capture gives. ended: goal, person, source or stopped. incomplete: what the source lacked.
+    whole: the board that the pictures show, where the given one is a part of it."""
 
     views: tuple[View, ...]
     notes: tuple[str, ...]
@@ -72,6 +76,7 @@ class Captured:
     seconds: float
     incomplete: IncompleteSource | None = None
     needs: tuple[Need, ...] = ()
+    whole: Board | None = None
 
 
 @dataclass
@@ -101,6 +106,8 @@ class Capture:
         self._incomplete: IncompleteSource | None = None
         self._taken_s = float("-inf")
         self._message = ""
+        self._looks: list[tuple[U8, Detection]] = []
+        self._whole: Board | None = None
 
     def resume(self, progress: Callable[[int, int], None] = lambda _i, _n: None) -> int:
         """Take the pairs that the session holds already; give how many."""
@@ -130,15 +137,16 @@ class Capture:
             self._solver.close()
         notes = tuple(dict.fromkeys(note for detector in self._detectors for note in detector.notes()))
         return Captured(
-            self.guide.views, notes, ended, self._decisions, self.clock() - begin, self._incomplete, self.guide.needs
-        )
+            self.guide.views, notes, ended, self._decisions, self.clock() - begin, self._incomplete, self.guide.needs,
+            self._whole,
+        )  # fmt: skip
 
     def _loop(
         self, source: Source, pool: ThreadPoolExecutor, window: GuideWindow | None, stop: Callable[[], bool],
         tell: Callable[[str], None], frames: int | None, end_s: float,
     ) -> str:  # fmt: skip
         """Give why it ended."""
-        told = ""
+        told, warned = "", False
         while not stop():
             if self._decisions == frames or self.clock() >= end_s:
                 return "source"
@@ -155,6 +163,9 @@ class Capture:
                 return "source"
             self._decisions += 1
             step = self._decide(frame, pool)
+            if self._whole is not None and not warned:
+                warned = True
+                tell(self._message)
             if (step.accept or window is None) and (text := _told(step)) != told:
                 told = text
                 tell(text)
@@ -187,6 +198,11 @@ class Capture:
         self.guide.take(View(name, left, right), frame.t_s)
         self._taken_s = self.clock()
         self._message = ""
+        if len(self._looks) < BOARD_LOOKS:
+            self._looks += [(_gray(side.image), found) for side, found in ((frame.left, left), (frame.right, right))]
+            self._whole = larger_board(self._looks, self.board) if len(self._looks) >= BOARD_LOOKS else None
+        if self._whole is not None:
+            self._message = f"This is {self._whole.words}: end, and give --board {self._whole.text}."
 
     def _work(self, views: tuple[View, ...]) -> Advice:
         """What the solver's thread does."""

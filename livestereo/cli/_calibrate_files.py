@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import threading
 from collections import deque
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.board_size import MOST_LOOKS, larger_board, likely_board
 from calibration.boards import Board
 from calibration.detection import BoardDetector, Detection, sharpness
 from calibration.errors import CalibrationError
@@ -41,8 +41,9 @@ _FRAMES_OF_DEMO = 900
 class Collected:
     """What was found. looked: pairs in which the board was searched; found: in left, right and both pictures.
 
-    pictures: the pairs of the views as JPEG, by name, left and right as given to the solve. blind: some gray pictures
-    in which nothing was found. incomplete: what was missing at the end of the source.
+    notes, warnings: what is to be told of the board. pictures: the pairs of the views as JPEG, by name, left and right
+    as given to the solve. blind: some gray pictures in which nothing was found. incomplete: what was missing at the end
+    of the source.
     """
 
     views: list[View] = field(default_factory=list)
@@ -50,6 +51,7 @@ class Collected:
     looked: int = 0
     found: tuple[int, int, int] = (0, 0, 0)
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     blind: list[U8] = field(default_factory=list)
     incomplete: IncompleteSource | None = None
 
@@ -121,11 +123,11 @@ def not_found(collected: Collected, board: Board, least: int) -> CalibrationErro
     details: dict[str, object] = {
         "views_used": 0, "pairs": looked, "found_left": left, "found_right": right, "rig": None,
     }  # fmt: skip
-    other = _other_board(collected.blind, board)
+    other = likely_board(collected.blind, board)
     if other is not None:
         return CalibrationError(
             f"The board was found {counts}. The pictures seem to show {other.words}.",
-            f"Give --board {other.text}. A chessboard is counted by its inner corners, not by its squares.",
+            f"Give --board {other.text}: a chessboard is counted by its inner corners, not by its squares.",
             details,
         )
     if both == looked:
@@ -150,6 +152,18 @@ def not_found(collected: Collected, board: Board, least: int) -> CalibrationErro
         "cut off by the picture's edge, too small, blurred, bent back or in glare; it has no white margin.",
         details,
     )
+
+
+def larger_than_given(collected: Collected, board: Board) -> Board | None:
+    """Give the board that the views really show, where it has more corners than the one that was given."""
+    looks = []
+    step = max(1, len(collected.views) // (MOST_LOOKS // 2))
+    for view in collected.views[::step]:
+        pair = collected.load_pair(view.name)
+        for image, found in zip(pair or (), (view.left, view.right)):
+            if found is not None:
+                looks.append((np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8), found))
+    return larger_board(looks, board)
 
 
 def turned_pictures(pair: tuple[U8, U8], *, swapped: bool, flip: tuple[Flip, Flip]) -> tuple[U8, U8]:
@@ -266,21 +280,6 @@ def _moved(a: _Look, b: _Look) -> float | None:
             return None
         steps.append(float(np.linalg.norm(one.points_px[i] - other.points_px[j], axis=1).mean()))
     return max(steps) / max(abs(a.index - b.index), 1)
-
-
-def _other_board(blind: list[U8], board: Board) -> Board | None:
-    """Look for a chessboard of nearly the given size in pictures where the given one is not."""
-    if board.kind != "chessboard" or not blind:
-        return None
-    c, r = board.columns, board.rows
-    for dc, dr in ((-1, -1), (1, 1), (-1, 0), (0, -1), (1, 0), (0, 1), (-2, -2)):
-        if c + dc < 3 or r + dr < 3:
-            continue
-        other = dataclasses.replace(board, columns=c + dc, rows=r + dr)
-        detector = BoardDetector(other)
-        if sum(detector.detect(gray, quick=True) is not None for gray in blind) * 2 > len(blind):
-            return other
-    return None
 
 
 def _jpeg(image: U8) -> bytes:

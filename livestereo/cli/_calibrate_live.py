@@ -19,6 +19,7 @@ from livestereo.guided import Capture
 from livestereo.sources.base import Source
 
 if TYPE_CHECKING:
+    from calibration.boards import Board
     from livestereo.cli._calibrate_files import Collected
     from livestereo.cli.calibrate import Plan
 
@@ -88,7 +89,17 @@ def _collect(source: Source, plan: Plan, output: Output, folder: Path, *, kept: 
     return Collected(
         views=list(captured.views), pictures=_pictures(session, captured.views) if plan.report is not None else {},
         looked=captured.decisions, found=(count, count, count), notes=captured.notes, incomplete=captured.incomplete,
+        warnings=_part_told(captured.whole, plan.board),
     )  # fmt: skip
+
+
+def _part_told(whole: Board | None, board: Board) -> tuple[str, ...]:
+    if whole is None:
+        return ()
+    return (
+        f"The pictures show {whole.words}; the spec names {board.columns} x {board.rows}, a part of it, which need not "
+        f"be the same in both pictures. Calibrate again with --board {whole.text}.",
+    )
 
 
 def _pictures(session: Session, views: tuple[View, ...]) -> dict[str, tuple[bytes, bytes]]:

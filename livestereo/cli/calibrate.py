@@ -128,13 +128,16 @@ def calibrate(
     with open_source(pictures, request) as opened:
         for note in opened.info.notes:
             output.say(note)
-        if _guided(opened.info, plan, output):
+        guided = _guided(opened.info, plan, output)
+        if guided:
             from livestereo.cli._calibrate_live import collect_live
 
             collected = collect_live(opened, plan, output)
         else:
             collected = _collect(opened, plan, output)
         info = opened.info
+    if not guided:
+        plan, collected = _with_whole_board(plan, collected, pictures, request, output)
     finish(collected, plan, info, request, output)
 
 
@@ -176,7 +179,7 @@ def finish(collected: Collected, plan: Plan, info: SourceInfo, request: SourceRe
     if plan.report is not None:
         _write_report(plan, solution, collected)
     result = _figures(solution, collected, plan)
-    result["warnings"] = [*result["warnings"], *camera_state(info).warnings]
+    result["warnings"] = [*collected.warnings, *result["warnings"], *camera_state(info).warnings]
     output.show(*_tables(solution.report, result, plan))
     for warning in result["warnings"]:
         output.warn(warning)
@@ -260,6 +263,28 @@ def _collect(opened: Any, plan: Plan, output: Output) -> Collected:
     total = frames if frames is not None else opened.info.count
     with output.progress("looking for the board", total) as advance:
         return collect(opened, plan.board, frames=frames, advance=advance)
+
+
+def _with_whole_board(
+    plan: Plan, collected: Collected, pictures: list[str], request: SourceRequest, output: Output
+) -> tuple[Plan, Collected]:
+    """Look again for the whole board, where the pictures show a larger one than was given."""
+    from livestereo.cli._calibrate_files import larger_than_given
+    from livestereo.sources import open_source
+
+    whole = larger_than_given(collected, plan.board)
+    if whole is None:
+        return plan, collected
+    told = f"The pictures show {whole.words}; the spec names {plan.board.columns} x {plan.board.rows}, a part of it. "
+    again = dataclasses.replace(plan, board=whole)
+    with open_source(pictures, request) as opened:
+        found = _collect(opened, again, output)
+    if found.found[2] * 2 < collected.found[2]:
+        # The whole board is seldom in the picture: a part of it must do, and may not be the same part on both sides.
+        collected.warnings = (*collected.warnings, told + "Show the whole board, and give it as it is.")
+        return plan, collected
+    found.warnings = (*found.warnings, told + f"It is read as what it is: next time give --board {whole.text}.")
+    return again, found
 
 
 def _write_report(plan: Plan, solution: Solution, collected: Collected) -> None:

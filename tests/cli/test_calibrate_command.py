@@ -129,6 +129,15 @@ def test_a_board_that_is_nowhere_is_told_with_counts_and_causes(
     assert result["rig"] is None and result["views_used"] == 0
 
 
+def test_a_spec_of_a_part_of_the_board_is_read_as_the_whole_and_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, result, _ = calibrate(capsys, "--board", "chessboard:7x6:25mm")
+    assert code == 0 and result["verdict"] == "good"
+    assert result["baseline_m"] == pytest.approx(0.08, rel=0.002)
+    assert any("9 x 6 inner corners" in warning and "chessboard:9x6:25mm" in warning for warning in result["warnings"])
+
+
 def test_a_board_that_is_rarely_in_both_is_told_with_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in sorted(folder.glob("right*.png"))[2:]:
         assert cv2.imwrite(str(path), np.full((360, 480), 120, np.uint8))
