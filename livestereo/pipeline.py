@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -29,6 +29,9 @@ from livestereo.matchers.base import Matcher
 from livestereo.settings import Settings
 from livestereo.timing import StageTimer, monotonic
 from livestereo.types import F32, U8, Explanation, MatchResult, RectifiedPair, SizeWH, StereoFrame, StereoResult
+
+if TYPE_CHECKING:
+    from livestereo.remap_kernel import Remapper
 
 # Fixed-point disparity, shape, factor, f·B, doffs, box -> disparity and depth; see `depth_kernel`.
 _Compiled = Callable[
@@ -74,10 +77,13 @@ class Pipeline:
         self._box = _seen_box(rectification)
         self._outside_roi = None if self._box is None else _outside(rectification.size_wh, self._box)
         self._compiled: _Compiled | None = None
+        self._remappers: dict[str, Remapper] = {}
         if numba_loaded():  # with `sgm`, say; the same numbers sooner
             from livestereo.depth_kernel import disparity_and_depth
+            from livestereo.remap_kernel import Remapper
 
             self._compiled = disparity_and_depth
+            self._remappers = {side: Remapper() for side in rectification.maps}
 
     @property
     def explain(self) -> Callable[[StereoResult], Explanation] | None:
@@ -196,7 +202,10 @@ class Pipeline:
                 f"The {side} picture is {gray.shape[1]}x{gray.shape[0]}; {expected[0]}x{expected[1]} was expected.",
                 "A camera changed its size while it ran, or the rig belongs to another mode of it.",
             )
-        return self.rectification.apply(gray, side)
+        remapper = self._remappers.get(side)
+        if remapper is None:
+            return self.rectification.apply(gray, side)
+        return remapper.apply(gray, *self.rectification.maps[side])
 
 
 def _half(gray: U8) -> U8:
