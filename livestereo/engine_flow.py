@@ -42,7 +42,11 @@ class Flow:
         self._live = live
         self._ahead = 1
         self._room = 1 if live else room
-        self._lock = threading.Condition()
+        # One lock, and who waits for what: a thread that wakes for nothing costs as much as one that works.
+        self._lock = threading.RLock()
+        self._space = threading.Condition(self._lock)  # the reader
+        self._work = threading.Condition(self._lock)  # the workers
+        self._news = threading.Condition(self._lock)  # the main thread and the builder
         self._waiting: deque[tuple[StereoFrame, float, bool]] = deque()
         self._done: dict[int, tuple[Job, Any]] = {}
         self._next_ticket = 0
@@ -72,7 +76,7 @@ class Flow:
         with self._lock:
             if self.first is None:
                 self.first = frame
-                self._lock.notify_all()
+                self._news.notify_all()
             if self._live:
                 if self._waiting:
                     fresh = fresh or self._waiting[0][2]
@@ -83,25 +87,25 @@ class Flow:
                     self.overwritten += self._generation >= 0 and not self._paused
             else:
                 while len(self._waiting) >= self._room and not self._over() and epoch == self.epoch:
-                    self._lock.wait()
+                    self._space.wait()
             if self._over():
                 return False
             if epoch == self.epoch:
                 self._waiting.append((frame, grabbed_s, fresh))
-                self._lock.notify_all()
+                self._work.notify_all()
             return True
 
     def end(self) -> None:
         """The source has ended: what waits is still worked on."""
         with self._lock:
             self._ended = True
-            self._lock.notify_all()
+            self._tell_all()
 
     def wait_for_epoch(self, epoch: int) -> bool:
         """At the end of a source: wait for a seek; False when the run is over."""
         with self._lock:
             self.held = True
-            self._lock.wait_for(lambda: self._over() or self.epoch != epoch)
+            self._space.wait_for(lambda: self._over() or self.epoch != epoch)
             self.held = False
             return not self._over()
 
@@ -109,7 +113,7 @@ class Flow:
         """Wait so long, or until the run is over."""
         with self._lock:
             if timeout_s > 0:
-                self._lock.wait_for(self._over, timeout_s)
+                self._space.wait_for(self._over, timeout_s)
 
     # --- the workers' side
 
@@ -122,7 +126,7 @@ class Flow:
                 ready = worker < self._workers and self._next_ticket - self._next_out < self._ahead
                 if ready and (self._again or (self._waiting and (not self._paused or self._steps > 0))):
                     break
-                self._lock.wait()
+                self._work.wait()
             again = self._again
             if again is not None:
                 self._again = None
@@ -132,14 +136,16 @@ class Flow:
                 self._steps = max(0, self._steps - 1)
             job = Job(self._next_ticket, frame, grabbed_s, self._generation, self.epoch, again is not None, fresh)
             self._next_ticket += 1
-            self._lock.notify_all()
+            self._space.notify_all()
+            if self._over() or self._ended:
+                self._tell_all()
             return job
 
     def finish(self, job: Job, result: Any) -> None:
         """Give the result of a job."""
         with self._lock:
             self._done[job.ticket] = (job, result)
-            self._lock.notify_all()
+            self._news.notify_all()
 
     def fail(self, error: BaseException) -> None:
         """Keep the first failure of a thread for the main one and end the run."""
@@ -147,40 +153,40 @@ class Flow:
             if self.failure is None:
                 self.failure = error
             self._stopped = True
-            self._lock.notify_all()
+            self._tell_all()
 
     # --- the main thread's and the builder's side
 
     def wait_for_first(self) -> StereoFrame | None:
         """Wait for the first pair of the run; None when there is none to come."""
         with self._lock:
-            self._lock.wait_for(lambda: self.first is not None or self._ended or self._over())
+            self._news.wait_for(lambda: self.first is not None or self._ended or self._over())
             return self.first
 
     def next(self, timeout_s: float) -> tuple[Job, Any] | None:
         """Wait for the next result in order; None when there is none within the time, or the flow is dry."""
         with self._lock:
-            self._lock.wait_for(
+            self._news.wait_for(
                 lambda: self._next_out in self._done or self._woken or self._stopped or self._dry(), timeout_s
             )
             self._woken = False
             item = self._done.pop(self._next_out, None)
             if item is not None:
                 self._next_out += 1
-                self._lock.notify_all()
+                self._work.notify_all()
             return item
 
     def wake(self) -> None:
         """Let the main thread look round."""
         with self._lock:
             self._woken = True
-            self._lock.notify_all()
+            self._news.notify_all()
 
     def again(self, frame: StereoFrame) -> None:
         """Work on this pair once more, paused or not: with new settings, while nothing else comes."""
         with self._lock:
             self._again = frame
-            self._lock.notify_all()
+            self._tell_all()
 
     def use(self, generation: int, workers: int) -> None:
         """From the next pair on, work is done by this generation of pipelines, by the first `workers` workers."""
@@ -190,39 +196,39 @@ class Flow:
             self._generation = generation
             self._workers = workers
             self._ahead = workers + 2
-            self._lock.notify_all()
+            self._tell_all()
 
     def limit(self, count: int | None) -> None:
         """Work on so many pairs at most."""
         with self._lock:
             self._limit = count
-            self._lock.notify_all()
+            self._tell_all()
 
     def pause(self, paused: bool) -> None:
         """Hold the work, or go on."""
         with self._lock:
             self._paused = paused
             self._steps = 0
-            self._lock.notify_all()
+            self._tell_all()
 
     def step(self, count: int) -> None:
         """While paused, let so many pairs through."""
         with self._lock:
             self._steps += count
-            self._lock.notify_all()
+            self._tell_all()
 
     def discard(self) -> None:
         """Forget the pairs that wait, and the one that is being read (a seek)."""
         with self._lock:
             self.epoch += 1
             self._waiting.clear()
-            self._lock.notify_all()
+            self._tell_all()
 
     def stop(self) -> None:
         """Begin no more pairs; those in work are still finished."""
         with self._lock:
             self._stopped = True
-            self._lock.notify_all()
+            self._tell_all()
 
     @property
     def paused(self) -> bool:
@@ -239,6 +245,10 @@ class Flow:
         """Whether every pair that will ever be worked on has been taken out."""
         with self._lock:
             return self._dry()
+
+    def _tell_all(self) -> None:
+        for condition in (self._space, self._work, self._news):
+            condition.notify_all()
 
     def _over(self) -> bool:
         return self._stopped or self._used_up()

@@ -109,7 +109,8 @@ class Composer:
             w, h = scene.layout.canvas_wh
             if self._frame is None or self._frame.shape[:2] != (h, w):
                 self._frame = np.empty((h, w, 3), np.uint8)
-            self._frame[:] = theme.BACKGROUND
+            self._frame[:1] = theme.BACKGROUND
+            self._frame[1:] = self._frame[:1]  # whole rows are copied many times as fast as pixels
             if scene.look is not None and scene.layout.legend is not None:
                 overlay.draw_legend(
                     self._frame, scene.layout.legend, scene.look.depth_range, scene.look.colormap,
