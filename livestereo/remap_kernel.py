@@ -1,4 +1,4 @@
-"""Bilinear remapping of gray pictures, compiled: what `cv2.remap` does with maps of CV_16SC2, in two thirds of the time.
+"""Bilinear remapping of gray pictures, compiled: what `cv2.remap` does with maps of CV_16SC2, in less time.
 
 The same pixels, bit for bit. The four neighbours of each source pixel are packed into one word first, so that a pixel
 takes one load from an unforeseeable place instead of four, and the rest goes through vectors.
