@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from livestereo.fixed import to_fixed
+from livestereo.fixed import raw_of, to_fixed
 from livestereo.timing import percentile
 from livestereo.types import F32, CaptureStats, Finding, StereoResult
 
@@ -129,7 +129,9 @@ class RunMeter:
         for name, seconds in result.stage_s.items():
             self._stages.setdefault(name, Sample()).add(seconds * 1000)
         if self._hash is not None:
-            self._hash.update(np.ascontiguousarray(to_fixed(result.disparity_px), dtype="<i2").data)
+            raw = raw_of(result.match)
+            fixed = to_fixed(result.disparity_px) if raw is None else raw
+            self._hash.update(np.ascontiguousarray(fixed, dtype="<i2").data)
 
     def rate_now(self, now_s: float) -> float | None:
         """Pairs per second over the last two seconds; None while unknown."""

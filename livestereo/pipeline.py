@@ -23,7 +23,7 @@ from livestereo.compiled import numba_loaded
 from livestereo.depth import depth_from_disparity
 from livestereo.errors import RigError
 from livestereo.filters.base import Filter
-from livestereo.fixed import from_fixed, raw_of, rounded, where_invalid
+from livestereo.fixed import FixedResult, from_fixed, raw_of, rounded, where_invalid
 from livestereo.gray import gray_of
 from livestereo.matchers.base import Matcher
 from livestereo.settings import Settings
@@ -160,15 +160,20 @@ class Pipeline:
             focal_baseline = at.focal_px * at.baseline_m
             disparity, depth = self._compiled(raw, (shape[0], shape[1]), factor, focal_baseline, at.doffs_px, box)
         else:
-            disparity = rounded(match.disparity_px * factor) if raw is None else from_fixed(raw) * factor
+            disparity = rounded(match.disparity_px * factor) if raw is None else from_fixed(raw)
+            if raw is not None and small:
+                disparity *= factor
             depth = depth_from_disparity(disparity, at.focal_px, at.baseline_m, at.doffs_px)
             if small:
                 disparity, depth = _grown(disparity, shape), _grown(depth, shape)
             if self._outside_roi is not None:
                 where_invalid(disparity, self._outside_roi)
                 where_invalid(depth, self._outside_roi)
-        whole = _doubled(match, shape, disparity) if small else dataclasses.replace(match, disparity_px=disparity)
-        return whole, depth
+        if small:
+            return _doubled(match, shape, disparity), depth
+        if raw is not None and self._box is None:  # the same in fixed point, for whoever needs that
+            return FixedResult(disparity, match.confidence, match.reason, match.sigma_px, raw=raw), depth
+        return dataclasses.replace(match, disparity_px=disparity), depth
 
     def reset(self) -> None:
         """Forget the past: after a seek or a gap."""
