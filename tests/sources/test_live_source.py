@@ -15,6 +15,7 @@ from livestereo.errors import NoFrameYet, SourceError
 from livestereo.phase import Aim
 from livestereo.sources.cameras import LiveSource
 from livestereo.sources.capture import Camera
+from livestereo.sources.grammar import Word
 from livestereo.sources.request import SourceRequest
 
 
@@ -164,6 +165,27 @@ def test_a_lost_camera_is_opened_again_and_the_gap_is_named() -> None:
         frame = source.read(1.0)
         assert frame is not None and frame.gap is not None and "left camera lost" in frame.gap
         assert source.stats().reconnects == 1 and balanced(source)
+
+
+def test_a_camera_that_comes_back_at_another_place_is_found_by_its_stable_id() -> None:
+    rig = Rig()
+    asked: list[str] = []
+
+    def find_again(word: Word) -> Camera:
+        asked.append(word.text)
+        return Camera(word.text, 4, 0, word.text)  # the second camera is plugged in elsewhere: its index is another
+
+    rig.source._find_again = find_again
+    with rig.open() as source:
+        rig.feed(5)
+        rig.by_target[4] = rig.by_target.pop(1)
+        rig.fakes[1].fail(3)
+        while rig.fakes[1].opened < 2:
+            rig.fakes[1].taken.acquire(timeout=0.01)
+        rig.feed(25)
+        assert asked == ["usb:1"]
+        assert source.stats().reconnects == 1
+        assert source.info.right_id == "usb:1"
 
 
 def test_a_camera_that_stalls_is_named_while_it_does() -> None:
