@@ -12,155 +12,39 @@ not know are kept. A file of a newer major version is refused: its numbers may m
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictStr,
-    ValidationError,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, StrictBool, StrictStr, ValidationError, field_validator
 
 from calibration.errors import CalibrationError
 from calibration.files import read_text, write_atomically
 from calibration.rig import DISTORTION_LENGTH, Intrinsics, LensModel, StereoRig
+from calibration.rig_faults import describe, not_finite, short, wrong_fields
+from calibration.rig_parts import (
+    VERSION,
+    Camera,
+    Cameras,
+    Capture,
+    Covariance,
+    MadeBy,
+    Matrix3,
+    Number,
+    Part,
+    RigFile,
+    Row3,
+    Size,
+    Timing,
+)
+
+__all__ = [
+    "Camera", "Cameras", "Capture", "Covariance", "MadeBy", "RigFile", "Timing", "format_rig", "load_rig", "parse_rig",
+    "save_rig",
+]  # fmt: skip
 
 FORMAT = "livestereo-rig"
-VERSION = (1, 0)
-
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-# cv2.remap cannot address pictures beyond 2^15.
-Pixels = Annotated[int, Field(strict=True, gt=0, lt=32768)]
-Size = tuple[Pixels, Pixels]
-Flip = Literal["none", "h", "v", "180", "90", "270"]
-Row3 = tuple[Number, Number, Number]
-Matrix3 = tuple[Row3, Row3, Row3]
-
-
-class _Part(BaseModel):
-    """A part of the file. Keys it does not know are kept, so that a newer program's notes survive."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
-
-
-class Camera(_Part):
-    """One camera as it was: stable `id`, `name` for people, `controls` by name as read back while calibrating."""
-
-    id: StrictStr = ""
-    name: StrictStr = ""
-    controls: dict[str, Any] = Field(default_factory=dict)
-
-
-class Cameras(_Part):
-    """The cameras of both sides, after `--swap`."""
-
-    left: Camera = Camera()
-    right: Camera = Camera()
-
-
-class Capture(_Part):
-    """How the pictures must be taken for the rig to hold.
-
-    swap: exchange the two pictures as they come. flip: turn each picture as it comes, before the swap.
-    size_wh: what each camera delivers, before flip and swap, px. autofocus, zoom: it was on, or moved,
-    while calibrating; None where unknown.
-    """
-
-    swap: StrictBool = False
-    flip: tuple[Flip, Flip] = ("none", "none")
-    size_wh: tuple[Size, Size] | None = None
-    autofocus: StrictBool | None = None
-    zoom: StrictBool | None = None
-
-
-class Timing(_Part):
-    """How the stamp bias was measured, and the shutters' readouts.
-
-    method: board, flash or motion. uncertainty_ms: half of the bias's 95 % interval. stamps: whose stamps it is
-    about (`driver`, `grab`). readout_ms: first row to last, left and right after `swap`, or None. time: ISO 8601.
-    """
-
-    method: StrictStr = ""
-    uncertainty_ms: Number | None = None
-    stamps: StrictStr = ""
-    readout_ms: tuple[Number, Number] | None = None
-    time: StrictStr = ""
-
-
-class MadeBy(_Part):
-    """What wrote the rig: program, its version, the command, when (ISO 8601), and from what."""
-
-    program: StrictStr = ""
-    version: StrictStr = ""
-    command: StrictStr = ""
-    time: StrictStr = ""
-
-
-class Covariance(_Part):
-    """Covariance of the rig: `parameters` names n values, `matrix` is (n,n) in their units squared.
-
-    Names: `left.fx`, `left.cy`, `left.k1`, `right.…`; `rotation.x|y|z` (rad: a small rotation δ after the rig's,
-    exp([δ]) R_right_left); `translation.x|y|z` (metres). Others may stand beside them.
-    """
-
-    parameters: tuple[StrictStr, ...]
-    matrix: tuple[tuple[Number, ...], ...]
-
-    @field_validator("matrix")
-    @classmethod
-    def _is_covariance(cls, matrix: tuple[tuple[float, ...], ...], info: Any) -> tuple[tuple[float, ...], ...]:
-        n = len(info.data.get("parameters", ()))
-        if len(matrix) != n or any(len(row) != n for row in matrix):
-            raise ValueError(f"must be {n}x{n}, one row and one column for each of the parameters")
-        values = np.array(matrix, dtype=np.float64).reshape(n, n)
-        scale = np.sqrt(np.abs(np.outer(np.diag(values), np.diag(values))))
-        if (np.diag(values) < 0).any() or (np.abs(values - values.T) > 1e-9 * scale + 1e-300).any():
-            raise ValueError("must be symmetric with no negative value on its diagonal")
-        return matrix
-
-    @classmethod
-    def of(cls, parameters: Sequence[str], matrix: NDArray[np.float64]) -> Covariance:
-        """Make one from an (n,n) array; it is made exactly symmetric."""
-        symmetric = (np.asarray(matrix) + np.asarray(matrix).T) / 2
-        return cls(parameters=tuple(parameters), matrix=tuple(tuple(map(float, row)) for row in symmetric))
-
-    @property
-    def array(self) -> NDArray[np.float64]:
-        """The matrix, (n,n) float64."""
-        return np.array(self.matrix, dtype=np.float64).reshape(len(self.parameters), len(self.parameters))
-
-
-class RigFile(BaseModel):
-    """A rig with everything that is stored beside it.
-
-    rig: the geometry. metric: lengths are metres; otherwise board squares, and depth is in squares too.
-    covariance: of the solve, or None. stamp_bias_ms: true skew − stamp skew, both right − left: add it to what the
-    stamps say. timing: how it was measured.
-    summary: figures of the calibration, by the names of `calibrate --json`. extra: keys that this version
-    does not know, nested as in the file. version: of the file it came from.
-    """
-
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="forbid")
-
-    rig: StereoRig
-    metric: StrictBool = True
-    covariance: Covariance | None = None
-    cameras: Cameras = Cameras()
-    capture: Capture = Capture()
-    stamp_bias_ms: Number = 0.0
-    timing: Timing = Timing()
-    made_by: MadeBy = MadeBy()
-    summary: dict[str, Any] = Field(default_factory=dict)
-    extra: dict[str, Any] = Field(default_factory=dict)
-    version: tuple[int, int] = VERSION
 
 
 def _positive_focal(K: Matrix3) -> Matrix3:
@@ -172,7 +56,7 @@ def _positive_focal(K: Matrix3) -> Matrix3:
     return K
 
 
-class _CameraDocument(_Part):
+class _CameraDocument(Part):
     size_wh: Size | None
     model: LensModel
     K: Annotated[Matrix3, AfterValidator(_positive_focal)]
@@ -187,7 +71,7 @@ class _CameraDocument(_Part):
         return values
 
 
-class _Document(_Part):
+class _Document(Part):
     format: Literal["livestereo-rig"]
     version: StrictStr
     metric: StrictBool
@@ -260,15 +144,15 @@ def parse_rig(text: str, name: str = "The rig file") -> RigFile:
     version = _version(data.get("version"), name)
     try:
         document = _Document.model_validate(data)
-        fields = _not_finite(data, "")
+        fields = not_finite(data, "")
     except ValidationError as error:
-        fields = _describe(error)
+        fields = describe(error)
         named = {field["field"] for field in fields}
-        fields += [field for field in _not_finite(data, "") if field["field"] not in named]
+        fields += [field for field in not_finite(data, "") if field["field"] not in named]
     except RecursionError:
         raise CalibrationError(f"{name} is nested too deeply to be a rig file.", "Restore the original.") from None
     if fields:
-        raise _wrong_fields(name, fields)
+        raise wrong_fields(name, fields)
     rig = StereoRig(
         _intrinsics(document.left), _intrinsics(document.right),
         np.array(document.R_right_left), np.array(document.t_right_left_m),
@@ -342,7 +226,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _version(value: object, name: str) -> tuple[int, int]:
     parts = value.split(".") if isinstance(value, str) else []
     if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 7 for part in parts):
-        raise CalibrationError(f'{name}: version must be text like "1.0", is {_short(value)}.', "Restore the original.")
+        raise CalibrationError(f'{name}: version must be text like "1.0", is {short(value)}.', "Restore the original.")
     major, minor = int(parts[0]), int(parts[1])
     if major != VERSION[0]:
         newer = major > VERSION[0]
@@ -351,73 +235,6 @@ def _version(value: object, name: str) -> tuple[int, int]:
             "Update livestereo." if newer else "Make the rig again with `livestereo calibrate`.",
         )
     return major, minor
-
-
-_EXPECTED = {
-    "missing": "is missing",
-    "float_type": "must be a number",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "finite_number": "must be a finite number",
-    "string_type": "must be text",
-    "bool_type": "must be true or false",
-    "tuple_type": "must be a list",
-    "list_type": "must be a list",
-    "dict_type": "must be an object {…}",
-    "model_type": "must be an object {…}",
-    "model_attributes_type": "must be an object {…}",
-    "recursion_loop": "is nested too deeply",
-}
-
-
-def _describe(error: ValidationError) -> list[dict[str, str]]:
-    fields: list[dict[str, str]] = []
-    for item in error.errors(include_url=False):
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(".")
-        kind, context = item["type"], item.get("ctx", {})
-        if kind in _EXPECTED:
-            expected = _EXPECTED[kind]
-        elif kind == "value_error":
-            expected = str(context["error"])
-        elif kind == "literal_error":
-            expected = f"must be one of {context['expected']}"
-        elif kind in ("too_short", "too_long"):
-            count = context.get("min_length") if kind == "too_short" else context.get("max_length")
-            expected = f"must have {count} entries"
-        else:
-            expected = item["msg"].replace("Input should", "must").replace("Value should", "must")
-        found = "" if kind == "missing" else _short(item.get("input"))
-        fields.append({"field": where, "expected": expected, "found": found})
-    return fields
-
-
-def _not_finite(value: Any, where: str) -> list[dict[str, str]]:
-    """Name every NaN and infinity, which Python reads although JSON has none, wherever it stands."""
-    if isinstance(value, dict):
-        return [field for key, item in value.items() for field in _not_finite(item, f"{where}.{key}")]
-    if isinstance(value, list):
-        return [field for i, item in enumerate(value) for field in _not_finite(item, f"{where}[{i}]")]
-    if isinstance(value, float) and not np.isfinite(value):
-        return [{"field": where.lstrip("."), "expected": _EXPECTED["finite_number"], "found": _short(value)}]
-    return []
-
-
-def _wrong_fields(name: str, fields: list[dict[str, str]]) -> CalibrationError:
-    said = "; ".join(f"{f['field']} {f['expected']}" + (f" (it is {f['found']})" if f["found"] else "") for f in fields)
-    count = "one wrong field" if len(fields) == 1 else f"{len(fields)} wrong fields"
-    return CalibrationError(
-        f"{name} has {count}: {said}.",
-        "Correct them, or make the rig again with `livestereo calibrate`.",
-        details={"fields": fields},
-    )
-
-
-def _short(value: object) -> str:
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        text = str(type(value).__name__)
-    return text if len(text) <= 40 else text[:37] + "…"
 
 
 def _plain(value: Any, where: str) -> Any:
