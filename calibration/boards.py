@@ -22,12 +22,11 @@ from calibration.errors import CalibrationError
 BoardKind = Literal["chessboard", "charuco", "circles"]
 DEFAULT_MARKER_RATIO = 0.75
 
-BOARD_FORMS = (
-    "chessboard:9x6:25mm (inner corners across and down, side of a square), "
-    "charuco:5x7:30mm:22mm:DICT_5X5_100 (squares across and down, side of a square, side of a marker, dictionary), "
-    "circles:4x11:20mm (circles in a row, rows, distance between rows). "
-    "Without the size (chessboard:9x6) lengths are in squares"
-)
+BOARD_FORMS = {
+    "chessboard": "chessboard:9x6:25mm (inner corners across and down, side of a square)",
+    "charuco": "charuco:5x7:30mm:22mm:DICT_5X5_100 (squares across and down, side of a square and of a marker)",
+    "circles": "circles:4x11:20mm (circles in a row, rows, distance between rows)",
+}
 
 _UNITS_M = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "in": 0.0254}
 _LENGTH = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(mm|cm|m|in)", re.IGNORECASE)
@@ -226,4 +225,6 @@ def _check_grid(text: str, columns: int, rows: int, smallest: tuple[int, int]) -
 
 
 def _bad(text: str, why: str) -> CalibrationError:
-    return CalibrationError(f"The board spec {text!r} is wrong: {why}.", f"Forms: {BOARD_FORMS}.")
+    own = BOARD_FORMS.get(text.strip().split(":")[0].strip().lower())
+    examples = own or ", ".join(form.split(" ")[0] for form in BOARD_FORMS.values())
+    return CalibrationError(f"The board spec {text!r} is wrong: {why}.", f"Write it like {examples}.")

@@ -19,7 +19,7 @@ from calibration.shape import paired_rows, shape_of, with_warp
 from calibration.solution import RigCovariance, Solution, SolveReport, ViewReport
 from calibration.solve_joint import STRETCH, Joint, misfit_rms, pair_rms, solve_joint
 from calibration.uncertainty import DepthError, covariance_of, predict_depth_error
-from calibration.verdict import judge
+from calibration.verdict import SYNC_DOUBT, SYNC_LOST, judge
 from calibration.views import coverage, different_poses
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ REFUSE_RMS_PX = 5.0
 # Views tilted by less tell next to nothing of the focal length.
 TILTED_DEG = 12.0
 REFUSE_DISPARITY_PX = 20.0
+# Rows that differ by more than this, even in the pairs that were solved, match nothing; in pictures up to 1280 px wide.
+REFUSE_ROWS_PX, _ROWS_WIDTH_PX = 2.0, 1280
 
 
 def rig_of(state: State, sizes: tuple[tuple[int, int], tuple[int, int]]) -> StereoRig:
@@ -72,7 +74,8 @@ def assemble(solved: Solved, board: Board, options: SolveOptions, tell: Callable
             "disparity_px": at[0].disparity_px if at else float("nan"),
             "depth_percent": at[0].percent if at else float("nan"),
             "at": f"{at[0].distance_m:g} m" if at and board.metric else "the board's distance",
-            "sync_ratio": solved.sync_ratio, "sync_doubt": 1.25, "sync_lost": 1.5, "views": int(paired.sum()),
+            "sync_ratio": solved.sync_ratio, "sync_doubt": SYNC_DOUBT, "sync_lost": SYNC_LOST,
+            "views": int(paired.sum()),
             "poses": different_poses([solved.arranged.views[v] for v in np.flatnonzero(paired)], board),
             "apart": apart, "rectifiable": rectification is not None, "why_not": why_not,
         }
@@ -247,7 +250,8 @@ def _warnings(solved: Solved, board: Board, views: tuple[ViewReport, ...], why_n
     if arranged.swapped:
         told.append(
             "Left and right are exchanged: the camera given first stands to the right. The rig is solved and stored "
-            "as with --swap; later commands exchange the pictures by themselves."
+            "as with --swap; later commands exchange the pictures by themselves. Two cameras that are both upside down "
+            "look the same: if yours are, calibrate again with --flip 180."
         )
     mended = [view.name for view in views if view.mended]
     if mended:
@@ -290,6 +294,22 @@ def _refuse_hopeless(report: SolveReport, depths: list[DepthError]) -> None:
             f"No rig explains these pictures: corners are {report.rms_px:.1f} px off.",
             "Check the board spec, that left and right belong together, and that both pictures of a pair were taken "
             "at the same moment.",
+            details,
+        )
+    widths = [found.size_wh[0] for view in report.views if (found := view.left) is not None]
+    limit = REFUSE_ROWS_PX * max(1.0, max(widths, default=0) / _ROWS_WIDTH_PX)
+    if report.vertical_rms_px > limit:
+        what = f"No rig fits these pairs: rows of the rectified pair differ by {report.vertical_rms_px:.1f} px"
+        if report.sync_ratio > SYNC_LOST:
+            raise CalibrationError(
+                f"{what}, and each camera alone fits {report.sync_ratio:.0f} times better: the two pictures of a pair "
+                "do not show the board at one place.",
+                "Hold the board still against something for every picture, or synchronise the cameras.",
+                details,
+            )
+        raise CalibrationError(
+            f"{what}; matching needs half a pixel.",
+            "Take the pictures again: sharp, evenly lit, the board held still.",
             details,
         )
     worst = min((error.disparity_px for error in depths), default=0.0)

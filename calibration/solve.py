@@ -28,6 +28,7 @@ from calibration.shape import tells_stretch, with_settled_stretch, with_warp, wi
 from calibration.solution import Solution
 from calibration.solve_joint import Joint, Problem, solve_joint, start_state, without_misfits
 from calibration.solve_lens import choose_lens
+from calibration.verdict import SYNC_DOUBT, SYNC_LOST
 from calibration.views import View, different_poses
 
 Progress = Callable[[str, int, int], None]
@@ -36,10 +37,8 @@ Progress = Callable[[str, int, int], None]
 MIN_PAIRS = 4
 # A plane seen from fewer places than this fixes no lens.
 MIN_POSES = 3
-# σ of pairs over σ of each camera alone. 1 where both fire together; above the first the user is told, above the
-# second the lens is taken from each camera alone.
-SYNC_DOUBT = 1.25
-SYNC_LOST = 1.5
+# Corners nearer than this in the two pictures: it is one picture, given twice.
+SAME_PLACE_PX = 0.5
 # A pair that fits this well is never left out, however much better the others fit: small boards are seen less exactly.
 NEVER_A_MISFIT_PX = 0.12
 
@@ -107,6 +106,12 @@ def check_views(views: Sequence[View], board: Board) -> None:
             "Take 15 to 30 pairs with the whole board in both pictures, near and far, tilted each way, in all corners.",
             {"views_used": 0, "rig": None},
         )
+    if _same_pictures(views):
+        raise CalibrationError(
+            "Left and right show the same: the board is at the same place in both pictures of every pair.",
+            "Give the pictures of two cameras that stand beside each other; here both sides seem to be of one camera.",
+            {"views_used": 0, "rig": None},
+        )
     poses = different_poses(views, board)
     if poses < MIN_POSES:
         raise CalibrationError(
@@ -114,6 +119,17 @@ def check_views(views: Sequence[View], board: Board) -> None:
             "Move the board between pictures: near and far, tilted each way, in all corners; 15 to 30 places.",
             {"views_used": 0, "rig": None},
         )
+
+
+def _same_pictures(views: Sequence[View]) -> bool:
+    """Whether the corners of most pairs lie at the same places in both pictures."""
+    apart = []
+    for view in views:
+        if view.left is not None and view.right is not None and view.both:
+            _, i, j = np.intersect1d(view.left.ids, view.right.ids, return_indices=True)
+            steps = np.linalg.norm(view.left.points_px[i] - view.right.points_px[j], axis=1)
+            apart.append(float(steps.mean()))
+    return float(np.median(apart)) < SAME_PLACE_PX
 
 
 def solve_views(views: tuple[View, ...], board: Board, options: SolveOptions, tell: Progress) -> Solved:

@@ -16,6 +16,9 @@ GOOD_DEPTH_PERCENT, USABLE_DEPTH_PERCENT = 1.0, 5.0
 # Rows that differ by more than this cost matches: StereoSGBM loses noticeably above half a pixel.
 GOOD_VERTICAL_PX, USABLE_VERTICAL_PX = 0.35, 1.0
 GOOD_RMS_PX, USABLE_RMS_PX = 0.6, 2.0
+# σ of pairs over σ of each camera alone. 1 where both fire together; above the first the user is told, above the
+# second the lens is taken from each camera alone.
+SYNC_DOUBT, SYNC_LOST = 1.25, 1.5
 GOOD_VIEWS = 10
 # Share of pairs left out beyond which the rest may be right by chance.
 MANY_APART = 0.2

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from livestereo import __version__
+from livestereo.cli._calibrate_told import figures_of, tables_of
 from livestereo.cli._camera_state import camera_state
 from livestereo.cli._options import Pictures, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
@@ -22,7 +21,7 @@ from livestereo.errors import IncompleteSource, SettingsError
 if TYPE_CHECKING:
     from calibration.boards import Board
     from calibration.rigfile import RigFile
-    from calibration.solution import Solution, SolveReport
+    from calibration.solution import Solution
     from calibration.solve import SolveOptions
     from livestereo.cli._calibrate_files import Collected
     from livestereo.sources.request import Flip, SourceRequest
@@ -178,10 +177,13 @@ def finish(collected: Collected, plan: Plan, info: SourceInfo, request: SourceRe
     save_rig(plan.out, rig_file)
     if plan.report is not None:
         _write_report(plan, solution, collected)
-    result = _figures(solution, collected, plan)
+    result = figures_of(solution, collected, plan)
     result["warnings"] = [*collected.warnings, *result["warnings"], *camera_state(info).warnings]
-    output.show(*_tables(solution.report, result, plan))
-    for warning in result["warnings"]:
+    told = result["warnings"]
+    # What was said of the board before the solve stands in the JSON too.
+    result["warnings"] = [*collected.notes, *told]
+    output.show(*tables_of(solution.report, result, plan))
+    for warning in told:
         output.warn(warning)
     if collected.incomplete is not None:
         raise IncompleteSource(collected.incomplete.what, collected.incomplete.fix, result)
@@ -303,52 +305,6 @@ def _write_report(plan: Plan, solution: Solution, collected: Collected) -> None:
         plan.report, solution.rig, solution.report, pictures=pair, goal=goal, made_by=f"livestereo {__version__}",
         rig_path=str(plan.out),
     )  # fmt: skip
-
-
-def _figures(solution: Solution, collected: Collected, plan: Plan) -> dict[str, Any]:
-    result = solution.report.figures()
-    result["pairs"] = collected.looked
-    result["rig"] = str(plan.out)
-    result["report"] = None if plan.report is None else str(plan.report)
-    if plan.goal is not None:
-        percent = result["depth_error_percent"].get(f"{plan.goal[1]:g}m")
-        met = percent is not None and percent <= plan.goal[0]
-        result["goal_met"] = met
-        if not met:
-            told = "unknown" if percent is None or percent != percent else f"{percent:.2f} %"
-            result["warnings"] = [
-                *result["warnings"],
-                f"The goal of {plan.goal[0]:g} % at {plan.goal[1]:g} m is not met: the predicted error is {told}.",
-            ]
-    return result
-
-
-def _tables(report: SolveReport, result: dict[str, Any], plan: Plan) -> list[Any]:
-    style = {"good": "bold green", "usable": "bold yellow", "bad": "bold red"}[report.verdict]
-    head = Text.assemble("The calibration is ", (report.verdict, style), ".")
-    unit = "mm" if report.metric else "squares"
-    scale = 1000 if report.metric else 1
-    table = Table(show_header=False, box=None, padding=(0, 2))
-    table.add_row("pairs", f"{report.views_used} used, {len(report.views_rejected)} left out")
-    table.add_row("corners off by (RMS)", f"{report.rms_px:.3f} px")
-    heldout = report.heldout_vertical_rms_px
-    table.add_row("row error on held-out pairs", f"{heldout:.3f} px" if heldout == heldout else "too few pairs to tell")
-    table.add_row("baseline", f"{report.baseline_m * scale:.2f} {unit}")
-    table.add_row("focal length", f"{report.focal_left_px:.1f} px left, {report.focal_right_px:.1f} px right")
-    table.add_row("cameras turned", f"{report.rotation_deg:.2f}°, toe-in {report.toe_in_deg:.2f}°")
-    table.add_row("lens model", report.lens_model)
-    if report.metric:
-        table.add_row("board bent by", f"{report.board_bend_mm:.2f} mm")
-    table.add_row("pairs against single cameras", f"{report.sync_ratio:.2f} (1 is synchronous)")
-    errors = ", ".join(f"{v:.2f} % at {k}" for k, v in report.depth_error_percent.items() if v == v)
-    if errors:
-        table.add_row("depth error (1 σ)", errors)
-    rejected = [Text(f"left out: {view['name']}: {view['why']}") for view in result["views_rejected"][:8]]
-    if len(result["views_rejected"]) > 8:
-        rejected.append(Text(f"… and {len(result['views_rejected']) - 8} more"))
-    reasons = [Text(f"  {reason}") for reason in report.reasons]
-    written = f"Rig: {plan.out}" + (f", report: {plan.report}" if plan.report else "")
-    return [head, *reasons, table, *rejected, Text(written)]
 
 
 def _parse_goal(text: str | None) -> tuple[float, float] | None:

@@ -223,6 +223,19 @@ def test_one_place_many_times_is_refused(scene: Scene) -> None:
         solve(views, scene.board, QUICK)
 
 
+def test_one_camera_given_twice_is_refused(scene: Scene) -> None:
+    twice = [dataclasses.replace(view, right=view.left) for view in scene.views]
+    with pytest.raises(CalibrationError, match="Left and right show the same"):
+        solve(twice, scene.board, QUICK)
+
+
+def test_pairs_that_leave_rows_apart_are_refused_with_the_cause() -> None:
+    """The board moved by some 5 px in every pair: a rig comes out, and nothing could be matched with it."""
+    with pytest.raises(CalibrationError, match=r"rows .* differ by .* do not show the board at one place") as caught:
+        solve(make_scene(2, SceneOptions(jitter_px=6.0)).views, parse_board("chessboard:9x6:25mm"), QUICK)
+    assert caught.value.details["verdict"] == "bad" and caught.value.details["rig"] is None
+
+
 def test_few_places_many_times_are_not_called_good(scene: Scene) -> None:
     views = [dataclasses.replace(scene.views[i % 6], name=str(i)) for i in range(18)]
     report = solve(views, scene.board, QUICK).report
