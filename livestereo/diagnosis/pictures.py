@@ -254,7 +254,10 @@ def compression(e: Evidence) -> Finding | None:
         return Finding("compression", f"No blocks to be seen ({worst:.2f}).", ok=True)
     return Finding(
         "compression", f"The pictures are blocky: steps at the borders of JPEG blocks are {worst:.1f} times as large.",
-        "Ask for less compression: another --fourcc, a smaller --size, or one camera per USB port.", CAPTURE * 0.82,
+        "Ask for less compression: another --fourcc, a smaller --size, or one camera per USB port."
+        if e.info.live
+        else "Save pictures and films with less compression, best with none (.png).",
+        CAPTURE * 0.82,
     )  # fmt: skip
 
 

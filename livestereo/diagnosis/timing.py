@@ -69,8 +69,10 @@ def skew(e: Evidence) -> Finding | None:
     if typical > SKEW_MS:
         return Finding(
             "skew", f"The cameras fire {typical:.0f} ms apart: what moves gets a wrong depth.",
-            "Bring live cameras together with --phase-search 4; `livestereo sync` measures how far apart they really "
-            "expose, and --max-skew drops the worst pairs.", 0.84,
+            "Bring them together with --phase-search 4; `livestereo sync` measures how far apart they really expose."
+            if e.info.live
+            else "`livestereo sync` measures how far apart they really expose; --shift MS pairs films by it.",
+            0.84,
         )  # fmt: skip
     return Finding("skew", f"The cameras fire {typical:.1f} ms apart.", ok=True)
 
