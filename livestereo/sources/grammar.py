@@ -142,8 +142,10 @@ def resolve_all(pictures: Sequence[str], *, splits: bool) -> tuple[Word, ...]:
         )
     if not splits and len(words) == 1:
         thing = {"camera": "camera", "url": "network camera", "file": "file", "pattern": "set of pictures"}
+        alone = " With one camera alone: `livestereo depth` takes two photos of a still scene, taken side by side."
         raise SourceError(
             f"Only one {thing[words[0].kind]} was given ({words[0].text}), and depth needs two views.",
-            f"Name the right one too; or add {flag} if it carries both views in one picture.",
+            f"Name the right one too; or add {flag} if it carries both views in one picture."
+            + (alone if words[0].kind == "camera" else ""),
         )
     return words
