@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from synthetic.start_delay import search_once
 
 from livestereo.errors import NoFrameYet
@@ -25,9 +26,10 @@ def share_within(count: int, most: int, *, jitter_s: float = 0.002, **how) -> fl
     return float(np.mean([ok and openings <= most and abs(true) <= 0.004 for openings, ok, true in trials]))
 
 
-def test_a_start_delay_that_repeats_is_learnt() -> None:
-    # 1000 trials of the benchmark give 0.98; 60 of them scatter by 0.02.
-    assert share_within(60, 4, start_s=0.003) >= 0.93
+@pytest.mark.parametrize("jitter_s", [0.002, 0.005])
+def test_a_start_delay_that_repeats_is_learnt(jitter_s: float) -> None:
+    # 1000 trials of the benchmark give 0.979 and 0.973; 60 of them scatter by 0.02.
+    assert share_within(60, 4, jitter_s=jitter_s, start_s=0.003) >= 0.92
 
 
 def test_a_start_delay_by_chance_is_tried_until_it_fits() -> None:

@@ -13,7 +13,8 @@ from livestereo.sync.measure import measure
 from livestereo.sync.motion import motion_offset
 from livestereo.sync.offset import SyncRefused
 from livestereo.sync.points import PairPoints
-from livestereo.sync.recording import Recording, SideTrack, learn_times
+from livestereo.sync.recording import Recording, SideTrack, SyncRecorder, learn_times
+from livestereo.types import Frame, StereoFrame
 
 T = 1 / 30
 SIZE = (640, 480)
@@ -225,3 +226,16 @@ def test_the_skew_of_cameras_is_that_of_the_best_partners() -> None:
     assert abs(result.skew_s - 0.014) < 0.0005
     films = measure(made, object_points=GRID, rig=rig(), free_running=False)
     assert abs(films.skew_s - 0.014) < 0.0005
+
+
+def test_pairs_with_the_partner_one_frame_off_do_not_bend_the_skew() -> None:
+    rng = np.random.default_rng(6)
+    pictures = rng.integers(0, 255, (2, 48, 64, 3), np.uint8)
+    recorder = SyncRecorder()
+    for k in range(120):
+        # Near half a period apart: until the clocks are learnt, the frame before is taken for the partner.
+        right_s = 1 + k * T + 0.0158 - (T if k < 30 else 0.0)
+        left = Frame(pictures[0], 1 + k * T + rng.normal(0, 1e-4), k)
+        recorder.add(StereoFrame(left, Frame(pictures[1], right_s + rng.normal(0, 1e-4), k), k, 0.0))
+    made = recorder.recording((30.0, 30.0))
+    assert abs(made.stamp_skew_s - 0.0158) < 0.0003
