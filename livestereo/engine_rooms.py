@@ -16,6 +16,7 @@ import cv2
 from livestereo.engine_flow import Flow
 from livestereo.engine_plan import Plan, keeps_up, make_plan, seconds_per_pair, smaller_choices
 from livestereo.errors import IncompleteSource, NoFrameYet
+from livestereo.gray import of_its_picture
 from livestereo.pipeline import Pipeline
 from livestereo.settings import Settings
 from livestereo.sinks.base import PairSink
@@ -83,6 +84,7 @@ class Reader(_Thread):
         self._source, self._pair_sinks = source, pair_sinks
         self._most, self._pace, self._hold, self._clock = most, pace, hold, clock
         self._live = source.info.live
+        self._of_pictures = any(getattr(sink, "stores_pictures", False) for sink in pair_sinks)
         self._seek_to: int | None = None
         self._begin: tuple[float, float] | None = None
         self._read = 0
@@ -124,6 +126,8 @@ class Reader(_Thread):
         grabbed_s = frame.t_s if self._live else self._clock()
         if self.swapped:
             frame = exchanged(frame)
+        if self._of_pictures:
+            frame = dataclasses.replace(frame, left=of_its_picture(frame.left), right=of_its_picture(frame.right))
         if self._pace is not None and not self._live:
             if self._begin is None:
                 self._begin = (self._clock(), frame.t_s)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from livestereo.sources.frames import LazyFrame
 from livestereo.sources.request import FLIPS
 from livestereo.sources.split import turn
 from livestereo.types import U8, Frame
@@ -26,6 +27,13 @@ def gray_of(frame: Frame) -> U8:
             return turn(gray, frame.turned)
     image = frame.image
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def of_its_picture(frame: Frame) -> Frame:
+    """Give the frame as one that came without a JPEG, so that its gray is made of the picture: what is stored of it."""
+    if frame.encoded is None:
+        return frame
+    return LazyFrame(lambda: frame.image, frame.t_s, frame.seq)
 
 
 def decode_luma(encoded: bytes | U8) -> U8 | None:

@@ -22,7 +22,11 @@ class Sink(Protocol):
 
 
 class PairSink(Sink, Protocol):
-    """Sees every pair, before newest-wins."""
+    """Sees every pair, before newest-wins.
+
+    It may have `stores_pictures`: True where what it keeps of a pair are the pictures and not the cameras' JPEG. Depth
+    is then computed of the same, or it would not come out again.
+    """
 
     def accept_pair(self, frame: StereoFrame) -> bool | None:
         """Take one pair; must not block for long. True: filters that remember must forget what came before it."""

@@ -125,6 +125,11 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="livestereo-recorder", daemon=True)
         self._thread.start()
 
+    @property
+    def stores_pictures(self) -> bool:
+        """Whether lossless pictures are stored, though the cameras may send JPEG."""
+        return self.request.raw == "ffv1" and self.request.content != "depth"
+
     def accept_pair(self, frame: StereoFrame) -> bool:
         """Queue one pair; a live pair that finds no room is counted as lost."""
         if self._thread is None or self._closing:

@@ -174,7 +174,7 @@ def _own_bytes(encoded: bytes, size_wh: SizeWH, t_s: float, number: int, own: Fl
     turned = own if flip == "none" else flip
     return LazyFrame(
         lambda: turn(turn(decode_jpeg(encoded, size_wh), own), flip), t_s, number, None if both else encoded, turned,
-        gray=turn(turn(luma, own), flip),
+        gray=None if both else turn(luma, turned),
     )  # fmt: skip
 
 
