@@ -83,6 +83,9 @@ def measure(
     notes = [*best.notes, *_contradictions(best, found)]
     if object_points is not None and not any(offset.method == "board" for offset in found):
         notes.append(f"The board could not tell: {refused[0].what}")
+    flashed = next((error for error in refused if error.details.get("flashes", 0)), None)
+    if flashed is not None and best.method not in ("board", "flash"):
+        notes.append(f"Flashes were seen, but could not tell: {flashed.what} {flashed.fix}")
     return to_result(recording, best, notes, refused, free_running=free_running)
 
 

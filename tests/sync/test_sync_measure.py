@@ -139,6 +139,16 @@ def test_without_the_row_time_the_uncertainty_says_so() -> None:
     assert any("row time was estimated" in note for note in offset.notes)
 
 
+def test_flashes_that_leave_the_row_time_open_are_refused() -> None:
+    # Only flashes in the first third of the frame: none reaches from one frame into the next.
+    made = flash_recording(0.001, 60)
+    for side in (made.left, made.right):
+        side.rows = [np.where(np.arange(240) < 90, row, np.float32(80)) for row in side.rows]
+    with pytest.raises(SyncRefused, match="leave the row time open") as told:
+        flash_offset(made)
+    assert "--readout" in told.value.fix
+
+
 def test_no_flash_is_refused() -> None:
     with pytest.raises(SyncRefused, match="0 flashes could be seen"):
         flash_offset(flash_recording(0.006, 0))
