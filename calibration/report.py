@@ -22,7 +22,7 @@ from calibration.files import write_atomically
 from calibration.rectify import Rectification, make_rectification
 from calibration.rig import Intrinsics, StereoRig
 from calibration.solution import SolveReport, ViewReport
-from calibration.uncertainty import predict_depth_error
+from calibration.uncertainty import predict_depth_error, seen_share
 
 Picture = NDArray[np.uint8]
 LoadPair = Callable[[str], "tuple[Picture, Picture] | None"]
@@ -34,6 +34,9 @@ ARROW_SCALE = 60
 # Noise of a good matcher on an ordinary scene; the report says that it is assumed.
 MATCH_SIGMA_PX = 0.25
 SEARCHED_PX = (64, 128, 256)
+# Directions for the curve: as more of the view is seen by both cameras with distance, a coarse raster makes steps.
+FINE_RASTER = (49, 29)
+LEAST_SEEN = 0.1
 GREEN, RED, AMBER, ARROW = (90, 190, 60), (60, 60, 225), (40, 160, 245), (190, 60, 20)  # BGR
 
 
@@ -96,6 +99,7 @@ def _content(rig: StereoRig, report: SolveReport, pictures: LoadPair, goal: Goal
         "unit": unit,
         "figures": figures(report),
         "refused": refused,
+        "warnings": [text for text in report.warnings if text not in report.reasons],
         "views": views,
         "depth": _depth(rig, report, rectification, goal, unit) if rectification is not None else None,
         "pair": _rectified_pair(report, rectification, pictures) if rectification is not None else "",
@@ -138,7 +142,7 @@ def figures(report: SolveReport) -> list[Figure]:
              "Mean over both pictures."),
         line("Pairs against single cameras", report.sync_ratio, ".2f", 1.2, 1.5,
              "1 when both cameras fire together; more when the board moved between the two exposures.", ""),
-        Figure("Bend of the board", shape, "any: it is part of the solve", "plain",
+        Figure("Bend of the board", shape, "any; it is part of the solve", "plain",
                "Largest distance of the board's surface from a plane."),
         Figure("Views", f"{report.views_used} used, {len(report.views_rejected)} rejected", "≥ 12 used",
                "good" if report.views_used >= 12 else "fair" if report.views_used >= 8 else "bad",
@@ -156,16 +160,20 @@ def _depth(
     high = max(8.0, 4 * low) if report.metric else 20 * low
     if goal is not None:
         high = max(high, 1.5 * goal.distance_m)
+    # Where hardly anything is seen by both cameras, the error says nothing.
+    while low < high / 2 and seen_share(rig, low, FINE_RASTER) < LEAST_SEEN:
+        low *= 1.05
     distances = np.geomspace(low, high, 40)
-    rig_percent = np.array([e.percent for e in predict_depth_error(rig, report.covariance, distances.tolist())])
+    told = predict_depth_error(rig, report.covariance, distances.tolist(), FINE_RASTER)
+    rig_percent = np.array([error.percent for error in told])
     match_percent = 100 * distances * MATCH_SIGMA_PX / scale
-    told = None
+    of_goal = None
     if goal is not None:
         of_rig = predict_depth_error(rig, report.covariance, [goal.distance_m])[0]
         match = 100 * goal.distance_m * MATCH_SIGMA_PX / scale
         # Both parts fall with the baseline in proportion, the directions of the cameras being known as well as now.
         both = math.hypot(of_rig.percent, match)
-        told = {
+        of_goal = {
             "percent": goal.percent, "distance": goal.distance_m, "now": of_rig.percent, "match": match, "both": both,
             "met": of_rig.percent <= goal.percent,
             "baseline": rig.baseline_m * both / goal.percent * (100 if report.metric else 1),
@@ -176,7 +184,7 @@ def _depth(
     return {
         "plot": plots.depth_error(distances, rig_percent, match_percent, nearest[128], unit, wanted),
         "nearest": [(count, nearest[count]) for count in SEARCHED_PX],
-        "goal": told,
+        "goal": of_goal,
         "match_sigma": MATCH_SIGMA_PX,
         "rows": [(name, percent) for name, percent in report.depth_error_percent.items()],
         "size": rectification.size_wh,

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.lens import rays_of_pixels
 from calibration.rig import Intrinsics, StereoRig
 from calibration.solution import SolveReport, ViewReport
 
@@ -16,6 +17,8 @@ Array = NDArray[np.float64]
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
 INK, FAINT, BLUE, ORANGE, RED = "#1d2733", "#c9d2dc", "#2b6cb0", "#c05621", "#c53030"
+# Words that lie over lines stay readable on a rim of the ground's colour.
+HALO = ' paint-order="stroke" stroke="#fff" stroke-width="4" stroke-linejoin="round"'
 VIRIDIS = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
 
 
@@ -26,8 +29,11 @@ def _svg(width: float, height: float, body: Sequence[str], label: str) -> str:
     )
 
 
-def _text(x: float, y: float, words: str, anchor: str = "middle", colour: str = INK, size: float = 13) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size:g}">{words}</text>'
+def _text(
+    x: float, y: float, words: str, anchor: str = "middle", colour: str = INK, size: float = 13, more: str = ""
+) -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size:g}"{more}'
+    return f"<text {place}>{words}</text>"
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str = INK, width: float = 1, dash: str = "") -> str:
@@ -84,27 +90,27 @@ def depth_error(
     if distances[0] < nearest < distances[-1]:
         at = float(x(nearest))
         body.append(_rect(left, top, at - left, height - top - bottom, "#e2e8f0", ' opacity="0.7"'))
-        body.append(
-            _text(
-                left + 6, top + 16, f"nearer than {nearest:.2f} {unit}: not seen with 128 disparities", "start", INK, 12
-            )
-        )
+        told = f"nearer than {nearest:.2f} {unit}: not seen with 128 disparities"
+        body.append(_text(left + 6, top + 16, told, "start", INK, 12, HALO if at - left < 320 else ""))
     body.append(_path(x(distances), y(rig_percent), BLUE))
     body.append(_path(x(distances), y(match_percent), ORANGE, "6 4"))
     body.append(_path(x(distances), y(total), INK))
-    # Each name stands where its line is alone: the lines meet at the ends.
-    for percent, words, colour, share, below in (
-        (rig_percent, "this calibration", BLUE, 0.72, 18), (match_percent, "matching", ORANGE, 0.5, 18),
-        (total, "both", INK, 0.86, -10),
+    # Each name stands where its line is alone, and not where the goal is: the lines meet at the ends.
+    gx, gy = (float(x(goal[0])), float(y(goal[1]))) if goal is not None else (-1e3, -1e3)
+    for percent, words, colour, shares, below in (
+        (rig_percent, "this calibration", BLUE, (0.72, 0.3), 18),
+        (match_percent, "matching", ORANGE, (0.5, 0.28, 0.7), 18), (total, "both", INK, (0.86, 0.6), -10),
     ):  # fmt: skip
-        i = int(share * (len(distances) - 1))
+        at_index = [int(share * (len(distances) - 1)) for share in shares]
+        places = [(float(x(distances[i])), float(y(percent[i])) + below) for i in at_index]
+        free = [place for place in places if abs(place[0] - gx) > 140 or abs(place[1] - gy) > 26]
         anchor = "end" if below < 0 else "start"
-        body.append(_text(float(x(distances[i])), float(y(percent[i])) + below, words, anchor, colour))
+        body.append(_text(*(free or places)[0], words, anchor, colour, more=HALO))
     if goal is not None:
-        gx, gy = float(x(goal[0])), float(y(goal[1]))
         body.append(f'<circle cx="{gx:.1f}" cy="{gy:.1f}" r="6" fill="none" stroke="{RED}" stroke-width="2.5"/>')
         told = f"{goal_name} {goal[1]:.3g} % at {goal[0]:.4g} {unit}"
-        body.append(_text(gx - 10, gy - 8, told, "end", RED))
+        side = "end" if gx - left > 170 else "start"
+        body.append(_text(gx + (-10 if side == "end" else 10), gy - 8, told, side, RED, more=HALO))
     body.append(_text((left + width - right) / 2, height - 8, f"distance, {unit}"))
     return _svg(width, height, body, "predicted depth error against distance")
 
@@ -192,8 +198,10 @@ def board_shape(report: SolveReport) -> str:
     columns, rows = report.board.grid
     aspect = rows / columns
     lift = 34 / largest if largest > 0 else 0.0
-    x = 200 + 130 * u - 60 * v * aspect
-    y = 105 + 42 * v * aspect + 26 * u - z * lift
+    x = 130 * u - 60 * v * aspect
+    y = 42 * v * aspect + 26 * u - z * lift
+    fit = min(1.3, 376 / np.ptp(x), 194 / np.ptp(y))
+    x, y = 200 + fit * (x - (x.max() + x.min()) / 2), 105 + fit * (y - (y.max() + y.min()) / 2)
     body = []
     for i in range(n):
         body += [
@@ -203,9 +211,15 @@ def board_shape(report: SolveReport) -> str:
     return _svg(400, 210, body, "shape of the board, its bend exaggerated")
 
 
-def _half_view(camera: Intrinsics) -> float:
-    width = camera.size_wh[0] if camera.size_wh is not None else 2 * camera.K[0, 2]
-    return math.atan(width / 2 / camera.K[0, 0])
+def _half_view(camera: Intrinsics, axis: int) -> float:
+    """Half the angle that a camera sees across (axis 0) or down (axis 1), radians."""
+    size = camera.size_wh or (2 * camera.K[0, 2], 2 * camera.K[1, 2])
+    ends = np.tile(camera.K[:2, 2], (2, 1))
+    ends[:, axis] = 0, size[axis] - 1
+    rays = rays_of_pixels(camera, ends)
+    if not np.isfinite(rays).all():
+        return math.atan(size[axis] / 2 / camera.K[axis, axis])
+    return float(sum(math.acos(min(1.0, float(ray[2]))) for ray in rays)) / 2
 
 
 def rig_sketch(rig: StereoRig, metric: bool) -> str:
@@ -222,8 +236,9 @@ def rig_sketch(rig: StereoRig, metric: bool) -> str:
     ):  # fmt: skip
         x, y = x0 + at[axis] * scale, y0 - at[2] * scale
         heading = math.atan2(direction[axis], direction[2])
-        half = _half_view(camera)
-        reach = 170
+        half = _half_view(camera, axis)
+        # A very wide view must stay in the drawing.
+        reach = min(170, 128 / max(math.sin(min(half, math.pi / 2)), 1e-6))
         rays = [(x + reach * math.sin(heading + d), y - reach * math.cos(heading + d)) for d in (-half, half)]
         points = f"{x:.1f},{y:.1f} {rays[0][0]:.1f},{rays[0][1]:.1f} {rays[1][0]:.1f},{rays[1][1]:.1f}"
         body.append(f'<polygon points="{points}" fill="{colour}" opacity="0.13" stroke="{colour}"/>')

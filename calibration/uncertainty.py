@@ -33,7 +33,8 @@ _LEAST_LEFT = 0.05
 # Depth errors are told for the middle of the view, on a raster of 9 x 7 directions.
 CENTRAL_SHARE = 0.6
 RASTER = (9, 7)
-_LEAST_SEEN = 6
+# Of the raster, so large a share must be seen by both cameras for the rest to be left out.
+_LEAST_SEEN = 0.095
 
 
 def covariance_of(fit: Fit, state: State, sigma_px: float, views: NDArray[np.bool_]) -> RigCovariance:
@@ -88,11 +89,14 @@ class DepthError:
     common_percent: float
 
 
-def predict_depth_error(rig: StereoRig, covariance: RigCovariance, distances_m: Sequence[float]) -> list[DepthError]:
+def predict_depth_error(
+    rig: StereoRig, covariance: RigCovariance, distances_m: Sequence[float], raster: tuple[int, int] = RASTER
+) -> list[DepthError]:
     """Predict the error of depth (1 σ) that the rig's uncertainty causes at these distances.
 
     Depth is that of the rectified left camera, on a raster over the central 60 % of its view. Matching noise is not
-    part of it.
+    part of it. raster: directions across and down; a finer one gives a curve without steps, where with the distance
+    more and more of the view is seen by both cameras.
 
     Raises:
         CalibrationError: the rig cannot be rectified.
@@ -100,7 +104,7 @@ def predict_depth_error(rig: StereoRig, covariance: RigCovariance, distances_m: 
     answers = []
     focal = _rectified_focal(rig)
     for distance in distances_m:
-        by_unknown = depth_derivatives(rig, covariance.names, distance)
+        by_unknown = depth_derivatives(rig, covariance.names, distance, raster)
         variance = np.einsum("gi,ij,gj->g", by_unknown, covariance.matrix, by_unknown)
         mean = by_unknown.mean(axis=0)
         share = float(np.sqrt(max(float(np.mean(variance)), 0.0)))
@@ -110,10 +114,12 @@ def predict_depth_error(rig: StereoRig, covariance: RigCovariance, distances_m: 
     return answers
 
 
-def depth_derivatives(rig: StereoRig, names: Sequence[str], distance: float) -> Array:
+def depth_derivatives(
+    rig: StereoRig, names: Sequence[str], distance: float, raster: tuple[int, int] = RASTER
+) -> Array:
     """Give d(depth)/depth by each named unknown, (G, n), for the raster of directions at a distance."""
     R_left, _, _ = rotations(rig)
-    points = raster_points(rig, distance)
+    points = raster_points(rig, distance, raster)
     in_left = points @ R_left
     in_right = in_left @ rig.R_right_left.T + rig.t_right_left_m
     columns: dict[str, Array] = {}
@@ -159,15 +165,25 @@ def depth_derivatives(rig: StereoRig, names: Sequence[str], distance: float) -> 
     return np.stack([columns.get(name, none) / middle for name in names], axis=1)
 
 
-def raster_points(rig: StereoRig, distance: float) -> Array:
+def raster_points(rig: StereoRig, distance: float, raster: tuple[int, int] = RASTER) -> Array:
     """Give points (n,3) of the rectified left frame at a depth: a 9x7 raster over the central 60 % of the left view, as
     far as the right camera sees it too; all of it where it sees hardly anything."""
+    points, seen = _raster_seen(rig, distance, raster)
+    return np.asarray(points[seen] if seen.mean() >= _LEAST_SEEN else points)
+
+
+def seen_share(rig: StereoRig, distance: float, raster: tuple[int, int] = RASTER) -> float:
+    """Give the share of the central 60 % of the left view, at a depth, that the right camera sees too, 0..1."""
+    return float(_raster_seen(rig, distance, raster)[1].mean())
+
+
+def _raster_seen(rig: StereoRig, distance: float, raster: tuple[int, int]) -> tuple[Array, NDArray[np.bool_]]:
     if rig.left.size_wh is None:
         raise CalibrationError("The rig does not know its picture size.", "Calibrate again, or write size_wh into it.")
     w, h = rig.left.size_wh
     R_left, _, _ = rotations(rig)
-    u = (w - 1) * (0.5 + CENTRAL_SHARE * (np.linspace(0, 1, RASTER[0]) - 0.5))
-    v = (h - 1) * (0.5 + CENTRAL_SHARE * (np.linspace(0, 1, RASTER[1]) - 0.5))
+    u = (w - 1) * (0.5 + CENTRAL_SHARE * (np.linspace(0, 1, raster[0]) - 0.5))
+    v = (h - 1) * (0.5 + CENTRAL_SHARE * (np.linspace(0, 1, raster[1]) - 0.5))
     pixels = np.stack([a.ravel() for a in np.meshgrid(u, v)], axis=1)
     rays = np.asarray(rays_of_pixels(rig.left, pixels)) @ R_left.T
     rays = rays[np.isfinite(rays).all(axis=1) & (rays[:, 2] > 0.05)]
@@ -175,7 +191,7 @@ def raster_points(rig: StereoRig, distance: float) -> Array:
     pixels = project_rays(rig.right, (points @ R_left) @ rig.R_right_left.T + rig.t_right_left_m)
     with np.errstate(invalid="ignore"):
         seen = (pixels >= 0).all(axis=1) & (pixels <= np.array(rig.right.size_wh or (np.inf, np.inf)) - 1).all(axis=1)
-    return np.asarray(points[seen] if seen.sum() >= _LEAST_SEEN else points)
+    return np.asarray(points), np.asarray(seen)
 
 
 def _rectified_x(plane: Array, R: Array) -> Array:

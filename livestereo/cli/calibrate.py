@@ -173,18 +173,19 @@ def finish(collected: Collected, plan: Plan, info: SourceInfo, request: SourceRe
         raise error
     with output.progress("solving", SOLVE_STEPS + HELDOUT_STEPS) as advance:
         solution = solve(collected.views, plan.board, plan.options, _steps(advance))
+    # What the pictures showed of the board is told with the rest, on the page too.
+    warnings = (*collected.notes, *collected.warnings, *solution.report.warnings)
+    solution = dataclasses.replace(solution, report=dataclasses.replace(solution.report, warnings=warnings))
     rig_file = make_rig_file(solution, info, request)
     save_rig(plan.out, rig_file)
     if plan.report is not None:
         _write_report(plan, solution, collected)
     result = figures_of(solution, collected, plan)
-    result["warnings"] = [*collected.warnings, *result["warnings"], *camera_state(info).warnings]
-    told = result["warnings"]
-    # What was said of the board before the solve stands in the JSON too.
-    result["warnings"] = [*collected.notes, *told]
+    result["warnings"] = [*result["warnings"], *camera_state(info).warnings]
     output.show(*tables_of(solution.report, result, plan))
-    for warning in told:
-        output.warn(warning)
+    for warning in result["warnings"]:
+        if warning not in collected.notes:  # they were said before the solve
+            output.warn(warning)
     if collected.incomplete is not None:
         raise IncompleteSource(collected.incomplete.what, collected.incomplete.fix, result)
     output.result(result)
