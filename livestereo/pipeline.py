@@ -77,13 +77,13 @@ class Pipeline:
         self._box = _seen_box(rectification)
         self._outside_roi = None if self._box is None else _outside(rectification.size_wh, self._box)
         self._compiled: _Compiled | None = None
-        self._remappers: dict[str, Remapper] = {}
+        self._remapper: Remapper | None = None
         if numba_loaded():  # with `sgm`, say; the same numbers sooner
             from livestereo.depth_kernel import disparity_and_depth
             from livestereo.remap_kernel import Remapper
 
             self._compiled = disparity_and_depth
-            self._remappers = {side: Remapper() for side in rectification.maps}
+            self._remapper = Remapper()
 
     @property
     def explain(self) -> Callable[[StereoResult], Explanation] | None:
@@ -207,10 +207,10 @@ class Pipeline:
                 f"The {side} picture is {gray.shape[1]}x{gray.shape[0]}; {expected[0]}x{expected[1]} was expected.",
                 "A camera changed its size while it ran, or the rig belongs to another mode of it.",
             )
-        remapper = self._remappers.get(side)
-        if remapper is None:
+        maps = self.rectification.maps.get(side)
+        if maps is None or self._remapper is None:
             return self.rectification.apply(gray, side)
-        return remapper.apply(gray, *self.rectification.maps[side])
+        return self._remapper.apply(gray, *maps)
 
 
 def _half(gray: U8) -> U8:

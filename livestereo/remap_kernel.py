@@ -40,31 +40,35 @@ def _make(cache: bool) -> Compiled:
         """
         rows, columns = source.shape
         stride = columns + MORE
-        for y in range(-1, rows):
-            row = words[(y + EDGE) * stride : (y + EDGE + 1) * stride]
-            upper, lower = source[max(y, 0)], source[min(y + 1, rows - 1)]
-            above = byte if y >= 0 else np.uint32(0)
-            below = byte if y + 1 < rows else np.uint32(0)
-            for x in range(columns - 1):
-                row[x + EDGE] = (
-                    (np.uint32(upper[x]) & above)
-                    | ((np.uint32(upper[x + 1]) & above) << second)
-                    | ((np.uint32(lower[x]) & below) << third)
-                    | ((np.uint32(lower[x + 1]) & below) << fourth)
-                )
-            row[EDGE - 1] = ((np.uint32(upper[0]) & above) << second) | ((np.uint32(lower[0]) & below) << fourth)
-            last = columns - 1
-            row[last + EDGE] = (np.uint32(upper[last]) & above) | ((np.uint32(lower[last]) & below) << third)
         height, width = out.shape
         words_a_row, past_right, past_bottom = np.int32(stride), np.int32(columns), np.int32(rows)
+        ready = -1  # the next row to be packed: just before it is needed, while it is near in memory
         for y in range(height):
             to, place, parts = out[y], whole[y], fraction[y]
+            lowest = np.int32(-2)
             for x in range(width):
                 both = place[x]
                 left, top = np.int32(both << upper_half) >> upper_half, both >> upper_half
                 inside = (left >= before) & (left < past_right) & (top >= before) & (top < past_bottom)
                 word = np.int32(np.int32(np.int32(top + edge) * words_a_row) + np.int32(left + edge))
                 at[x] = np.uint32(word) if inside else np.uint32(0)
+                lowest = max(lowest, top if inside else np.int32(-2))
+            while ready <= lowest:
+                row = words[(ready + EDGE) * stride : (ready + EDGE + 1) * stride]
+                upper, lower = source[max(ready, 0)], source[min(ready + 1, rows - 1)]
+                above = byte if ready >= 0 else np.uint32(0)
+                below = byte if ready + 1 < rows else np.uint32(0)
+                for x in range(columns - 1):
+                    row[x + EDGE] = (
+                        (np.uint32(upper[x]) & above)
+                        | ((np.uint32(upper[x + 1]) & above) << second)
+                        | ((np.uint32(lower[x]) & below) << third)
+                        | ((np.uint32(lower[x + 1]) & below) << fourth)
+                    )
+                row[EDGE - 1] = ((np.uint32(upper[0]) & above) << second) | ((np.uint32(lower[0]) & below) << fourth)
+                last = columns - 1
+                row[last + EDGE] = (np.uint32(upper[last]) & above) | ((np.uint32(lower[last]) & below) << third)
+                ready += 1
             for x in range(width):
                 found[x] = words[at[x]]
             for x in range(width):
@@ -107,16 +111,18 @@ class Remapper:
 
     def __init__(self) -> None:
         self._remap = _remap()
-        self._for: tuple[tuple[int, ...], int] = ((), 0)
-        self._memory: tuple[NDArray[np.uint32], NDArray[np.uint32]] | None = None
+        self._memory: dict[tuple[int, ...], tuple[NDArray[np.uint32], NDArray[np.uint32]]] = {}
 
     def apply(self, source: U8, whole: NDArray[np.int16], fraction: NDArray[np.uint16]) -> U8:
         """Give `cv2.remap(source, whole, fraction, cv2.INTER_LINEAR)` of a gray picture, black outside, (H,W) uint8.
 
         whole: (H,W,2) int16, fraction: (H,W) uint16, as `cv2.convertMaps` makes them.
         """
-        needed = (source.shape, fraction.shape[1])
-        if self._memory is None or self._for != needed:
-            self._for, self._memory = needed, _memory(source, fraction.shape[1])
+        needed = (*source.shape, fraction.shape[1])
+        memory = self._memory.get(needed)
+        if memory is None:
+            if len(self._memory) == 2:  # two cameras may differ; another size than these is a change
+                self._memory.clear()
+            memory = self._memory[needed] = _memory(source, fraction.shape[1])
         both = np.ascontiguousarray(whole).view(np.int32)[:, :, 0]  # on every processor that numba serves
-        return _run(self._remap, np.ascontiguousarray(source), both, fraction, *self._memory)
+        return _run(self._remap, np.ascontiguousarray(source), both, fraction, *memory)

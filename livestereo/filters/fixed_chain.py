@@ -13,10 +13,15 @@ from livestereo.types import U8, MatchResult
 
 
 class FixedFilter(Protocol):
-    """A filter that remembers nothing and works on int16 disparity in 1/16 px, `fixed.INVALID` for none."""
+    """A filter that remembers nothing and works on int16 disparity in 1/16 px, `fixed.INVALID` for none.
+
+    in_place: it changes what it is given.
+    """
+
+    in_place: bool
 
     def apply_fixed(self, raw: NDArray[np.int16]) -> NDArray[np.int16]:
-        """Give the filtered disparity; may change and give back what it was given."""
+        """Give the filtered disparity; where `in_place` holds, in the array that was given."""
         ...
 
 
@@ -31,7 +36,9 @@ class FixedChain:
     def apply(self, match: MatchResult, guide_gray: U8) -> MatchResult:
         """Give the filtered result."""
         given = raw_of(match)
-        raw = to_fixed(match.disparity_px) if given is None else given.copy()
+        raw = to_fixed(match.disparity_px) if given is None else given
+        if raw is given and self.filters and self.filters[0].in_place:
+            raw = raw.copy()
         for one in self.filters:
             raw = one.apply_fixed(raw)
         return FixedResult(confidence=match.confidence, reason=match.reason, sigma_px=match.sigma_px, raw=raw)

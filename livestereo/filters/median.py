@@ -18,6 +18,7 @@ class MedianFilter:
     """
 
     stateful = False
+    in_place = False
 
     def __init__(self, width: int) -> None:
         self._width = width

@@ -21,6 +21,7 @@ class SpeckleFilter:
     """Remove patches of at most `size` pixels whose neighbours differ by more than `range_px` px."""
 
     stateful = False
+    in_place = True
 
     def __init__(self, size: int, range_px: float) -> None:
         self._size = size
