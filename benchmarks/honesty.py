@@ -1,6 +1,6 @@
 """Scores honest depth: σ, confidence and hole reasons against the truth, on real pictures and on the demo.
 
-    python benchmarks/honesty.py [--presets balanced,quality,fast,turbo] [--seeds 0-4] [--write]
+    python benchmarks/honesty.py [--presets balanced,quality,fast,turbo] [--seeds 0-4] [--real fast,turbo] [--write]
 
 What is scored was fitted on other scenes, the rendered heaps of `benchmarks/honesty_fit.py`. `--write` puts the tables
 into `benchmarks/honesty.md`.
@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as fast, and processor time is then what is used
+import cv2
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -135,17 +134,22 @@ def sigma_row(case: Case) -> dict[str, Any]:
     }
 
 
-def reason_counts(case: Case) -> dict[Reason, tuple[int, int, int]]:
-    """By reason: pixels that are it and were told, that were told, that are it; of holes inside the region."""
+def reason_counts(case: Case) -> dict[Reason, list[int]]:
+    """By reason: pixels that are it and were told, that were told, that are it; of holes inside the region.
+
+    Then the same three, of those whose eight neighbours' true reason is theirs.
+    """
     assert case.scene is not None and case.result.reason is not None
     why = case.scene.reasons(case.low, case.count)
     told = case.result.reason
     count = (why != Reason.NONE) & (told != Reason.NONE) & (told != Reason.OUTSIDE_ROI)
+    square = np.ones((3, 3), np.uint8)
+    inner = count & (cv2.erode(why, square) == cv2.dilate(why, square))
     return {
-        one: (
-            int(((why == one) & (told == one) & count).sum()), int(((told == one) & count).sum()),
-            int(((why == one) & count).sum()),
-        )
+        one: [
+            int((a & where).sum())
+            for where in (count, inner) for a in ((why == one) & (told == one), told == one, why == one)
+        ]
         for one in SCORED_REASONS
     }  # fmt: skip
 
@@ -185,6 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--presets", default="balanced")
     parser.add_argument("--seeds", default="0-4")
+    parser.add_argument("--real", default="", help="presets of which only the real pictures are scored")
     parser.add_argument("--times", action="store_true")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
@@ -204,14 +209,18 @@ def main() -> None:
         for title, counts in (("whole range", pooled), ("0.9 to 3.5 m", narrow)):
             lines = []
             for one in SCORED_REASONS:
-                both, told, there = (sum(c[one][i] for c in counts) for i in range(3))
+                both, told, there, both_in, told_in, there_in = (sum(c[one][i] for c in counts) for i in range(6))
                 if there < 100 * len(counts):
                     continue
                 lines.append({
                     "hole": one.name.lower().replace("_", " "), "pixels": there,
                     "precision %": 100 * both / max(told, 1), "recall %": 100 * both / max(there, 1),
+                    "inside precision %": 100 * both_in / max(told_in, 1),
+                    "inside recall %": 100 * both_in / max(there_in, 1),
                 })  # fmt: skip
             parts += [f"## Reasons of holes, demo, {title}, preset `{preset}`", table(lines)]
+    for preset in filter(None, given.real.split(",")):
+        parts += [f"## σ, real pictures, preset `{preset}`", table([sigma_row(case) for case in real_cases(preset)])]
     if given.times:
         parts += ["## Cost", times()]
     text = "\n\n".join(parts)

@@ -24,17 +24,22 @@ from livestereo.cli._build import build_pipeline  # noqa: E402
 from livestereo.honesty.explain import LOG_SIGMA, REASONS, combined  # noqa: E402
 from livestereo.honesty.holes import NAMES as HOLE_NAMES  # noqa: E402
 from livestereo.honesty.holes import of_holes  # noqa: E402
-from livestereo.honesty.network import REACH, Network  # noqa: E402
+from livestereo.honesty.network import REACH, Network, picked  # noqa: E402
 from livestereo.honesty.search import Range  # noqa: E402
 from livestereo.honesty.signs import NAMES, look, of_answers  # noqa: E402
+from livestereo.honesty.survey import survey  # noqa: E402
 from livestereo.matchers.exposure import evened  # noqa: E402
 from livestereo.settings import resolve_settings  # noqa: E402
 from livestereo.types import Reason  # noqa: E402
 
-HEAPS, EPOCHS = 100, 16
+HEAPS, EPOCHS, HOLE_EPOCHS = 100, 16, 6
 PER_HEAP, HOLES_PER_HEAP = 6000, 4000
 BOUNDS = (10.0, 25.0, 60.0)
 WILDEST_PX = 40.0
+HIDDEN = (40, 24)  # of the network of holes
+SHAKE = 0.4
+# How much a reason counts: heaps hold far more that repeats itself than rooms do, and things too near are cut up less.
+COUNTS = {Reason.REPEATED_TEXTURE: 0.15, Reason.TOO_NEAR: 1.5}
 METHODS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("balanced", {}), ("quality", {}), ("fast", {}), ("turbo", {}), ("balanced", {"scale": 0.5}),
 )  # fmt: skip
@@ -45,13 +50,13 @@ def ranges(made: Heap, rng: np.random.Generator) -> tuple[int, int]:
     known = made.truth.disparity_px[np.isfinite(made.truth.disparity_px)]
     widest = min(256, made.rectification.size_wh[0] // 16 * 16)
     kind = rng.uniform()
-    if kind < 0.45:
+    if kind < 0.4:
         return 0, made.num_disparities
-    if kind < 0.65:
+    if kind < 0.55:
         return 0, min(widest, max(made.num_disparities, made.rectification.size_wh[0] // 80 * 16))
     low, high = 0, float(np.quantile(known, rng.uniform(0.7, 0.97)))
-    if kind > 0.8:
-        low = int(np.quantile(known, rng.uniform(0.02, 0.35)))
+    if kind > 0.7:
+        low = int(np.quantile(known, rng.uniform(0.02, 0.5)))
         high = float(np.quantile(known, 0.999)) if kind > 0.9 else max(high, low + 16)
     return low, min(widest, max(16, int(np.ceil((high - low) / 16)) * 16))
 
@@ -70,7 +75,8 @@ def samples(folder: Path, first: int, last: int) -> None:
             result = pipeline.process(made.frame)
             pair = result.pair
             left, right = evened(pair.left_gray, pair.right_gray)
-            scene = look(left, right, result.disparity_px, Range(low, low + count - 1, 0))
+            span = Range(low, low + count - 1, 0)
+            scene = look(left, right, result.disparity_px, span)
             truth = made.truth.disparity_px
             share = 1.0 if number == 0 else 0.7
             use = np.flatnonzero((scene.known & np.isfinite(truth)).ravel())
@@ -85,11 +91,8 @@ def samples(folder: Path, first: int, last: int) -> None:
             inside[y : y + h, x : x + w] = True
             use = np.flatnonzero((~scene.known & inside & (why != Reason.NONE)).ravel())
             use = rng.choice(use, min(len(use), int(HOLES_PER_HEAP * share)), replace=False)
-            signs = of_holes(scene)
-            # Stripes along the row give nothing to match: to whoever looks, that is no texture.
-            flat = (why == Reason.REPEATED_TEXTURE) & (signs["texture around"] < 0.4)
-            why[flat] = Reason.NO_TEXTURE
-            found["hx"].append(np.stack([signs[name].ravel()[use] for name in HOLE_NAMES], 1))
+            signs = of_holes(scene, survey(left, right, span))
+            found["hx"].append(picked(signs, HOLE_NAMES, use, truth.shape))
             found["hy"].append(why.ravel()[use])
             found["hm"].append(np.full(len(use), number, np.int8))
         np.savez(folder / f"heap{seed}.npz", **{name: np.concatenate(rows) for name, rows in found.items()})
@@ -190,7 +193,7 @@ def fit_answers(data: dict[str, Any], epochs: int) -> None:
 # Signs that grow with the contrast, and the power of it that their logarithm grows by.
 LEVELS = {
     "texture": 2, "texture around": 2, "texture wide": 2, "detail": 2, "best cost": 1, "best cost around": 1,
-    "self-likeness": 1, "self-likeness around": 1, "contrast": 1, "wide contrast": 1,
+    "self-likeness": 1, "self-likeness around": 1, "texture least": 2, "texture fine": 2,
 }  # fmt: skip
 
 
@@ -200,6 +203,7 @@ def fit_holes(data: dict[str, Any], epochs: int) -> None:
     place = np.zeros(16, np.int64)
     place[[int(one) for one in REASONS]] = np.arange(len(REASONS))
     truth = place[data["hy"]]
+    # Stripes along the row give nothing to match: to whoever looks, that is no texture.
     flat = (truth == REASONS.index(Reason.REPEATED_TEXTURE)) & (data["hx"][:, HOLE_NAMES.index("texture around")] < 0.4)
     truth[flat] = REASONS.index(Reason.NO_TEXTURE)
     counts = np.bincount(truth, minlength=len(REASONS))
@@ -213,12 +217,13 @@ def fit_holes(data: dict[str, Any], epochs: int) -> None:
         gain = rng.uniform(-0.5, 2.0, len(rows)).astype(np.float32)
         gain[truth[rows] == REASONS.index(Reason.NO_TEXTURE)] *= np.float32(0.25)
         # Noise keeps it from learning the heaps by heart: rooms differ.
-        shaken = x + gain[:, None] * levels + rng.normal(0, 0.5, x.shape).astype(np.float32)
+        shaken = x + gain[:, None] * levels + rng.normal(0, SHAKE, x.shape).astype(np.float32)
         return np.clip(shaken, -REACH, REACH)
 
     # Seldom ones count somewhat more than their number.
     weight = ((counts.mean() / np.maximum(counts, 1)) ** 0.15).astype(np.float32)
-    weight[REASONS.index(Reason.REPEATED_TEXTURE)] *= 0.06  # heaps hold far more of it than rooms do
+    for one, much in COUNTS.items():
+        weight[REASONS.index(one)] *= np.float32(much)
 
     def pull(out: Any, rows: Any) -> tuple[float, Any]:
         likely = np.exp(out - out.max(1, keepdims=True))
@@ -228,7 +233,7 @@ def fit_holes(data: dict[str, Any], epochs: int) -> None:
         likely[at, known] -= 1
         return loss, likely * weight[known][:, None]
 
-    weights, biases = train(z, pull, (40, 24, len(REASONS)), np.zeros(len(REASONS), np.float32), epochs, vary)
+    weights, biases = train(z, pull, (*HIDDEN, len(REASONS)), np.zeros(len(REASONS), np.float32), epochs, vary)
     Network(HOLE_NAMES, mean, scale, weights, biases).save("holes")
 
 
@@ -240,11 +245,10 @@ def main() -> None:
     else:
         data = load(Path(folder))
         print({name: values.shape for name, values in data.items()})
-        epochs = int(rest[0]) if rest else EPOCHS
         if work in ("fit", "fit-answers"):
-            fit_answers(data, epochs)
+            fit_answers(data, int(rest[0]) if rest else EPOCHS)
         if work in ("fit", "fit-holes"):
-            fit_holes(data, epochs)
+            fit_holes(data, int(rest[0]) if rest else HOLE_EPOCHS)
 
 
 if __name__ == "__main__":

@@ -42,9 +42,10 @@ KINDS = (
 SHARES = (0.15, 0.05, 0.10, 0.08, 0.08, 0.07, 0.08, 0.06, 0.04, 0.09, 0.04, 0.04, 0.12)
 
 
-def texture(rng: np.random.Generator, size: int) -> tuple[np.ndarray, Surface]:
-    """Paint something: most of it rich, some poor, some blank or repeated."""
-    kind = rng.choice(KINDS, p=SHARES)
+def texture(rng: np.random.Generator, size: int, wall: bool = False) -> tuple[np.ndarray, Surface]:
+    """Paint something: most of it rich, some poor, some blank or repeated; half the walls are as plain as walls are."""
+    plain = wall and rng.uniform() < 0.5
+    kind = rng.choice(("weak", "blank", "stripes", "clouds")) if plain else rng.choice(KINDS, p=SHARES)
     grey = float(rng.uniform(60, 225))
     colour = tuple(float(np.clip(grey + c, 20, 235)) for c in rng.normal(0, 28, 3))
     if kind == "scene":  # a whole picture of something: things before things, printed flat
@@ -97,9 +98,9 @@ def texture(rng: np.random.Generator, size: int) -> tuple[np.ndarray, Surface]:
     return paint.plaster(size, size, colour, rng), Surface.BLANK
 
 
-def look(rng: np.random.Generator, size: int) -> Look:
+def look(rng: np.random.Generator, size: int, wall: bool = False) -> Look:
     """Dress a shape: texture, and light that falls off across it."""
-    made, kind = texture(rng, max(16, min(size, 1400)))
+    made, kind = texture(rng, max(16, min(size, 1400)), wall)
     start, end = rng.uniform(0.65, 1.3, 2)
     ramp = np.linspace(start, end, 8, dtype=np.float32)
     light = np.broadcast_to(ramp[None, :, None] if rng.uniform() < 0.5 else ramp[:, None, None], (8, 8, 3)).copy()
@@ -115,7 +116,7 @@ def heap_scene(rng: np.random.Generator, focal_px: float) -> Scene:
         R = turn_xyz(float(rng.uniform(-25, 25)), float(rng.uniform(-35, 35)), float(rng.uniform(0, 180)))
         wide = far * 5
         corner = np.array([0, 0, far * float(rng.uniform(1.0, 1.25))]) - R[:, 0] * wide / 2 - R[:, 1] * wide / 2
-        shapes.append(Quad(corner, R[:, 0] * wide, R[:, 1] * wide, look(rng, int(wide * focal_px / far)), "wall"))
+        shapes.append(Quad(corner, R[:, 0] * wide, R[:, 1] * wide, look(rng, int(wide * focal_px / far), True), "wall"))
     floor = look(rng, int(6 * focal_px / near))
     drop = far * float(rng.uniform(0.25, 0.6))
     shapes.append(
@@ -123,10 +124,11 @@ def heap_scene(rng: np.random.Generator, focal_px: float) -> Scene:
             np.array([-3 * far, drop, 2 * far]), np.array([6 * far, 0, 0]), np.array([0, 0, -1.9 * far]), floor, "floor"
         )
     )
-    for number in range(int(rng.integers(8, 26))):
+    calm = bool(rng.uniform() < 0.4)  # few large things, as in rooms; else a clutter
+    for number in range(int(rng.integers(3, 10)) if calm else int(rng.integers(8, 26))):
         z = float(1 / rng.uniform(1 / far, 1 / near))
         place = np.array([float(rng.uniform(-0.55, 0.55)) * z, float(rng.uniform(-0.42, 0.42)) * z, z])
-        size = float(rng.uniform(0.05, 0.32)) * z
+        size = float(rng.uniform(0.05, 0.6 if calm else 0.32)) * z
         pixels = int(2 * size * focal_px / z * 1.2)
         kind = rng.choice(["quad", "sphere", "cone", "bar", "leaf"], p=[0.42, 0.2, 0.16, 0.12, 0.10])
         R = turn_xyz(*(float(a) for a in rng.uniform(-55, 55, 3)))

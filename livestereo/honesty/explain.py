@@ -13,21 +13,23 @@ from functools import cached_property
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.rectify import Rectification
 from calibration.rigfile import RigFile
 from livestereo.honesty.holes import of_holes, saturated
-from livestereo.honesty.network import Network
+from livestereo.honesty.network import Network, places
 from livestereo.honesty.rig import RigPart, rig_part
 from livestereo.honesty.search import Range
 from livestereo.honesty.signs import Scene, look, of_answers
+from livestereo.honesty.survey import NOTHING, Survey, survey
 from livestereo.matchers.exposure import evened
 from livestereo.settings import Settings
 from livestereo.types import F32, U8, MatchResult, PixelFacts, Reason, StereoResult, reason_of
 
 # Rows on either side of a pixel that can be seen in its signs: windows upon windows.
 REACH_ROWS = 32
-SMOOTH_PX = 7
+SMOOTH_PX = 5
 # In the order of the network's outputs.
 REASONS = (
     Reason.UNKNOWN, Reason.OCCLUDED, Reason.OUT_OF_VIEW, Reason.NO_TEXTURE, Reason.REPEATED_TEXTURE, Reason.TOO_NEAR,
@@ -37,8 +39,8 @@ SURFACE = (Reason.UNKNOWN, Reason.NO_TEXTURE, Reason.REPEATED_TEXTURE)
 LOG_SIGMA = (-3.5, 3.7)  # 0.03 to 40 px
 # Chosen on heaps held out: the least median σ whose RMS of error/σ stays below 1.15. No σ is smaller than this, for now
 # and then a wrong answer shows no sign of it; below the second one σ is sharpened by a power.
-FINEST_PX = 0.4
-ROUGH_PX, SHARPER = 3.0, 0.25
+FINEST_PX = 0.42
+ROUGH_PX, SHARPER = 1.0, 0.5
 
 
 class Explainer:
@@ -82,6 +84,10 @@ class Told:
         return look(*self._pictures, self._result.disparity_px, self._by.span)
 
     @cached_property
+    def _survey(self) -> Survey:
+        return survey(*self._pictures, self._by.span)
+
+    @cached_property
     def _answers(self) -> tuple[F32, F32]:
         return answers(self._scene, sgm=self._by.sgm, half=self._by.half)
 
@@ -104,7 +110,7 @@ class Told:
     @cached_property
     def reason(self) -> U8:
         """Why there is no depth, (H,W) uint8 of `Reason`."""
-        why = reasons(self._scene, sgm=self._by.sgm, half=self._by.half)
+        why = reasons(self._scene, self._survey, sgm=self._by.sgm, half=self._by.half)
         return outside_roi(why, self._result)
 
     def facts(self, x: int, y: int) -> PixelFacts:
@@ -113,6 +119,8 @@ class Told:
         whole = "_answers" in self.__dict__ if known else "reason" in self.__dict__
         told, row = (self, y) if whole else self._part(y)
         if not known:
+            if not whole:  # the match over everything looks far: it is that of the whole picture
+                told.__dict__["_survey"] = self._survey.rows((y - row) // 2, told._scene.half_left.shape[0])
             return PixelFacts(reason=reason_of(int(told.reason[row, x])))
         part = self._by.rig_part
         of_rig = None
@@ -165,16 +173,17 @@ def combined(out: F32) -> tuple[F32, F32]:
     return sigma.astype(np.float32), (1 / (1 + np.exp(np.clip(-out[:, 1], -20, 20)))).astype(np.float32)
 
 
-def reasons(scene: Scene, *, sgm: bool, half: bool) -> U8:
+def reasons(scene: Scene, seen: Survey, *, sgm: bool, half: bool) -> U8:
     """Give why a scene's holes are holes, (H,W) uint8 of `Reason`; `NONE` where there is an answer."""
     why = np.zeros(scene.known.shape, np.uint8)
     holes = np.flatnonzero(~scene.known)
     if not len(holes):
         return why
-    out = Network.load("holes")(of_holes(scene), holes, sgm=sgm, half=half)
+    out = Network.load("holes")(of_holes(scene, seen), holes, sgm=sgm, half=half)
     out -= out.max(axis=1, keepdims=True)
     likely = np.exp(out)
     likely /= likely.sum(axis=1, keepdims=True)
+    _far_or_hidden(likely, scene, seen, holes)
     # Reasons come in patches: what most of the hole's pixels around say counts.
     spread = np.zeros((len(REASONS), scene.known.size), np.float32)
     spread[:, holes] = likely.T
@@ -187,6 +196,23 @@ def reasons(scene: Scene, *, sgm: bool, half: bool) -> U8:
     told[clipped] = Reason.SATURATED
     why.ravel()[holes] = told
     return why
+
+
+def _far_or_hidden(likely: F32, scene: Scene, seen: Survey, holes: NDArray[np.int64]) -> None:
+    """Where no pixel of the right view leads, what lies behind decides: beyond the range, or hidden within it.
+
+    Both look alike but for that disparity, and the network's view of it is blurred.
+    """
+    at = places(holes, scene.known.shape, seen.left_px.shape)
+    dark = seen.covering_px.ravel()[at] <= NOTHING
+    beyond = seen.behind_px.ravel()[at] < scene.span.low
+    hidden, far = REASONS.index(Reason.OCCLUDED), REASONS.index(Reason.TOO_FAR)
+    if scene.span.low <= scene.span.least:  # nothing is farther than that
+        likely[:, far] = 0
+        return
+    both = likely[:, hidden] + likely[:, far]
+    likely[:, hidden] = np.where(dark, np.where(beyond, 0, both), likely[:, hidden])
+    likely[:, far] = np.where(dark, np.where(beyond, both, 0), likely[:, far])
 
 
 def outside_roi(why: U8, result: StereoResult) -> U8:

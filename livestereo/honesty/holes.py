@@ -1,8 +1,9 @@
-"""What can be seen at a hole of why there is no depth: signs, each a picture (H,W) float32. Pure.
+"""What can be seen at a hole of why there is no depth: signs, each a picture. Pure.
 
-What is hidden from the right camera has something nearer on its right, in whose shadow it would fall if it lay as far
-away as what is on the other side. What has no texture, or repeats itself, shows it in the left picture alone. What is
-too near fits best beyond the range. Much of this is smoothed over the hole, because reasons come in patches.
+What is hidden from the right camera is led to by none of its pixels when both pictures are matched over all
+disparities (`survey`), and has something nearer on its right. That match also tells what lies beyond the range. What
+has no texture, or repeats itself, shows it in the left picture alone. Much of this is smoothed over the hole, because
+reasons come in patches.
 """
 
 from __future__ import annotations
@@ -13,83 +14,117 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livestereo.honesty.search import I16, SIDE, WIDE, contrast, likeness, search_wide, weigh
-from livestereo.honesty.signs import Columns, Scene, ends_of_runs, grown, log_cost, log_of, residual
+from livestereo.honesty.signs import Columns, Scene, ends_of_runs, log_cost, log_of, residual
+from livestereo.honesty.survey import NOTHING, Survey
 from livestereo.types import F32
 
+OF_SURVEY = (
+    "near", "far", "behind near", "behind far", "before behind", "covered", "covered by", "off", "agrees", "guess",
+    "near edge", "far edge", "behind far edge", "covered close", "room", "shadow to the right", "shadow",
+    "shadow falls", "shadow surplus", "shadow edge",
+)  # fmt: skip
+HALVES_AROUND = (
+    "best cost", "right view", "self-likeness", "all near", "all far", "all behind near", "all behind far",
+    "all covered", "all covered by", "all off", "all agrees",
+)  # fmt: skip
+WHOLES_AROUND = ("left side fits", "right side fits")
 NAMES = (
-    "texture", "texture around", "best cost", "second cost", "guess cost", "guess off", "right view", "near fits",
-    "far fits", "hidden", "jump", "to the right", "to the left", "surplus", "room left", "column", "column right",
-    "self-likeness", "known", "to the top", "to the bottom", "side to the top", "best cost around",
-    "second cost around", "right view around", "near fits around", "far fits around", "hidden around",
-    "self-likeness around", "texture wide", "wide best", "wide second", "wide near", "wide far", "wide off",
-    "wide guess", "wide self-likeness", "contrast", "wide contrast", "left side fits", "right side fits", "guess fits",
-    "left side fits around", "right side fits around", "detail",
+    "texture", "texture around", "texture wide", "texture least", "texture fine", "detail", "best cost", "guess off",
+    "right view", "self-likeness", "to the top", "to the bottom", *(f"all {name}" for name in OF_SURVEY),
+    "jump", "to the right", "to the left", "surplus", "side to the top", "left side fits", "right side fits",
+    "guess fits", "room left", "column", "column right", "known",
+    *(f"{name} around" for name in (*HALVES_AROUND, *WHOLES_AROUND)),
 )  # fmt: skip
 AROUND_PX = 21
-AROUND = (
-    "best cost", "second cost", "right view", "near fits", "far fits", "hidden", "self-likeness", "left side fits",
-    "right side fits",
-)  # fmt: skip
 
 
-def of_holes(scene: Scene) -> dict[str, F32]:
-    """Give all signs of why there is no depth, by name (`NAMES`); they mean something in holes alone."""
+def of_holes(scene: Scene, seen: Survey) -> dict[str, F32]:
+    """Give all signs of why there is no depth, by name (`NAMES`), of half size or of full size.
+
+    They mean something in holes alone; `network.places` tells where in a smaller picture a pixel's value is.
+    """
     width = scene.filled_px.shape[1]
-    out: dict[str, F32] = {}
-    slope = cv2.Sobel(scene.left, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
-    square = slope * slope
-    for name, side in (("texture", 7), ("texture around", 15), ("texture wide", 31)):
-        mean = cv2.blur(slope, (side, side))
-        out[name] = log_of(cv2.blur(square, (side, side)) - mean * mean)
-    half = scene.half_left.shape
-    best, first_last = scene.best, scene.span.planes
-    guess = np.rint(scene.filled_px[: half[0] * 2 : 2, : half[1] * 2 : 2] * np.float32(0.5)).astype(np.int16)
-    _, second = weigh(scene.half_left, scene.half_right, best.plane, scene.span)
-    at_guess, _ = weigh(scene.half_left, scene.half_right, guess, scene.span)
-    near, far = scene.beyond
-    lowest = log_cost(best.cost)
-    halves = {
-        "best cost": lowest, "second cost": log_cost(second) - lowest, "guess cost": log_cost(at_guess) - lowest,
-        "guess off": np.clip(best.plane - guess, -12, 12).astype(np.float32),
-        "right view": np.minimum(scene.right_view, 4),
-        "near fits": near - lowest, "far fits": far - lowest,
-        "self-likeness": scene.self_likeness,
-        "to the top": np.minimum(first_last[1] - best.plane, 8).astype(np.float32),
-        "to the bottom": np.minimum(best.plane - first_last[0], 8).astype(np.float32),
-    }  # fmt: skip
-    halves |= _wide(scene, guess)
-    out |= {name: grown(one, scene) for name, one in halves.items()}
-    out["hidden"] = scene.hidden
+    halves = _halves(scene) | _survey(scene, seen)
     sides = _sides(scene)
-    out |= _run(scene, sides)
+    out = _textures(scene) | _run(scene, sides) | _fits(scene, sides)
     columns = np.broadcast_to(np.arange(width, dtype=np.float32)[None], scene.filled_px.shape)
     out["room left"] = np.clip(columns - scene.filled_px, np.float32(-16), np.float32(16))
     out["column"] = np.minimum(columns - np.float32(scene.span.high), 32).astype(np.float32).clip(-256)
     out["column right"] = np.minimum(width - 1 - columns, 32).astype(np.float32)
-    out |= _fits(scene, sides)
     hole = (~scene.known).astype(np.float32)
-    share = cv2.blur(hole, (AROUND_PX, AROUND_PX))
-    out["known"] = np.float32(1) - share
-    for name in AROUND:
-        around = cv2.blur(out[name] * hole, (AROUND_PX, AROUND_PX))
-        out[f"{name} around"] = np.asarray(around / np.maximum(share, np.float32(1 / AROUND_PX**2)), np.float32)
+    out["known"] = np.float32(1) - cv2.blur(hole, (AROUND_PX, AROUND_PX))
+    height, width = scene.half_left.shape
+    half_hole = cv2.resize(hole[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    around = _around(halves, HALVES_AROUND, np.asarray(half_hole, np.float32), AROUND_PX // 2 + 1)
+    return out | halves | around | _around(out, WHOLES_AROUND, hole, AROUND_PX)
+
+
+def _around(signs: dict[str, F32], names: tuple[str, ...], hole: F32, side: int) -> dict[str, F32]:
+    """Give the means of signs over the holes around."""
+    share = np.maximum(cv2.blur(hole, (side, side)), np.float32(1 / side**2))
+    return {f"{name} around": np.asarray(cv2.blur(signs[name] * hole, (side, side)) / share) for name in names}
+
+
+def _textures(scene: Scene) -> dict[str, F32]:
+    """How much the left picture changes along the row."""
+    slope = cv2.Sobel(scene.left, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
+    square = slope * slope
+    out = {"texture fine": log_of(cv2.blur(square, (3, 3)))}
+    for name, side in (("texture", 7), ("texture around", 15), ("texture wide", 31)):
+        mean = cv2.blur(slope, (side, side))
+        out[name] = log_of(cv2.blur(square, (side, side)) - mean * mean)
+    # A blank surface is blank up to its edge: of all windows with the pixel in them, the blankest.
+    out["texture least"] = np.asarray(cv2.erode(out["texture"], np.ones((9, 9), np.uint8)), np.float32)
     return out
 
 
-def _wide(scene: Scene, guess: I16) -> dict[str, F32]:
-    """What wide windows say; costs in units of the contrast, so that what fits well is told from what is blank."""
-    wide = search_wide(scene.half_left, scene.half_right, scene.span)
-    much = log_cost(contrast(scene.half_left, WIDE), WIDE)
-    best = log_cost(wide.best, WIDE)
-    off = np.minimum(np.abs(wide.plane - guess), 12).astype(np.float32)
-    return {
-        "wide best": best - much, "wide second": log_cost(wide.second, WIDE) - best,
-        "wide near": log_cost(wide.near, WIDE) - best, "wide far": log_cost(wide.far, WIDE) - best,
-        "wide off": np.minimum(np.abs(wide.plane - scene.best.plane), 12).astype(np.float32), "wide guess": off,
-        "wide self-likeness": log_cost(likeness(scene.half_left, scene.span, WIDE), WIDE) - much,
-        "contrast": log_cost(contrast(scene.half_left, SIDE)), "wide contrast": much,
+def _halves(scene: Scene) -> dict[str, F32]:
+    """What the search over the range says, (h,w) of half size."""
+    height, width = scene.half_left.shape
+    best, (first, last) = scene.best, scene.span.planes
+    guess = np.rint(scene.filled_px[: height * 2 : 2, : width * 2 : 2] * np.float32(0.5)).astype(np.int16)
+    out = {
+        "best cost": log_cost(best.cost), "guess off": np.clip(best.plane - guess, -12, 12),
+        "right view": np.minimum(scene.right_view, 4), "self-likeness": scene.self_likeness,
+        "to the top": np.minimum(last - best.plane, 8), "to the bottom": np.minimum(best.plane - first, 8),
     }  # fmt: skip
+    return {name: np.asarray(one, np.float32) for name, one in out.items()}
+
+
+def _survey(scene: Scene, seen: Survey) -> dict[str, F32]:
+    """What the match over all disparities says, (h,w) of half size."""
+    high, low = np.float32(scene.span.high), np.float32(scene.span.low)
+    height, width = seen.left_px.shape
+    covered = seen.covering_px > NOTHING
+    lit = covered.astype(np.float32)
+    guess = scene.filled_px[: height * 2 : 2, : width * 2 : 2]
+    out = {
+        "near": np.clip(seen.left_px - high, -12, 12), "far": np.clip(low - seen.left_px, -12, 12),
+        "behind near": np.clip(seen.behind_px - high, -12, 12), "behind far": np.clip(low - seen.behind_px, -12, 12),
+        "before behind": _signed_log(seen.left_px - seen.behind_px), "covered": lit,
+        "covered by": np.where(covered, _signed_log(seen.covering_px - seen.behind_px), np.float32(0)),
+        "off": _signed_log(seen.off_px), "agrees": seen.agrees.astype(np.float32),
+        "guess": _signed_log(seen.left_px - guess), "near edge": np.clip(seen.left_px - high, -2, 2),
+        "far edge": np.clip(low - seen.left_px, -2, 2), "behind far edge": np.clip(low - seen.behind_px, -2, 2),
+        "covered close": cv2.blur(lit, (5, 5)),
+        "room": np.clip(2 * np.arange(width, dtype=np.float32)[None] + 0.5 - seen.behind_px, -16, 16),
+    }  # fmt: skip
+    # A shadow ends on its right at what throws it, and is as wide as that is nearer.
+    before, after = ends_of_runs(covered)
+    rows, columns = np.arange(height)[:, None], np.arange(width, dtype=np.int32)
+    front = cv2.dilate(seen.left_px, np.ones((1, 5), np.uint8))[rows, after.clip(None, width - 1)]
+    falls = np.where(covered, np.float32(0), front - seen.behind_px)
+    wide, to_right = 2 * (after - before - 1), 2 * (after - columns)
+    out |= {
+        "shadow to the right": np.log1p(to_right.clip(0, 64)), "shadow": np.log1p(wide.clip(0, 128)),
+        "shadow falls": _signed_log(falls), "shadow surplus": np.where(covered, 0, (wide - falls).clip(-32, 32)),
+        "shadow edge": np.where(covered, 4, (to_right - falls).clip(-4, 4)),
+    }  # fmt: skip
+    return {f"all {name}": np.asarray(one, np.float32) for name, one in out.items()}
+
+
+def _signed_log(values: F32) -> F32:
+    return np.asarray(np.sign(values) * np.log1p(np.abs(values)), np.float32)
 
 
 @dataclass(frozen=True)

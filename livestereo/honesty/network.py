@@ -19,9 +19,25 @@ from numpy.typing import NDArray
 from livestereo.types import F32
 
 HERE = Path(__file__).parent
-# Products this small are done in one thread: BLAS's own threads spin while others need the processor.
-BLOCK, BLOCKS = 256, 32
+# Products this small are done in one thread: BLAS's own threads spin while others need the processor. (OpenBLAS takes
+# several from about half a million multiplications on.)
+BLOCK, BLOCKS = 128, 64
 REACH = 4.0  # standard deviations beyond which a sign counts as no stronger
+
+
+def places(use: NDArray[np.int64], full: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Tell where in a flattened picture of some size (full or half) the pixels `use` of a full-size one are."""
+    if shape == full:
+        return use
+    rows, columns = np.divmod(use, full[1])
+    there = np.minimum(rows // 2, shape[0] - 1) * shape[1] + np.minimum(columns // 2, shape[1] - 1)
+    return np.asarray(there, np.int64)
+
+
+def picked(signs: dict[str, F32], names: tuple[str, ...], use: NDArray[np.int64], full: tuple[int, int]) -> F32:
+    """Give the signs (N, F) at `use` (N,), places in the flattened full-size picture."""
+    half = {one.shape: places(use, full, one.shape) for one in signs.values()}
+    return np.stack([signs[name].reshape(-1).take(half[signs[name].shape]) for name in names], axis=1)
 
 
 @dataclass(frozen=True)
@@ -56,8 +72,13 @@ class Network:
         np.savez(HERE / f"{name}.npz", **arrays)
 
     def __call__(self, signs: dict[str, F32], use: NDArray[np.int64], *, sgm: bool, half: bool) -> F32:
-        """Give the outputs (N, outputs) float32 at `use` (N,), places in the flattened pictures of the signs."""
+        """Give the outputs (N, outputs) float32 at `use` (N,), places in the flattened full-size pictures of the signs.
+
+        Signs may be of half size too.
+        """
+        full: Any = max(one.shape for one in signs.values())
         flat = [signs[name].reshape(-1) for name in self.names]
+        shapes = [signs[name].shape for name in self.names]
         first, extra = self.weights[0][: len(flat)], self.weights[0][len(flat) :]
         start = self.biases[0] + np.float32(sgm) * extra[0] + np.float32(half) * extra[1]
         out = np.empty((len(use), len(self.biases[-1])), np.float32)
@@ -69,8 +90,9 @@ class Network:
             blocks = -(-len(part) // BLOCK)
             if len(part) % BLOCK:
                 part = np.concatenate([part, np.repeat(part[-1:], blocks * BLOCK - len(part))])
-            for i, sign in enumerate(flat):
-                x[:blocks, i] = sign.take(part).reshape(blocks, BLOCK)
+            at = {shape: places(part, full, shape) for shape in shapes}
+            for i, (sign, shape) in enumerate(zip(flat, shapes)):
+                x[:blocks, i] = sign.take(at[shape]).reshape(blocks, BLOCK)
             signs_here = x[:blocks]
             signs_here -= mean
             signs_here *= scale

@@ -23,7 +23,7 @@ U16 = NDArray[np.uint16]
 I16 = NDArray[np.int16]
 
 CAP = 32
-SIDE, WIDE = 5, 13
+SIDE = 5
 HIGHEST = SIDE * SIDE * CAP
 NONE = 65535
 SAME_PLANES = 1  # planes next to an answer that count as the answer
@@ -61,23 +61,20 @@ def halved(gray: U8) -> U8:
     return np.asarray(cv2.addWeighted(half, 1.0, cv2.blur(half, (9, 9)), -1.0, 128.0), np.uint8)
 
 
-def costs(left: U8, right: U8, first: int, last: int, side: int = SIDE) -> Iterator[tuple[int, U16]]:
-    """Give (plane, cost) of each plane; the cost, (h,w) uint16, is overwritten by the next one.
-
-    side: of the window, px of half size; a sum is `side`² / `SIDE`² times as large.
-    """
+def costs(left: U8, right: U8, first: int, last: int) -> Iterator[tuple[int, U16]]:
+    """Give (plane, cost) of each plane; the cost, (h,w) uint16, is overwritten by the next one."""
     height, width = left.shape
     cost = np.empty((height, width), np.uint16)
     difference = np.empty((height, width), np.uint8)
     for k in range(first, last + 1):
         a, b = max(k, 0), width + min(k, 0)
-        if b - a < side:
+        if b - a < SIDE:
             continue
         part = difference[:, : b - a]
         cv2.absdiff(left[:, a:b], right[:, a - k : b - k], dst=part)
         np.minimum(part, np.uint8(CAP), out=part)
-        cost.fill(side * side * CAP)
-        cost[:, a:b] = cv2.boxFilter(part, cv2.CV_16U, (side, side), normalize=False, borderType=cv2.BORDER_REPLICATE)
+        cost.fill(HIGHEST)
+        cost[:, a:b] = cv2.boxFilter(part, cv2.CV_16U, (SIDE, SIDE), normalize=False, borderType=cv2.BORDER_REPLICATE)
         yield k, cost
 
 
@@ -119,62 +116,20 @@ def weigh(left: U8, right: U8, answer: I16, span: Range) -> tuple[U16, U16]:
     return here, other
 
 
-def beyond(left: U8, right: U8, span: Range) -> tuple[U16, U16]:
-    """Give the best cost beyond the range: nearer, and farther, than it reaches."""
+def beyond(left: U8, right: U8, span: Range) -> U16:
+    """Give the best cost nearer than the range reaches."""
     first, last = span.planes
-    near, far = np.full(left.shape, NONE, np.uint16), np.full(left.shape, NONE, np.uint16)
+    near = np.full(left.shape, NONE, np.uint16)
     for _, cost in costs(left, right, last + 1, last + max(16, last - first)):
         cv2.min(near, cost, dst=near)
-    for _, cost in costs(left, right, math.floor(span.least / 2), first - 1):
-        cv2.min(far, cost, dst=far)
-    return near, far
+    return near
 
 
-@dataclass(frozen=True)
-class Wide:
-    """What wide windows say, (h,w): the best of the range and its plane, the best away from it and beyond the range."""
-
-    best: U16
-    plane: I16
-    second: U16
-    near: U16
-    far: U16
-
-
-def search_wide(left: U8, right: U8, span: Range) -> Wide:
-    """Search with windows of `WIDE` px, for what has little texture or none."""
-    first, last = span.planes
-    best, second, near, far = (np.full(left.shape, NONE, np.uint16) for _ in range(4))
-    plane = np.full(left.shape, first, np.int16)
-    for k, cost in costs(left, right, first, last, WIDE):
-        cv2.copyTo(np.full(left.shape, k, np.int16), cv2.compare(cost, best, cv2.CMP_LT), plane)
-        cv2.min(best, cost, dst=best)
-    away = np.empty(left.shape, np.uint16)
-    found = (plane - first + 2).astype(np.uint16)
-    for k, cost in costs(left, right, math.floor(span.least / 2), last + max(16, last - first), WIDE):
-        if k > last:
-            cv2.min(near, cost, dst=near)
-        elif k < first:
-            cv2.min(far, cost, dst=far)
-        else:
-            away[:] = cv2.absdiff(found, np.full(left.shape, k - first + 2, np.uint16))
-            cv2.threshold(away, SAME_PLANES, NONE, cv2.THRESH_BINARY_INV, dst=away)
-            cv2.min(second, cv2.bitwise_or(cost, away), dst=second)
-    return Wide(best, plane, second, near, far)
-
-
-def contrast(left: U8, side: int) -> U16:
-    """Sum the differences from the local mean, at most `CAP` each, (h,w) uint16: a cost of what differs from all."""
-    part = cv2.min(cv2.absdiff(left, np.full(left.shape, 128, np.uint8)), np.full(left.shape, CAP, np.uint8))
-    summed = cv2.boxFilter(part, cv2.CV_16U, (side, side), normalize=False, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(summed, np.uint16)
-
-
-def likeness(left: U8, span: Range, side: int = SIDE) -> U16:
+def likeness(left: U8, span: Range) -> U16:
     """Tell how well the left picture fits itself when it is moved along the row: low where it repeats, or is blank."""
     first, last = span.planes
-    own = np.full(left.shape, side * side * CAP, np.uint16)
-    for k, cost in costs(left, left, OWN_FROM, min(OWN_TO, last - first), side):
+    own = np.full(left.shape, HIGHEST, np.uint16)
+    for k, cost in costs(left, left, OWN_FROM, min(OWN_TO, last - first)):
         cv2.min(own, cost, dst=own)
         own[:, :-k] = cv2.min(own[:, :-k], np.ascontiguousarray(cost[:, k:]))
     return own

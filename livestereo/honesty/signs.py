@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livestereo.honesty.search import CAP, I16, SIDE, Best, Range, beyond, find_best, halved, likeness, weigh
+from livestereo.honesty.search import HIGHEST, I16, SIDE, Best, Range, beyond, find_best, halved, likeness, weigh
 from livestereo.types import F32, U8
 
 Mask = NDArray[np.bool_]
@@ -48,10 +48,9 @@ class Scene:
     best: Best
 
     @cached_property
-    def beyond(self) -> tuple[F32, F32]:
-        """Logarithms of the best costs nearer and farther than the range, (h,w) of half size."""
-        near, far = beyond(self.half_left, self.half_right, self.span)
-        return log_cost(near), log_cost(far)
+    def beyond(self) -> F32:
+        """Logarithm of the best cost nearer than the range, (h,w) of half size."""
+        return log_cost(beyond(self.half_left, self.half_right, self.span))
 
     @cached_property
     def self_likeness(self) -> F32:
@@ -180,7 +179,7 @@ def of_answers(scene: Scene) -> dict[str, F32]:
     here, other = weigh(scene.half_left, scene.half_right, answer, scene.span)
     out["cost here"] = grown(log_cost(here), scene)
     out["cost elsewhere"] = grown(log_cost(other), scene)
-    out["beyond fits"] = out["cost here"] - grown(scene.beyond[0], scene)
+    out["beyond fits"] = out["cost here"] - grown(scene.beyond, scene)
     off = np.minimum(np.abs(scene.best.plane - answer), 8).astype(np.float32)
     out["best elsewhere"] = grown(off, scene)
     out["right view"] = grown(np.minimum(right_view(scene.best, answer), 8), scene)
@@ -213,7 +212,7 @@ def log_of(values: Any) -> F32:
     return np.asarray(np.log(np.maximum(values, np.float32(0)) + np.float32(0.3)), np.float32)
 
 
-def log_cost(cost: NDArray[np.uint16], side: int = SIDE) -> F32:
+def log_cost(cost: NDArray[np.uint16]) -> F32:
     """Logarithm of a cost of `search`, per pixel."""
-    per_pixel = np.minimum(cost, side * side * CAP).astype(np.float32) * np.float32(1 / side**2)
+    per_pixel = np.minimum(cost, HIGHEST).astype(np.float32) * np.float32(1 / SIDE**2)
     return np.asarray(np.log(per_pixel + np.float32(0.2)), np.float32)
