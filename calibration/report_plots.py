@@ -211,7 +211,7 @@ def board_shape(report: SolveReport) -> str:
     return _svg(400, 210, body, "shape of the board, its bend exaggerated")
 
 
-def _half_view(camera: Intrinsics, axis: int) -> float:
+def half_view(camera: Intrinsics, axis: int) -> float:
     """Half the angle that a camera sees across (axis 0) or down (axis 1), radians."""
     size = camera.size_wh or (2 * camera.K[0, 2], 2 * camera.K[1, 2])
     ends = np.tile(camera.K[:2, 2], (2, 1))
@@ -236,7 +236,7 @@ def rig_sketch(rig: StereoRig, metric: bool) -> str:
     ):  # fmt: skip
         x, y = x0 + at[axis] * scale, y0 - at[2] * scale
         heading = math.atan2(direction[axis], direction[2])
-        half = _half_view(camera, axis)
+        half = half_view(camera, axis)
         # A very wide view must stay in the drawing.
         reach = min(170, 128 / max(math.sin(min(half, math.pi / 2)), 1e-6))
         rays = [(x + reach * math.sin(heading + d), y - reach * math.cos(heading + d)) for d in (-half, half)]

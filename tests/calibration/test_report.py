@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.report import Goal, figures, write_report
+from calibration.report import FINE_RASTER, Goal, figures, write_report
+from calibration.report_plots import half_view
 from calibration.solve import SolveOptions, solve
 from calibration.synthetic import SceneOptions, make_scene
+from calibration.synthetic_boards import camera_of
+from calibration.uncertainty import predict_depth_error
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +59,18 @@ def test_unknown_figures_are_called_unknown(solution) -> None:
     # the solve above left out the held-out error
     heldout = figures(solution.report)[0]
     assert heldout.value == "unknown" and heldout.state == "plain"
+
+
+def test_the_curve_of_the_depth_error_has_no_steps() -> None:
+    """Near the rig, with every step of distance more of the view is seen by both cameras."""
+    scene = make_scene(5, SceneOptions(views=9, baseline_m=0.3, toe_in_deg=0.0, depth_m=(0.7, 1.2)))
+    solution = solve(scene.views, scene.board, SolveOptions(lens="pinhole", heldout=False))
+    distances = np.geomspace(0.3, 4.0, 40).tolist()
+    told = predict_depth_error(solution.rig, solution.report.covariance, distances, FINE_RASTER)
+    steps = np.diff(np.log([error.percent for error in told]))
+    assert np.abs(np.diff(steps)).max() < 0.05, "on a 9x7 raster the slope jumps by 0.11"
+
+
+def test_a_wide_lens_is_drawn_as_wide_as_it_is() -> None:
+    camera = camera_of((752, 480), 285.0, (0.0, 0.0, 0.0, 0.0), "fisheye")
+    assert np.degrees(2 * half_view(camera, 0)) == pytest.approx(np.degrees(751 / 285), abs=0.1)
