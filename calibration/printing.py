@@ -60,7 +60,8 @@ def svg(sheet: Sheet, dpi: int = DEFAULT_DPI) -> bytes:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w:g}mm" height="{h:g}mm" viewBox="0 0 {w:g} {h:g}">',
         f"<title>{escape(sheet.title)}</title>",
         f'<rect width="{w:g}" height="{h:g}" fill="#fff"/>',
-        '<g shape-rendering="crispEdges">',
+        # crispEdges would move every edge to the nearest pixel of the screen or printer driver: 0.13 mm at 96 dpi.
+        '<g shape-rendering="geometricPrecision">',
     ]
     for shape in sheet.shapes:
         if isinstance(shape, Rect):
