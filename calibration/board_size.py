@@ -74,8 +74,6 @@ def larger_board(looks: Sequence[tuple[Gray, Detection]], board: Board) -> Board
 
 def likely_board(pictures: Sequence[Gray], board: Board) -> Board | None:
     """Give the chessboard that most pictures show, where the given one was not found in them; None if there is none."""
-    if board.kind != "chessboard":
-        return None
     seen = []
     for gray in pictures[:MOST_LOOKS]:
         part = _part_of_any(gray)
@@ -86,7 +84,11 @@ def likely_board(pictures: Sequence[Gray], board: Board) -> Board | None:
     often = [grid for grid, count in counted.items() if count >= _LEAST_LOOKS or len(seen) == 1]
     for columns, rows in sorted(often, key=lambda grid: -grid[0] * grid[1]):
         other = _like(board, columns, rows)
-        if min(columns, rows) >= 3 and other.grid != board.grid and _is_found(pictures, other):
+        if (
+            min(columns, rows) >= 3
+            and (other.kind, other.grid) != (board.kind, board.grid)
+            and _is_found(pictures, other)
+        ):
             return other
     return None
 
@@ -94,7 +96,8 @@ def likely_board(pictures: Sequence[Gray], board: Board) -> Board | None:
 def _like(board: Board, longer: int, shorter: int) -> Board:
     """Give the board with another grid, lying as the given one does."""
     across = board.columns >= board.rows
-    return dataclasses.replace(board, columns=longer if across else shorter, rows=shorter if across else longer)
+    columns, rows = (longer, shorter) if across else (shorter, longer)
+    return dataclasses.replace(board, kind="chessboard", columns=columns, rows=rows, dictionary="")
 
 
 def _is_found(pictures: Sequence[Gray], board: Board) -> bool:

@@ -120,7 +120,7 @@ class Board:
 
     def aruco_board(self, *, legacy: bool = False) -> cv2.aruco.CharucoBoard:
         """Make OpenCV's ChArUco board, squares of side 1. `legacy`: the pattern of OpenCV before 4.6."""
-        dictionary = cv2.aruco.getPredefinedDictionary(_dictionary_code(self.dictionary))
+        dictionary = cv2.aruco.getPredefinedDictionary(dictionary_code(self.dictionary))
         board = cv2.aruco.CharucoBoard((self.columns, self.rows), 1.0, self.marker_ratio, dictionary)
         board.setLegacyPattern(legacy)
         return board
@@ -196,13 +196,14 @@ def _parse_charuco(text: str, columns: int, rows: int, rest: list[str]) -> Board
         ratio = marker_m / square_m
         if not 0.2 <= ratio < 1:
             raise _bad(text, "a marker must be smaller than its square")
-    markers = cv2.aruco.getPredefinedDictionary(_dictionary_code(dictionary)).bytesList.shape[0]
+    markers = cv2.aruco.getPredefinedDictionary(dictionary_code(dictionary)).bytesList.shape[0]
     if columns * rows // 2 > markers:
         raise _bad(text, f"the board needs {columns * rows // 2} markers and {dictionary} has {markers}")
     return Board("charuco", columns, rows, square_m, round(ratio, 9), dictionary)
 
 
-def _dictionary_code(name: str) -> int:
+def dictionary_code(name: str) -> int:
+    """Give OpenCV's number of a dictionary."""
     code: Any = getattr(cv2.aruco, name)
     return int(code)
 

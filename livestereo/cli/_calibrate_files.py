@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.board_markers import likely_charuco
 from calibration.board_size import MOST_LOOKS, larger_board, likely_board
 from calibration.boards import Board
 from calibration.detection import BoardDetector, Detection, sharpness
@@ -123,11 +124,12 @@ def not_found(collected: Collected, board: Board, least: int) -> CalibrationErro
     details: dict[str, object] = {
         "views_used": 0, "pairs": looked, "found_left": left, "found_right": right, "rig": None,
     }  # fmt: skip
-    other = likely_board(collected.blind, board)
+    other = likely_charuco(collected.blind, board) or likely_board(collected.blind, board)
     if other is not None:
+        by = "inner corners, not by its squares" if other.kind == "chessboard" else "squares, across and down"
         return CalibrationError(
             f"The board was found {counts}. The pictures seem to show {other.words}.",
-            f"Give --board {other.text}: a chessboard is counted by its inner corners, not by its squares.",
+            f"Give --board {other.text}: such a board is counted by its {by}.",
             details,
         )
     if both == looked:

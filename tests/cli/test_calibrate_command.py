@@ -14,6 +14,7 @@ from synthetic.board_pictures import SMALL, render_set, write_set
 
 from calibration.rigfile import load_rig
 from calibration.synthetic import Scene, depth_error_percent
+from calibration.synthetic_boards import Look
 from livestereo.sources.demo.lens import make_rig
 
 KEYS = {
@@ -136,6 +137,22 @@ def test_a_spec_of_a_part_of_the_board_is_read_as_the_whole_and_told(
     assert code == 0 and result["verdict"] == "good"
     assert result["baseline_m"] == pytest.approx(0.08, rel=0.002)
     assert any("9 x 6 inner corners" in warning and "chessboard:9x6:25mm" in warning for warning in result["warnings"])
+
+
+def test_an_old_inverted_charuco_board_is_found_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = "charuco:5x8:20mm:15mm:DICT_4X4_50"
+    options = dataclasses.replace(SMALL, views=8, board=spec, size_wh=(640, 480), focal_px=560.0)
+    scene, pictures = render_set(options, seed=2, look=Look(legacy=True, inverted=True))
+    write_set(tmp_path, pictures)
+    code, result, _ = calibrate(capsys, "--board", spec)
+    assert code == 0 and result["baseline_m"] == pytest.approx(scene.rig.baseline_m, rel=0.005)
+    assert any("older pattern" in text for text in result["warnings"])
+    assert any("inverted" in text for text in result["warnings"])
+    code, result, _ = calibrate(capsys, "--board", "charuco:8x5:20mm:15mm:DICT_4X4_50")
+    assert code == 1 and spec in result["error"]["fix"]
 
 
 def test_a_board_that_is_rarely_in_both_is_told_with_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
