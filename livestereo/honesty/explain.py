@@ -28,8 +28,9 @@ from livestereo.settings import Settings
 from livestereo.types import F32, U8, MatchResult, PixelFacts, Reason, StereoResult, reason_of
 
 # Rows on either side of a pixel that can be seen in its signs: windows upon windows.
-REACH_ROWS = 32
-SMOOTH_PX = 5
+REACH_ROWS = 48
+# Reasons come in patches that end at the picture's edges: each pixel's is that of its surroundings (guided filter).
+AROUND_PX, EDGE_LEVELS = 11, 10.0
 # In the order of the network's outputs.
 REASONS = (
     Reason.UNKNOWN, Reason.OCCLUDED, Reason.OUT_OF_VIEW, Reason.NO_TEXTURE, Reason.REPEATED_TEXTURE, Reason.TOO_NEAR,
@@ -184,12 +185,13 @@ def reasons(scene: Scene, seen: Survey, *, sgm: bool, half: bool) -> U8:
     likely = np.exp(out)
     likely /= likely.sum(axis=1, keepdims=True)
     _far_or_hidden(likely, scene, seen, holes)
-    # Reasons come in patches: what most of the hole's pixels around say counts.
-    spread = np.zeros((len(REASONS), scene.known.size), np.float32)
-    spread[:, holes] = likely.T
-    voted = np.stack([
-        cv2.blur(one.reshape(scene.known.shape), (SMOOTH_PX, SMOOTH_PX)).ravel()[holes] for one in spread
-    ])  # fmt: skip
+    # He, Sun & Tang, Guided image filtering, PAMI 2013.
+    guided = cv2.ximgproc.createGuidedFilter(scene.left, AROUND_PX, EDGE_LEVELS**2)
+    voted = np.empty((len(REASONS), len(holes)), np.float32)
+    for row, one in enumerate(likely.T):
+        picture = np.zeros(scene.known.shape, np.float32)
+        picture.ravel()[holes] = one
+        voted[row] = guided.filter(picture).ravel()[holes]
     codes = np.array([int(one) for one in REASONS], np.uint8)
     told = codes[voted.argmax(axis=0)]
     clipped = saturated(scene).ravel()[holes] & np.isin(told, [int(one) for one in SURFACE])
