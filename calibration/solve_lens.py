@@ -21,6 +21,10 @@ _GAIN = 0.015
 # In-sample gain below which held-out views cannot show one.
 _WORTH = 0.01
 _FOLDS = 5
+# With fewer views than this none can be held out; with fewer than twice the folds, they are held out one by one.
+_LEAST_HELD_OUT = 6
+# Below this many views are few: see `_better`.
+_FEW = 4 * _FOLDS
 # With views too few to hold any out, a richer model must beat one with fewer terms by this.
 _ALIKE = 1.25
 # Natural logarithm of the focal lengths' ratio up to which two cameras of one size are of one kind.
@@ -86,7 +90,7 @@ def _compare(found: Sequence[Detection], model: BoardModel, *, bend: bool) -> _C
                     fits[other] = redone
     plain = fits["pinhole"].noise.sigma_px
     rivals = [name for name in _RICHER if fits[name].noise.sigma_px < (1 - _WORTH) * plain]
-    if len(found) < 2 * _FOLDS or not rivals:
+    if len(found) < _LEAST_HELD_OUT or not rivals:
         # Too few views to hold any out: only a lens that a pinhole cannot describe at all is given another model.
         best = min((fits[name].noise.sigma_px for name in rivals), default=plain)
         kept: LensModel = "pinhole"
@@ -95,14 +99,14 @@ def _compare(found: Sequence[Detection], model: BoardModel, *, bend: bool) -> _C
         return _Compared(tuple(found), fits, {}, kept)
     names: list[LensModel] = ["pinhole", *rivals]
     errors = {name: heldout_errors(model, found, fits[name], bend=bend) for name in names}
-    return _Compared(tuple(found), fits, errors, _best(errors))
+    return _Compared(tuple(found), fits, errors, _best(errors, few=len(found) < _FEW))
 
 
-def _best(errors: dict[LensModel, Array]) -> LensModel:
+def _best(errors: dict[LensModel, Array], *, few: bool) -> LensModel:
     """Of models in the order of their terms, each with its held-out errors, the plainest that none clearly beats."""
     best, *others = errors
     for name in others:
-        if _better(errors[name], errors[best]):
+        if _better(errors[name], errors[best], few):
             best = name
     return best
 
@@ -128,7 +132,8 @@ def _together(sides: list[_Compared], model: BoardModel, *, bend: bool) -> list[
         )
         for name in names
     }
-    return [dataclasses.replace(side, kept=_best(pooled)) for side in sides]
+    few = all(len(side.found) < _FEW for side in sides)
+    return [dataclasses.replace(side, kept=_best(pooled, few=few)) for side in sides]
 
 
 def _forced(found: Sequence[Detection], model: BoardModel, lens: LensModel, bend: bool) -> CameraFit:
@@ -144,9 +149,9 @@ def _forced(found: Sequence[Detection], model: BoardModel, lens: LensModel, bend
 def heldout_errors(model: BoardModel, found: Sequence[Detection], fit: CameraFit, *, bend: bool = True) -> Array:
     """Mean squared residual (V,) of each picture under a camera solved without its fold; wild corners bounded."""
     answer = np.full(len(found), np.nan)
-    fold = np.arange(len(found)) % _FOLDS
+    fold = np.arange(len(found)) % (_FOLDS if len(found) >= 2 * _FOLDS else len(found))
     bound = (WILD_SIGMA * fit.noise.sigma_px) ** 2
-    for k in range(_FOLDS):
+    for k in range(fold.max() + 1):
         inside, outside = np.flatnonzero(fold != k).tolist(), np.flatnonzero(fold == k).tolist()
         start = dataclasses.replace(fit, R=fit.R[inside], t=fit.t[inside])
         trained = solve_camera(model, [found[i] for i in inside], fit.model, bend=bend, start=start)
@@ -159,7 +164,9 @@ def heldout_errors(model: BoardModel, found: Sequence[Detection], fit: CameraFit
     return answer
 
 
-def _better(new: Array, old: Array) -> bool:
-    gain = old - new
+def _better(new: Array, old: Array, few: bool) -> bool:
+    """Whether new errors are smaller than old ones, beyond chance. few: of so few views, one that a model misses by far
+    would hide in its own spread that it misses all: compare ratios."""
+    gain = np.log(old / new) if few else old - new
     error = float(np.std(gain, ddof=1)) / np.sqrt(len(gain))
     return bool(gain.mean() > 2 * error and new.mean() < (1 - _GAIN) ** 2 * old.mean())

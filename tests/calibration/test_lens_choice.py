@@ -85,3 +85,16 @@ def test_a_start_for_another_model_draws_nearly_the_same_picture() -> None:
     rays = np.array([[0.1, 0.05, 1.0], [-0.2, 0.1, 1.0]])
     pixels = [project_rays(Intrinsics(*_parts(fit.camera), fit.model, (1280, 720)), rays) for fit in (plain, other)]
     assert np.abs(pixels[0] - pixels[1]).max() < 3.0
+
+
+def test_a_fisheye_seen_in_few_views_is_no_pinhole() -> None:
+    """Views that a pinhole misses by far must not hide, in the spread of the misses, that there is a better model."""
+    options = SceneOptions(
+        views=10, model="fisheye", size_wh=(640, 480), focal_px=300.0, depth_m=(0.15, 0.45), noise_px=0.03,
+        distortion=(-0.02, 0.01, -0.006, 0.001),
+    )  # fmt: skip
+    assert [chosen(make_scene(seed, options))[0] for seed in (4, 6, 7)] == ["fisheye"] * 3
+
+
+def test_few_views_of_an_ordinary_lens_keep_the_plain_model() -> None:
+    assert [chosen(make_scene(seed, SceneOptions(views=8)))[0] for seed in range(4)] == ["pinhole"] * 4
