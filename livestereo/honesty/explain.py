@@ -38,8 +38,8 @@ REASONS = (
 )  # fmt: skip
 SURFACE = (Reason.UNKNOWN, Reason.NO_TEXTURE, Reason.REPEATED_TEXTURE)
 LOG_SIGMA = (-3.5, 3.7)  # 0.03 to 40 px
-# Chosen on heaps held out: the least median σ whose RMS of error/σ stays below 1.15. No σ is smaller than this, for now
-# and then a wrong answer shows no sign of it; below the second one σ is sharpened by a power.
+# Chosen on heaps held out, so that the median σ stays below half a pixel. No σ is much smaller than the first one, for
+# now and then a wrong answer shows no sign of it; below the second one σ is sharpened by a power.
 FINEST_PX = 0.42
 ROUGH_PX, SHARPER = 1.0, 0.5
 
