@@ -88,6 +88,7 @@ _TELE = Lens((1280, 960), 2000.0, (-0.05, 0.2, 0.0005, -0.0003, 0.0))
 _FISH120 = Lens((640, 480), 300.0, (-0.02, 0.01, -0.006, 0.001), "fisheye")
 _FISH150 = Lens((752, 480), 285.0, (0.03, -0.02, 0.008, -0.002), "fisheye")
 _FISH165 = Lens((1280, 800), 440.0, (-0.03, 0.005, -0.003, 0.0005), "fisheye")
+_RATIONAL = Lens((1280, 720), 610.0, (0.5, -2.6, 0.0005, -0.0002, 1.5, 0.38, -2.42, 1.43), "rational")
 _ANY_WIDE = ("fisheye", "rational")
 
 KINDS: dict[str, Kind] = {
@@ -98,6 +99,7 @@ KINDS: dict[str, Kind] = {
     "7x5": Kind(board="chessboard:7x5:30mm", views=(12, 20)),
     "narrow lens": Kind(left=_TELE, baseline_m=0.12, depth_m=(0.9, 2.0)),
     "wide lens": Kind(left=_WIDE, depth_m=(0.15, 0.5), lenses=("pinhole", *_ANY_WIDE)),
+    "rational lens": Kind(left=_RATIONAL, depth_m=(0.2, 0.7), lenses=("pinhole", *_ANY_WIDE)),
     "fisheye 120": Kind(left=_FISH120, depth_m=(0.15, 0.45), lenses=_ANY_WIDE),
     "fisheye 150": Kind(left=_FISH150, baseline_m=0.12, depth_m=(0.2, 0.5), lenses=_ANY_WIDE),
     "fisheye 165": Kind(left=_FISH165, depth_m=(0.2, 0.5), lenses=("fisheye",)),
@@ -206,7 +208,8 @@ def _camera(lens: Lens, rng: np.random.Generator) -> Intrinsics:
             [0, 0, 1],
         ]
     )
-    distortion = np.array(lens.distortion) * (1 + rng.normal(0, 0.05, len(lens.distortion)))
+    distortion = np.array(lens.distortion)
+    distortion *= 1 + rng.normal(0, 0.05 if lens.model != "rational" else 0.002, len(lens.distortion))
     return Intrinsics(K, distortion, lens.model, (w, h))
 
 

@@ -23,8 +23,6 @@ _WORTH = 0.01
 _FOLDS = 5
 # With fewer views than this none can be held out; with fewer than twice the folds, they are held out one by one.
 _LEAST_HELD_OUT = 6
-# Below this many views are few: see `_better`.
-_FEW = 4 * _FOLDS
 # With views too few to hold any out, a richer model must beat one with fewer terms by this.
 _ALIKE = 1.25
 # Natural logarithm of the focal lengths' ratio up to which two cameras of one size are of one kind.
@@ -99,14 +97,14 @@ def _compare(found: Sequence[Detection], model: BoardModel, *, bend: bool) -> _C
         return _Compared(tuple(found), fits, {}, kept)
     names: list[LensModel] = ["pinhole", *rivals]
     errors = {name: heldout_errors(model, found, fits[name], bend=bend) for name in names}
-    return _Compared(tuple(found), fits, errors, _best(errors, few=len(found) < _FEW))
+    return _Compared(tuple(found), fits, errors, _best(errors))
 
 
-def _best(errors: dict[LensModel, Array], *, few: bool) -> LensModel:
+def _best(errors: dict[LensModel, Array]) -> LensModel:
     """Of models in the order of their terms, each with its held-out errors, the plainest that none clearly beats."""
     best, *others = errors
     for name in others:
-        if _better(errors[name], errors[best], few):
+        if _better(errors[name], errors[best]):
             best = name
     return best
 
@@ -132,8 +130,7 @@ def _together(sides: list[_Compared], model: BoardModel, *, bend: bool) -> list[
         )
         for name in names
     }
-    few = all(len(side.found) < _FEW for side in sides)
-    return [dataclasses.replace(side, kept=_best(pooled, few=few)) for side in sides]
+    return [dataclasses.replace(side, kept=_best(pooled)) for side in sides]
 
 
 def _forced(found: Sequence[Detection], model: BoardModel, lens: LensModel, bend: bool) -> CameraFit:
@@ -164,9 +161,12 @@ def heldout_errors(model: BoardModel, found: Sequence[Detection], fit: CameraFit
     return answer
 
 
-def _better(new: Array, old: Array, few: bool) -> bool:
-    """Whether new errors are smaller than old ones, beyond chance. few: of so few views, one that a model misses by far
-    would hide in its own spread that it misses all: compare ratios."""
-    gain = np.log(old / new) if few else old - new
+def _better(new: Array, old: Array) -> bool:
+    """Whether new errors are smaller than old ones, beyond chance.
+
+    By their ratios: views at the picture's rim, which a model misses by far, would hide in the spread of differences
+    that it misses nearly all.
+    """
+    gain = np.log(old / new)
     error = float(np.std(gain, ddof=1)) / np.sqrt(len(gain))
     return bool(gain.mean() > 2 * error and new.mean() < (1 - _GAIN) ** 2 * old.mean())
