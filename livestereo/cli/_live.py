@@ -134,8 +134,10 @@ def run_live(
             if stays and "seek" not in parts.can and not signals.stop:
                 _hold(parts.views)
     finally:
+        failed = sys.exc_info()[0] is not None
         for summary in finished:
-            output.show(*summary_for_people(summary, live=info.live))
+            if summary.pairs or not failed:  # what was refused at once has no summary
+                output.show(*summary_for_people(summary, live=info.live))
         for close in closing:
             close()
     return finished[0]

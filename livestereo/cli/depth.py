@@ -16,6 +16,7 @@ from livestereo.types import Reason, StereoResult
 
 _files = "Files"
 _sure = "How sure it is"
+EMPTY_PERCENT = 1.0  # of the picture: less depth than this is told
 
 
 @command
@@ -125,7 +126,7 @@ def depth(
     done: list[dict[str, Any]] = []
     table = _table()
     with open_pictures(pictures, source, rig, output) as opened:
-        writer = None
+        writer, result = None, None
         for result in each_result(opened, settings, output, troubles, frames=frames):
             if writer is None:
                 writer = wanted.writer(many=expects_many(opened.source.info, frames))
@@ -140,6 +141,7 @@ def depth(
     error = troubles.error(len(done), {"pairs": done})
     if done:
         output.show(table)
+    _tell_empty(done, result, output)
     if error is not None:
         raise error
     if not done:
@@ -157,6 +159,18 @@ def _tell_scale(result: StereoResult, style: str, output: Output) -> None:
         )
     if not result.pair.rectification.notes:  # a note of the rectification has told it already
         output.say("Depth is relative: without a rig file (--rig) nothing tells metres.")
+
+
+def _tell_empty(rows: list[dict[str, Any]], last: StereoResult | None, output: Output) -> None:
+    """Say why there is next to no depth: an empty map alone looks like success."""
+    empty = [row["name"] for row in rows if row["density_percent"] < EMPTY_PERCENT]
+    if not empty or last is None:
+        return
+    named = empty[0] if len(empty) == 1 else f"{len(empty)} of {len(rows)} pairs"
+    if np.array_equal(last.frame.left.image, last.frame.right.image):
+        output.warn(f"There is no depth in {named}: left and right are the same picture.")
+    else:
+        output.warn(f"There is next to no depth in {named}. Run `livestereo doctor` on the same pictures: it says why.")
 
 
 def _tell_sure(rows: list[dict[str, Any]], output: Output) -> None:

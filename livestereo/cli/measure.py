@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,8 +135,18 @@ def _depth_sigma(point: Point) -> float:
 
 
 def _short(found: dict[str, Any]) -> list[str]:
-    unit = " m" if found["metric"] else " (relative)"
-    return [f"{found['distance_m']:.4g} ± {found['sigma_m']:.2g}{unit}", f"1 σ, {found['sigma_of']}"]
+    length = _with_sigma(found["distance_m"], found["sigma_m"], metric=found["metric"])
+    return [length + ("" if found["metric"] else " (relative)"), f"1 σ, {found['sigma_of']}"]
+
+
+def _with_sigma(value: float, sigma: float, *, metric: bool) -> str:
+    """Write a length with the digits that its standard deviation leaves, as the window does."""
+    from livestereo.sinks.window_scene import measured_text
+
+    if metric:
+        return measured_text(value, sigma)
+    digits = min(4, max(0, 1 - math.floor(math.log10(sigma)))) if math.isfinite(sigma) and sigma > 0 else 3
+    return f"{value:.{digits}f} ± {sigma:.{digits}f}"
 
 
 def _told(found: dict[str, Any]) -> list[str]:
@@ -143,12 +154,13 @@ def _told(found: dict[str, Any]) -> list[str]:
     unit = " m" if found["metric"] else ""
     what = {"point": "Distance from the left camera", "distance": "Distance", "height": "Height over the plane"}
     lines = [
-        f"{what[found['kind']]}: {found['distance_m']:.4g}{unit} ± {found['sigma_m']:.2g}{unit} "
+        f"{what[found['kind']]}: {_with_sigma(found['distance_m'], found['sigma_m'], metric=found['metric'])} "
         f"(1 σ, {found['sigma_of']}{'' if found['metric'] else '; relative'})"
     ]
     values = zip(found["points_m"], found["depths_m"], found["depth_sigmas_m"], found["confidences"])
     for (x, y, _), depth, sigma, sure in values:
-        lines.append(f"  at x {x:+.3f}, y {y:+.3f}{unit}: depth {depth:.4g} ± {sigma:.2g}{unit}")
+        at_depth = _with_sigma(depth, sigma, metric=found["metric"])
+        lines.append(f"  at x {x:+.3f}, y {y:+.3f}{unit}: depth {at_depth}")
         if sure is not None and sure < DOUBTFUL:
             lines.append(f"  doubtful: the matcher is right there with a probability of {100 * sure:.0f} % only")
     if found["plane"]:

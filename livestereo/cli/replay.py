@@ -45,6 +45,7 @@ def replay(
     from livestereo.cli._live import wants_window
     from livestereo.cli._playback import any_given
     from livestereo.cli._setup import open_pictures
+    from livestereo.takes.manifest import load_manifest
 
     if not 0.05 <= speed <= 50:
         raise SettingsError(f"A speed of {speed:g} is not possible.", "Give 0.05 to 50.")
@@ -56,6 +57,7 @@ def replay(
         raise SettingsError(
             "--bitexact computes with the settings and the rig of the take.", "Leave out options about depth and rig."
         )
+    load_manifest(take)  # what is no take is told before anything else
     window = out is None and not bitexact and wants_window(run, output)
     with open_pictures([str(take)], SourceOptions(), rig, output, partial=out is None and not bitexact) as opened:
         source: Any = opened.source

@@ -138,6 +138,7 @@ class WindowState:
         if "tune" in self.can:
             outcome = self.panel.mouse(event, layout.canvas_wh, self.settings)
             if outcome is not False:
+                self.mouse = None  # what lies under the panel is not looked at
                 return self._of_panel(outcome)
         if "measure" in self.can or self.effect == "focus":
             return self._measure(event, layout)

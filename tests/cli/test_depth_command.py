@@ -198,3 +198,13 @@ def test_a_real_pair_is_as_accurate_as_the_floor(
     assert np.mean(np.abs(estimate - truth)[known] > 2) < 0.042
     assert known.sum() / (truth > 0).sum() > 0.96
     assert (WALL_PX, SQUARE_PX) == (8, 24) and found["pairs"][0]["metric"] is False
+
+
+def test_an_empty_map_does_not_look_like_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left, *_ = write_pair(tmp_path)
+    code, _, err = run_command(capsys, "depth", left, left, "--rectified", "-o", "same.png")
+    assert code == 0 and "left and right are the same picture" in err
+    for side, level in (("a", 90), ("b", 91)):
+        cv2.imwrite(f"{side}.png", np.full((120, 160), level, np.uint8))
+    code, _, err = run_command(capsys, "depth", "a.png", "b.png", "--rectified", "-o", "flat.png")
+    assert code == 0 and "livestereo doctor" in err

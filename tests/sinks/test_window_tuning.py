@@ -79,3 +79,17 @@ def test_the_wheel_scrolls_the_panel() -> None:
     bench.clock.now += 1
     bench.poll()
     assert not np.array_equal(bench.screen.shown[-1], before)
+
+
+def test_nothing_is_read_under_the_panel() -> None:
+    bench = Bench()
+    bench.screen.mouse("move", 600, 300)
+    bench.poll()
+    assert bench.state.mouse == (600, 300)
+    bench.press("tab")
+    bench.screen.mouse("move", 60, 100)
+    bench.poll()
+    assert bench.state.mouse is None
+    bench.screen.mouse("move", 600, 300)
+    bench.poll()
+    assert bench.state.mouse == (600, 300)
