@@ -183,6 +183,8 @@ def live(fps_right: float = 30.0, row_skew_s: float = 0.0) -> Callable[[Evidence
         stats = CaptureStats(fps_left=30.0, fps_right=fps_right, row_skew_s=row_skew_s)
         return replace_evidence(e, info=info, stats=stats)
 
+    return apply
+
 
 def uncompressed(size_wh: tuple[int, int], fps: float) -> Callable[[Evidence], Evidence]:
     """Two cameras on one USB port that send plain pictures; they come as fast as the port lets them."""
@@ -193,8 +195,6 @@ def uncompressed(size_wh: tuple[int, int], fps: float) -> Callable[[Evidence], E
             capture={"formats": ("YUYV", "YUYV")},
         )  # fmt: skip
         return replace_evidence(e, info=info, stats=CaptureStats(fps_left=fps, fps_right=fps))
-
-    return apply
 
     return apply
 
