@@ -27,6 +27,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "wrong_rig": frozenset({"vertical", "disparity_range", "out_of_range", "baseline"}),
     "dark": frozenset({"texture", "compression", "blur", "focus", "exposure", "white_balance"}),
     "blur": frozenset({"texture"}),
+    "exposure": frozenset({"glare"}),  # what is white in the brighter picture alone is no reflection
     "bright": frozenset({"texture", "glare"}),
     "bandwidth": frozenset({"frame_rate"}),
     "frozen": frozenset({"skew", "framing"}),

@@ -87,6 +87,11 @@ def test_what_a_worse_fault_explains_is_left_out() -> None:
     assert [f.check for f in found] == ["rotated", "size"]
 
 
+def test_white_spots_in_the_brighter_picture_alone_are_no_reflections() -> None:
+    found = in_order([Finding("glare", "", severity=0.72), Finding("exposure", "", severity=0.7)])
+    assert [f.check for f in found] == ["exposure"]
+
+
 def result_of(frame: StereoFrame, rig: RigFile) -> StereoResult:
     rectification = make_rectification(rig.rig)
     grays = [cv2.cvtColor(side.image, cv2.COLOR_BGR2GRAY) for side in (frame.left, frame.right)]
