@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from calibration.advice import Advice, Goal, Need
-from calibration.board_size import larger_board
+from calibration.board_markers import likely_charuco
+from calibration.board_size import larger_board, likely_board
 from calibration.boards import Board
 from calibration.detection import BoardDetector, Detection, sharpness
 from calibration.errors import CalibrationError
@@ -37,6 +38,9 @@ STEERING = SolveOptions(lens="pinhole", bend=False, stretch=False, heldout=False
 FLASH_S = 0.5
 # Pictures of the first views in which to look whether the board is larger than was said.
 BOARD_LOOKS = 6
+# Of pairs in which no board is seen every so many is kept; when there are so many, another board is looked for in them;
+# and again after so many more.
+BLIND_EVERY, BLIND_LOOKS, BLIND_AGAIN = 10, 4, 400
 
 
 class GuideWindow(Protocol):
@@ -67,7 +71,7 @@ class Moment:
 @dataclass(frozen=True)
 class Captured:
     """What guided capture gives. ended: goal, person, source or stopped. incomplete: what the source lacked.
-    whole: the board that the pictures show, where the given one is a part of it."""
+    whole: the board that the pictures seem to show, where it is not the given one."""
 
     views: tuple[View, ...]
     notes: tuple[str, ...]
@@ -108,6 +112,10 @@ class Capture:
         self._message = ""
         self._looks: list[tuple[U8, Detection]] = []
         self._whole: Board | None = None
+        self._blind: list[U8] = []
+        self._blind_count = 0
+        self._guess: Future[Board | None] | None = None
+        self._likely: Board | None = None
 
     def resume(self, progress: Callable[[int, int], None] = lambda _i, _n: None) -> int:
         """Take the pairs that the session holds already; give how many."""
@@ -135,10 +143,12 @@ class Capture:
                 ended = self._loop(source, pool, window, stop, tell, frames, end_s)
         finally:
             self._solver.close()
+        if self._guess is not None and not self.guide.views:
+            self._likely = self._guess.result()
         notes = tuple(dict.fromkeys(note for detector in self._detectors for note in detector.notes()))
         return Captured(
             self.guide.views, notes, ended, self._decisions, self.clock() - begin, self._incomplete, self.guide.needs,
-            self._whole,
+            self._whole or self._likely,
         )  # fmt: skip
 
     def _loop(
@@ -163,7 +173,7 @@ class Capture:
                 return "source"
             self._decisions += 1
             step = self._decide(frame, pool)
-            if self._whole is not None and not warned:
+            if (self._whole is not None or self._likely is not None) and not warned:
                 warned = True
                 tell(self._message)
             if (step.accept or window is None) and (text := _told(step)) != told:
@@ -189,8 +199,25 @@ class Capture:
         step = self.guide.observe(Sighting(left, right, frame.t_s, sharp[0], sharp[1]))
         if step.accept and left is not None and right is not None:
             self._take(frame, left, right)
+        if left is None and right is None and not self.guide.views:
+            self._wonder(grays[0], pool)
         self._ask()
         return step
+
+    def _wonder(self, gray: U8, pool: ThreadPoolExecutor) -> None:
+        """Where no board is seen for long: is there another one than was said?"""
+        self._blind_count += 1
+        if self._guess is None:
+            if self._blind_count % BLIND_EVERY == 0:
+                self._blind.append(gray)
+            if len(self._blind) == BLIND_LOOKS:
+                self._guess = pool.submit(_likely_board, self._blind, self.board)
+        elif self._likely is None and self._guess.done():
+            self._likely = self._guess.result()
+            if self._likely is not None:
+                self._message = f"This seems to be {self._likely.words}: end, and give --board {self._likely.text}."
+            elif self._blind_count >= BLIND_AGAIN:
+                self._blind, self._guess, self._blind_count = [], None, 0
 
     def _take(self, frame: StereoFrame, left: Detection, right: Detection) -> None:
         name = self.session.add(frame.left.image, frame.right.image)
@@ -251,6 +278,10 @@ class Capture:
             self._take(frame, left, right)
         else:
             self._message = "Both cameras must see the board."
+
+
+def _likely_board(pictures: list[U8], board: Board) -> Board | None:
+    return likely_charuco(pictures, board) or likely_board(pictures, board)
 
 
 class _Solver:

@@ -81,6 +81,11 @@ def _collect(source: Source, plan: Plan, output: Output, folder: Path, *, kept: 
         few = {0: "No view of the board was", 1: "Only 1 view of the board was"}
         taken = few.get(count, f"Only {count} views of the board were")
         again = f" Go on with --session {folder}." if kept and count else ""
+        if captured.whole is not None:
+            raise LiveStereoError(
+                f"{taken} taken in {captured.decisions} pairs; the pictures seem to show {captured.whole.words}.",
+                f"Give --board {captured.whole.text}.",
+            )
         raise LiveStereoError(
             f"{taken} taken in {captured.decisions} pairs, and at least {MIN_PAIRS} are needed.",
             f"Is it {plan.board.words}? Show it whole to both cameras, in good light, and hold it still.{again}",

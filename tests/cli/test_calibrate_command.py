@@ -196,6 +196,18 @@ def test_guided_views_of_the_demo_reach_the_goal_and_leave_no_folder(
     assert (tmp_path / "r.html").read_text().count("data:image/jpeg") >= 2 * result["views_used"]
 
 
+def test_guided_capture_with_a_wrong_spec_says_the_likely_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wrong = ("--board", "chessboard:10x7:25mm")
+    code, result, _ = run_json(
+        capsys, "calibrate", "demo:board,fps=6,size=480x360", *wrong, "--auto", "--frames", "45"
+    )
+    assert code == 1 and "9 x 6 inner corners" in result["error"]["what"]
+    assert "chessboard:9x6:25mm" in result["error"]["fix"]
+
+
 def test_too_few_guided_views_are_told_with_the_folder_that_keeps_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
