@@ -6,12 +6,13 @@ OpenCV's matchers and filters speak int16; everything else speaks float32 px wit
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from livestereo.lazy import lazy
 from livestereo.types import F32, U8, MatchResult
 
 STEPS = 16
@@ -78,7 +79,7 @@ class FixedResult(MatchResult):
         if disparity_px is not None:
             self.__dict__["disparity_px"] = disparity_px
 
-    @cached_property
+    @lazy
     def disparity_px(self) -> F32:  # a field of MatchResult, made on demand here
         """(H,W) float32 px, NaN invalid."""
         raw: NDArray[np.int16] = self.__dict__["raw"]

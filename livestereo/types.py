@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from livestereo.lazy import lazy
 
 if TYPE_CHECKING:
     from calibration.rectify import Rectification
@@ -100,12 +101,12 @@ class RectifiedPair:
         """Stamp of the pair, seconds."""
         return self.frame.t_s
 
-    @cached_property
+    @lazy
     def left(self) -> U8:
         """Rectified left picture, (H,W,3) uint8 BGR."""
         return self.rectification.apply(self.frame.left.image, "left")
 
-    @cached_property
+    @lazy
     def right(self) -> U8:
         """Rectified right picture, (H,W,3) uint8 BGR."""
         return self.rectification.apply(self.frame.right.image, "right")
@@ -194,7 +195,7 @@ class StereoResult:
         """(H,W) float32 px, NaN invalid."""
         return self.match.disparity_px
 
-    @cached_property
+    @lazy
     def analysis(self) -> Explanation:
         """Confidence, hole reasons and σ, each computed on first use."""
         return self.explain(self) if self.explain is not None else self.match
@@ -219,7 +220,7 @@ class StereoResult:
         """What `depth_sigma_m` covers, in words: without a covariance in the rig file it is the matcher's part."""
         return "matching alone" if self.analysis.sigma_rig_px is None else "matching and rig"
 
-    @cached_property
+    @lazy
     def depth_sigma_m(self) -> F32 | None:
         """Standard deviation of depth, (H,W) float32, units of depth, NaN where there is none: Z²·σ_d / (f·B). Or None.
 

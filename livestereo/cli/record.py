@@ -81,12 +81,20 @@ def record(
             without_depth(parts)
         try:
             summary = run_live(opened, settings, match, run, output, parts, window=window)
+            if recorder.stopped is not None and lost_in_writing(recorder):  # by the last pairs, so that none noticed
+                raise recorder.why_it_ended(recorder.stopped)
         except LiveStereoError as error:
             error.details = {**error.details, "take": take, **recorded(recorder)}
             raise
         finally:
             _tell(recorder, take, output)
         output.result({**summary.as_json(), "take": take, **recorded(recorder)})
+
+
+def lost_in_writing(recorder: Recorder) -> int:
+    """Pairs that the disk did not take."""
+    manifest = recorder.manifest
+    return 0 if manifest is None else manifest.lost.get("disk", 0)
 
 
 def recorded(recorder: Recorder) -> dict[str, object]:

@@ -143,7 +143,7 @@ class Recorder:
         if self.stopped is not None:
             self._lose(frame, "disk")
             if self._ends_run:
-                raise TakeError(self.stopped, f"The take was closed and is whole. {MAKE_ROOM}")
+                raise self.why_it_ended(self.stopped)
             return False
         gap_s = 0.0 if self._first_s is None else frame.t_s - self._last_s
         kept, size = self._to_keep(frame)
@@ -161,6 +161,11 @@ class Recorder:
         self._last_s, self._accepted_s = frame.t_s, self._clock()
         fresh, self._fresh = self._fresh, False
         return fresh
+
+    @staticmethod
+    def why_it_ended(stopped: str) -> TakeError:
+        """The error of a run that ends because no more can be recorded."""
+        return TakeError(stopped, f"The take was closed and is whole. {MAKE_ROOM}")
 
     def accept(self, result: StereoResult) -> None:
         """Queue the disparity of one result; left out while the writer is behind."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 
+from livestereo.lazy import lazy
 from livestereo.sources.capture import Grabbed, decode_jpeg
 from livestereo.sources.request import SourceRequest
 from livestereo.sources.split import halves, turn
@@ -45,7 +45,7 @@ class Picture:
     def __init__(self, grabbed: Grabbed) -> None:
         self._grabbed = grabbed
 
-    @cached_property
+    @lazy
     def image(self) -> U8:
         """(H,W,3) uint8 BGR."""
         grabbed = self._grabbed
