@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import cv2
@@ -18,6 +17,7 @@ from calibration.matches import Matches, find_matches
 from calibration.quality import Arrangement, arrangement
 from calibration.rectify import Rectification
 from calibration.rigfile import RigFile
+from livestereo.lazy import lazy
 from livestereo.types import U8, CaptureStats, SourceInfo, StereoFrame, StereoResult
 
 F64 = NDArray[np.float64]
@@ -47,17 +47,17 @@ class Evidence:
         """The newest pair."""
         return self.frames[-1]
 
-    @cached_property
+    @lazy
     def grays(self) -> tuple[U8, U8]:
         """Both raw pictures of the newest pair, gray."""
         return gray(self.last.left.image), gray(self.last.right.image)
 
-    @cached_property
+    @lazy
     def matches(self) -> Matches:
         """Matched points of the raw pictures."""
         return find_matches(*self.grays)
 
-    @cached_property
+    @lazy
     def arranged(self) -> Arrangement:
         """How the raw pictures lie to each other."""
         found = arrangement(*self.grays, matches=self.matches)
@@ -70,7 +70,7 @@ class Evidence:
             return Arrangement(True, mirrored=True, rotated_deg=round(flipped.rotation_deg / 90) % 4 * 90)
         return found
 
-    @cached_property
+    @lazy
     def rectified_points(self) -> tuple[F64, F64] | None:
         """Matched points (N,2) in the rectified pictures; None with no rectification or too few matches."""
         if self.rectification is None or not self.matches.enough:
@@ -81,7 +81,7 @@ class Evidence:
         good = np.isfinite(left).all(1) & np.isfinite(right).all(1)
         return (left[good], right[good]) if good.sum() >= 20 else None
 
-    @cached_property
+    @lazy
     def exchanged_points(self) -> tuple[F64, F64] | None:
         """Matched points rectified as if left and right had been exchanged; None as in `rectified_points`."""
         if self.rectification is None or not self.matches.enough:
@@ -91,7 +91,7 @@ class Evidence:
         good = np.isfinite(left).all(1) & np.isfinite(right).all(1)
         return (left[good], right[good]) if good.sum() >= 20 else None
 
-    @cached_property
+    @lazy
     def patches(self) -> tuple[F64, F64] | None:
         """Colour of matched places, (N,3) BGR means of windows, left and right; None with too few matches."""
         if not self.matches.enough or self.arranged.mirrored:

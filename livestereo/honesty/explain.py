@@ -9,7 +9,6 @@ told.facts(320, 240)                             # one pixel: only the rows arou
 from __future__ import annotations
 
 import dataclasses
-from functools import cached_property
 
 import cv2
 import numpy as np
@@ -23,6 +22,7 @@ from livestereo.honesty.rig import RigPart, rig_part
 from livestereo.honesty.search import Range
 from livestereo.honesty.signs import Scene, look, of_answers
 from livestereo.honesty.survey import NOTHING, Survey, survey
+from livestereo.lazy import lazy
 from livestereo.matchers.exposure import evened
 from livestereo.settings import Settings
 from livestereo.types import F32, U8, MatchResult, PixelFacts, Reason, StereoResult, reason_of
@@ -59,7 +59,7 @@ class Explainer:
         self._rectification = rectification
         self._rig_file = rig_file
 
-    @cached_property
+    @lazy
     def rig_part(self) -> RigPart | None:
         """What the rig's covariance adds; computed on first use."""
         return rig_part(self._rig_file, self._rectification)
@@ -76,19 +76,19 @@ class Told:
         self._by = explainer
         self._result = result
 
-    @cached_property
+    @lazy
     def _pictures(self) -> tuple[U8, U8]:
         return evened(self._result.pair.left_gray, self._result.pair.right_gray)
 
-    @cached_property
+    @lazy
     def _scene(self) -> Scene:
         return look(*self._pictures, self._result.disparity_px, self._by.span)
 
-    @cached_property
+    @lazy
     def _survey(self) -> Survey:
         return survey(*self._pictures, self._by.span)
 
-    @cached_property
+    @lazy
     def _answers(self) -> tuple[F32, F32]:
         return answers(self._scene, sgm=self._by.sgm, half=self._by.half)
 
@@ -102,13 +102,13 @@ class Told:
         """How likely the error is at most 1 px, (H,W) float32 0..1, NaN where there is no depth."""
         return self._answers[1]
 
-    @cached_property
+    @lazy
     def sigma_rig_px(self) -> F32 | None:
         """The rig's part as px of disparity, (H,W) float32, NaN where there is no depth; None without a covariance."""
         part = self._by.rig_part
         return None if part is None else part.sigma_px(self._result.disparity_px)
 
-    @cached_property
+    @lazy
     def reason(self) -> U8:
         """Why there is no depth, (H,W) uint8 of `Reason`."""
         why = reasons(self._scene, self._survey, sgm=self._by.sgm, half=self._by.half)

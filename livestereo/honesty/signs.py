@@ -8,7 +8,6 @@ of the whole range is, what the right view says, and how the neighbours lie. Pur
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import cv2
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livestereo.honesty.search import HIGHEST, I16, SIDE, Best, Range, beyond, find_best, halved, likeness, weigh
+from livestereo.lazy import lazy
 from livestereo.types import F32, U8
 
 Mask = NDArray[np.bool_]
@@ -47,22 +47,22 @@ class Scene:
     half_right: U8
     best: Best
 
-    @cached_property
+    @lazy
     def beyond(self) -> F32:
         """Logarithm of the best cost nearer than the range, (h,w) of half size."""
         return log_cost(beyond(self.half_left, self.half_right, self.span))
 
-    @cached_property
+    @lazy
     def self_likeness(self) -> F32:
         """Logarithm of how well the left picture fits itself, moved along the row, (h,w) of half size."""
         return log_cost(likeness(self.half_left, self.span))
 
-    @cached_property
+    @lazy
     def right_view(self) -> F32:
         """By how many planes the right picture's best partner of the best plane is off, (h,w) of half size."""
         return right_view(self.best, self.best.plane)
 
-    @cached_property
+    @lazy
     def hidden(self) -> F32:
         """Logarithm of 1 + by how many px of disparity something nearer lies before each pixel in the right view."""
         return np.asarray(np.log1p(_hidden(self)), np.float32)
