@@ -82,7 +82,9 @@ def record(
         try:
             summary = run_live(opened, settings, match, run, output, parts, window=window)
             if recorder.stopped is not None and lost_in_writing(recorder):  # by the last pairs, so that none noticed
-                raise recorder.why_it_ended(recorder.stopped)
+                ended = recorder.why_it_ended(recorder.stopped)
+                ended.details = summary.as_json()
+                raise ended
         except LiveStereoError as error:
             error.details = {**error.details, "take": take, **recorded(recorder)}
             raise

@@ -132,6 +132,8 @@ def _compute(
     with output.progress("compute again", len(source.reader.pairs)) as advance:
         parts = LiveParts(pair_sinks=[recorder], sinks=[recorder, Counted(advance)], record=False)
         summary = run_live(opened, settings, match, run, output, parts, window=False)
+    if recorder.stopped is not None:  # by the last pairs, so that none noticed
+        raise recorder.why_it_ended(recorder.stopped)
     output.say(f"{out}: {summary.pairs} pairs computed again.")
     output.result({**summary.as_json(), "take": out, **recorded(recorder)})
 
