@@ -75,6 +75,9 @@ def _accuracy(q: Quality) -> Row:
     )  # fmt: skip
 
 
+EASY = 0.5  # of the predicted error: less needs an explanation
+
+
 def sentences(quality: Quality) -> list[str]:
     """Say what was found and what to do about it."""
     q = quality
@@ -87,6 +90,12 @@ def sentences(quality: Quality) -> list[str]:
     size = f"{plane.value} ({q.plane_rms_subpixel_px:.2f} px)" if q.metric else f"{q.plane_rms_subpixel_px:.2f} px"
     if plane.state == "good":
         said.append(f"Depth keeps to the plane within {size}: no worse than predicted ({plane.expected}).")
+        if 0 < ratio < EASY and not q.predicted.assumed:
+            # σ of a pixel was fitted on whole scenes; a facing surface with no edges has none of what spoils them.
+            said.append(
+                f"It is {1 / ratio:.0f} times as good as predicted: σ is that of ordinary scenes, with edges and "
+                "slopes, and a textured wall seen straight on is easier."
+            )
     else:
         said.append(
             f"Depth strays from the plane by {size}, {ratio:.1f} times what is predicted ({plane.expected}). Is the "

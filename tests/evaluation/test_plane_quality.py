@@ -116,6 +116,9 @@ def test_the_demo_plane_against_its_exact_truth() -> None:
     assert abs(found.z_accuracy_percent) < 1
     assert found.distance_m == pytest.approx(1.5, rel=0.01) and true_z == pytest.approx(1.5, rel=0.05)
     assert found.tilt_deg == pytest.approx(12, abs=0.3)
+    # A prediction that is loose says so.
+    loose = found.plane_rms_mm < 0.5 * found.predicted.rms_mm
+    assert any("times as good as predicted" in s for s in quality_words.sentences(found)) == loose
 
 
 def test_the_prediction_has_a_part_of_matching_and_a_part_of_the_rig() -> None:
