@@ -96,6 +96,12 @@ def _play(
             pipeline if wanted.computes_otherwise(start) else RecordedPipeline(pipeline, source, opened)
         )
     summary = run_live(opened, settings, match, run, output, parts, window=window)
+    if reader.unreadable_depth:
+        how = "computed again" if reader.has_raw else "left out"
+        output.warn(
+            f"The recorded depth of {len(reader.unreadable_depth)} pairs is missing or damaged; it was {how}. "
+            "`livestereo verify` tells more."
+        )
     output.result(summary.as_json())
 
 

@@ -138,6 +138,7 @@ class TakeReader:
         bad = set(self.manifest.depth_left_out)
         kept = [d for d in self.index.depths if d.depth is not None and d.depth not in bad and d.pair in self._entries]
         self._depth_of_pair = {entry.pair: entry.depth for entry in kept if entry.depth is not None}
+        self.unreadable_depth: set[int] = set()  # pairs whose recorded depth was asked for and cannot be read
         stamps = {entry.pair: entry.pts_ms for entry in self.index.pairs}
         depth_stamps = {d.depth: stamps[d.pair] for d in self.index.depths if d.depth is not None and d.pair in stamps}
         self._left = self._track("left", self.manifest.left, _by_number(stamps))
@@ -207,6 +208,8 @@ class TakeReader:
         if number is None or self._depth is None:
             return None
         coded = self._depth.get(number)
+        if coded is None:
+            self.unreadable_depth.add(pair)
         return None if coded is None else m.decode_disparity(coded, self.manifest.disparity_offset)
 
     def computed(self) -> list[DepthEntry]:

@@ -368,3 +368,11 @@ def test_a_real_disk_that_fills_up(tmp_path: Path, capsys: pytest.CaptureFixture
         assert code == 1 and "nearly full" in err and not (disk / "take2").exists()
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def test_replay_tells_recorded_depth_that_cannot_be_read(take: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "missing or damaged" not in run_command(capsys, "replay", take, "--headless")[2]
+    stream = take / "disparity.mkv"
+    stream.write_bytes(stream.read_bytes()[: stream.stat().st_size // 2])
+    code, _, err = run_command(capsys, "replay", take, "--headless")
+    assert code == 0 and "missing or damaged; it was computed again" in err
