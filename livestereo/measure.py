@@ -74,7 +74,8 @@ class Length:
 class Plane:
     """normal (3,), towards the camera; n·P = offset. covariance (3,3) of (offset and the two tilts).
 
-    residual_m: RMS of the points around it. count: points it was fitted to. share: of those that were looked at.
+    residual_m, residual_px: RMS of the points around it, and of their disparities. count: points it was fitted to.
+    share: of those that were looked at.
     """
 
     normal: Array
@@ -83,6 +84,7 @@ class Plane:
     covariance: Array
     tilts: Array
     residual_m: float
+    residual_px: float
     count: int
     share: float
 
@@ -262,5 +264,6 @@ class Ruler:
         covariance = np.linalg.inv(lever.T @ lever / max(1.0, min(25.0, len(points) / 12))) * variance
         return Plane(
             normal=normal, offset_m=offset, centre_m=centre, covariance=covariance, tilts=tilts,
-            residual_m=float(np.sqrt(variance)), count=len(points), share=share,
+            residual_m=float(np.sqrt(variance)), residual_px=float(np.std(d - A @ fitted)),
+            count=len(points), share=share,
         )  # fmt: skip

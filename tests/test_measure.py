@@ -144,6 +144,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert code == 0 and found["sigma_rig_m"] == pytest.approx(1.5e-3 / 0.1, rel=0.05)
     code, _, err = run_command(capsys, *words, "--point", "1,120")
     assert code == 1 and "No depth is known at 1,120" in err
+    code, flat, _ = run_command(capsys, *words, "--point", "160,120", "--plane")
+    assert code == 0 and "no single flat surface" not in flat
+    code, rough, _ = run_command(capsys, "measure", "demo:room", "--point", "320,200", "--plane")
+    assert code == 0 and "no single flat surface" in rough
     for wrong in (("--point", "a"), ("--point", "1,2", "--plane-in", "1"), ("--pair", "3", "--plane")):
         assert run_command(capsys, *words, *wrong)[0] == 1
     code, _, err = run_command(capsys, *words)

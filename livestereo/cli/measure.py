@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from livestereo.measure import Point, Ruler
 
 _panel = "Measure"
+# Matching leaves no flat surface rougher than this, RMS of disparity.
+ROUGH_PX = 0.5
 DOUBTFUL = 0.5
 
 
@@ -124,7 +126,7 @@ def _measured(
         "confidences": [ruler.confidence(p) for p in length.points],
         "plane": None if fitted is None else {
             "normal": fitted.normal, "distance_m": abs(fitted.offset_m), "residual_m": fitted.residual_m,
-            "points": fitted.count, "share_percent": 100 * fitted.share,
+            "residual_px": fitted.residual_px, "points": fitted.count, "share_percent": 100 * fitted.share,
         },
         "metric": ruler.metric,
     }  # fmt: skip
@@ -166,4 +168,6 @@ def _told(found: dict[str, Any]) -> list[str]:
     if found["plane"]:
         around = f", {found['plane']['residual_m'] * 1000:.1f} mm RMS around it" if found["metric"] else ""
         lines.append(f"  plane of {found['plane']['points']} points{around}")
+        if found["plane"]["residual_px"] > ROUGH_PX:
+            lines.append("  doubtful: that is no single flat surface; name one with --plane-in X,Y,W,H")
     return lines
