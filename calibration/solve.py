@@ -69,7 +69,7 @@ class Solved:
 def solve(
     views: Sequence[View], board: Board, options: SolveOptions | None = None, progress: Progress | None = None
 ) -> Solution:
-    """Solve a rig from views and say how far to trust it.
+    """Solve a rig from views and say how far to trust it; views in which neither camera saw the board are passed over.
 
     progress: called with (what, done, total).
 
@@ -78,7 +78,8 @@ def solve(
     """
     options = options or SolveOptions()
     tell = progress or (lambda what, done, total: None)
-    views = tuple(views)
+    # A view in which neither camera saw the board says nothing.
+    views = tuple(view for view in views if view.left is not None or view.right is not None)
     check_views(views, board)
     solved = solve_views(views, board, options, tell)
     return assemble(solved, board, options, tell)

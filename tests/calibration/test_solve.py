@@ -236,6 +236,13 @@ def test_pairs_that_leave_rows_apart_are_refused_with_the_cause() -> None:
     assert caught.value.details["verdict"] == "bad" and caught.value.details["rig"] is None
 
 
+def test_views_without_a_board_are_passed_over(scene: Scene, solution: Solution) -> None:
+    views = (View("a", None, None), *scene.views, View("b", None, None))
+    again = solve(views, scene.board)
+    assert again.rig.baseline_m == solution.rig.baseline_m
+    assert again.report.views_used == solution.report.views_used
+
+
 def test_few_places_many_times_are_not_called_good(scene: Scene) -> None:
     views = [dataclasses.replace(scene.views[i % 6], name=str(i)) for i in range(18)]
     report = solve(views, scene.board, QUICK).report
