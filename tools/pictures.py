@@ -41,9 +41,9 @@ from livestereo.types import StereoResult
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 GALLERY: tuple[tuple[str, str, EffectSettings], ...] = (
-    ("fog", "Fog", EffectSettings(visibility_m=9)),
+    ("fog", "Fog", EffectSettings(visibility_m=18)),
     ("fog", "Smoke", EffectSettings(medium="smoke")),
-    ("fog", "Under water", EffectSettings(medium="water")),
+    ("fog", "Under water", EffectSettings(medium="water", visibility_m=20)),
     ("focus", "Selective focus", EffectSettings()),
     ("miniature", "Miniature", EffectSettings()),
     ("anaglyph", "Anaglyph", EffectSettings()),
