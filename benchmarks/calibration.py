@@ -1,4 +1,3 @@
-# ruff: noqa: E402  (the search path is mended before the package is imported)
 """How exact the solve is, on views with exact truth, with OpenCV's plain joint solve beside it.
 
     python benchmarks/calibration.py [--seeds 32] [--cases flat,bent,...] [--rendered] [--predict] [--page FILE.md]
@@ -22,9 +21,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# Run as a script, this file's folder comes first, and this file would hide the package of its name.
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:] = [*(place for place in sys.path if os.path.abspath(place or ".") != HERE), HERE]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 import cv2
 import numpy as np

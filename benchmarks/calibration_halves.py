@@ -1,4 +1,3 @@
-# ruff: noqa: E402  (the search path is mended before the package is imported)
 """Is the predicted depth error honest on real pictures? Random half-and-half solves must differ by what they predict.
 
     python benchmarks/calibration_halves.py [--splits 20] [--data ../shared/data] [--page FILE.md]
@@ -17,9 +16,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# Run as a script, this file's folder comes first, and `calibration.py` in it would hide the package of its name.
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:] = [*(place for place in sys.path if os.path.abspath(place or ".") != HERE), HERE]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 import cv2
 import numpy as np

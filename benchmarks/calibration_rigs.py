@@ -1,4 +1,3 @@
-# ruff: noqa: E402  (the search path is mended before the package is imported)
 """Calibration of many kinds of rig from rendered pictures: is the verdict sensible, is σ honest, is the lens right?
 
     python benchmarks/calibration_rigs.py [--seeds 6] [--kinds "few;7x4;..."] [--write DIR] [--page FILE.md]
@@ -21,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:] = [*(place for place in sys.path if os.path.abspath(place or ".") != HERE), HERE]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 import cv2
 import numpy as np

@@ -9,10 +9,14 @@ medians over the pictures of a moving scene.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 from calibration.rectify import make_rectification
 from livestereo.cli._build import build_pipeline

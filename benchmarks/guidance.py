@@ -1,4 +1,3 @@
-# ruff: noqa: E402  (the search path is mended before the package is imported)
 """Does it help to hold the board where the guide asks for it?
 
     python benchmarks/guidance.py [--seeds 12] [--speed]
@@ -22,10 +21,7 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# Run as a script, this file's folder comes first, and calibration.py in it would hide the package of that name.
-sys.path[:] = [
-    place for place in sys.path if os.path.abspath(place or ".") != os.path.dirname(os.path.abspath(__file__))
-]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 import numpy as np
 

@@ -6,10 +6,14 @@ to poor, at sizes and ranges from a small picture to a large one. Nothing here i
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 from calibration.rectify import Rectification, make_rectification
 from livestereo.sources.demo import paint

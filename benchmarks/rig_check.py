@@ -1,4 +1,3 @@
-# ruff: noqa: E402  (the search path is mended before the package is imported)
 """Bump a rig, find it out from pictures of a scene, repair it: how well does that go?
 
     python benchmarks/rig_check.py [--bumps 100] [--rendered 100]
@@ -13,13 +12,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import sys
+from pathlib import Path
 
-# Run as a script, this file's folder comes first, and calibration.py in it would hide the package of that name.
-sys.path[:] = [
-    place for place in sys.path if os.path.abspath(place or ".") != os.path.dirname(os.path.abspath(__file__))
-]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 import cv2
 import numpy as np

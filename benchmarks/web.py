@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import argparse
 import socket
+import sys
 import time
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 from calibration.rectify import make_rectification
 from livestereo.cli._build import build_pipeline
