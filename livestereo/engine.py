@@ -210,7 +210,7 @@ class _Run:
         self.flow.stop()
         deadline = self.clock() + DRAIN_S
         while not self.flow.dry and self.flow.failure is None and self.clock() < deadline:
-            self._emit_ready(0.05)
+            self._emit_ready(0.05, draining=True)
         self._show_newest(math.inf)
         self._tell_views(self.clock())
 
@@ -228,9 +228,9 @@ class _Run:
 
     # --- results
 
-    def _emit_ready(self, timeout_s: float) -> None:
+    def _emit_ready(self, timeout_s: float, *, draining: bool = False) -> None:
         """Take out all results that are ready, waiting for the first."""
-        item = self.flow.next(timeout_s)
+        item = self.flow.next(timeout_s, draining=draining)
         newest: StereoResult | None = None
         while item is not None:
             newest = self._emit(*item)

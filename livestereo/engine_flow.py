@@ -163,12 +163,18 @@ class Flow:
             self._news.wait_for(lambda: self.first is not None or self._ended or self._over())
             return self.first
 
-    def next(self, timeout_s: float) -> tuple[Job, Any] | None:
-        """Wait for the next result in order; None when there is none within the time, or the flow is dry."""
+    def next(self, timeout_s: float, *, draining: bool = False) -> tuple[Job, Any] | None:
+        """Wait for the next result in order; None when there is none within the time, or the flow is dry.
+
+        draining: it is known that the flow was stopped; what is still in work is waited for.
+        """
+
+        def ready() -> bool:
+            over = self.failure is not None if draining else self._stopped
+            return self._next_out in self._done or self._woken or over or self._dry()
+
         with self._lock:
-            self._news.wait_for(
-                lambda: self._next_out in self._done or self._woken or self._stopped or self._dry(), timeout_s
-            )
+            self._news.wait_for(ready, timeout_s)
             self._woken = False
             item = self._done.pop(self._next_out, None)
             if item is not None:

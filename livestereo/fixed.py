@@ -42,6 +42,15 @@ def from_fixed(raw: NDArray[np.int16], invalid: int = INVALID) -> F32:
     return disparity
 
 
+def with_our_invalid(raw: NDArray[np.int16], invalid: int) -> NDArray[np.int16]:
+    """Copy an answer of OpenCV's, (H,W) int16 in 1/16 px, with its `invalid` replaced by `INVALID`."""
+    ours = np.ascontiguousarray(raw)
+    if ours is raw:
+        ours = raw.copy()
+    cv2.copyTo(_invalid_image(raw.shape), equal_to(ours, invalid), ours)
+    return ours
+
+
 def to_fixed(disparity_px: F32) -> NDArray[np.int16]:
     """Turn float32 px, finite or NaN, into int16 in 1/16 px, rounded to the nearest step; NaN becomes `INVALID`."""
     raw = np.asarray(cv2.multiply(disparity_px, _STEPS, dtype=cv2.CV_16S), np.int16)

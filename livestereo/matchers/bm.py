@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from livestereo.errors import SettingsError
-from livestereo.fixed import from_fixed
+from livestereo.fixed import FixedResult, with_our_invalid
 from livestereo.matchers.exposure import evened
 from livestereo.matchers.padding import Padding
 from livestereo.matchers.sgbm import check_range
@@ -72,7 +72,7 @@ class BmMatcher:
         left, right = evened(left_gray, right_gray) if self.config.even_exposure else (left_gray, right_gray)
         raw = self._matcher.compute(self._padding.add(left), self._padding.add(right))
         inside = self._padding.crop(np.asarray(raw, np.int16), self._invalid)
-        return MatchResult(from_fixed(inside, self._invalid))
+        return FixedResult(raw=with_our_invalid(inside, self._invalid))
 
 
 def make_bm(settings: Settings, min_disparity: int, num_disparities: int) -> BmMatcher:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from livestereo.errors import SettingsError
-from livestereo.fixed import from_fixed
+from livestereo.fixed import FixedResult, with_our_invalid
 from livestereo.matchers.exposure import evened
 from livestereo.matchers.padding import Padding
 from livestereo.matchers.sgm_prepare import Smoothing, smooth
@@ -115,7 +115,7 @@ class SgbmMatcher:
         left, right = smooth(left, right, self.config.smoothing)
         raw = self._matcher.compute(self._padding.add(left), self._padding.add(right))
         inside = self._padding.crop(np.asarray(raw, np.int16), self._invalid)
-        return MatchResult(from_fixed(inside, self._invalid))
+        return FixedResult(raw=with_our_invalid(inside, self._invalid))
 
 
 def make_sgbm(settings: Settings, min_disparity: int, num_disparities: int) -> SgbmMatcher:
