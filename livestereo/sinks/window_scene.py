@@ -294,9 +294,10 @@ def _banner(run: RunState) -> str:
     lost = [side for side, how in (("left", run.stats.state_left), ("right", run.stats.state_right)) if how != "ok"]
     if lost:
         states = {"left": run.stats.state_left, "right": run.stats.state_right}
-        gone = f" for {run.stats.missing_s:.0f} s" if run.stats.missing_s >= 1 else ""
-        told = [f"The {side} camera is {states[side]}{gone}." for side in lost]
-        if run.stats.missing_s >= 1:
+        seconds = run.stats.missing_s
+        is_so, since = ("has been", f" for {seconds:.0f} s") if seconds >= 1 else ("is", "")
+        told = [f"The {side} camera {is_so} {states[side]}{since}." for side in lost]
+        if seconds >= 1:
             told.append("The last pair is shown until it is back.")
         return " ".join(told)
     bad = [finding for finding in run.findings if not finding.ok]
