@@ -334,8 +334,12 @@ def main() -> None:
     ratio = np.array([np.array(row["error"], float) / np.array(row["sigma"][:3], float) for row in sound])
     known = ratio[np.isfinite(ratio)]
     told = (
-        f"{len(sound)} sets without a fault: depth error within 2σ in {100 * np.mean(known <= 2):.1f} %, "
-        f"RMS of error over σ {np.sqrt(np.mean(known**2)):.2f}."
+        ""
+        if not known.size
+        else (
+            f"{len(sound)} sets without a fault: depth error within 2σ in {100 * np.mean(known <= 2):.1f} %, "
+            f"RMS of error over σ {np.sqrt(np.mean(known**2)):.2f}."
+        )
     )
     print("\n" + told)
     if chosen.page:
