@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from array import array
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from livestereo.fixed import raw_of, to_fixed
+from livestereo.fixed import INVALID, raw_of, to_fixed
 from livestereo.timing import percentile
 from livestereo.types import F32, CaptureStats, Finding, StereoResult
 
@@ -105,7 +107,7 @@ class RunMeter:
         self._start_s = NAN
         self._first_s = NAN
         self._last_s = NAN
-        self._recent: list[float] = []
+        self._recent: deque[float] = deque(maxlen=240)
 
     def start(self, now_s: float) -> None:
         """The warm-up is over: pairs are worked on from now."""
@@ -121,15 +123,15 @@ class RunMeter:
         self.pairs += 1
         self._first_s = now_s if self.pairs == 1 else self._first_s
         self._last_s = now_s
-        self._recent = [*(t for t in self._recent if now_s - t < 2.0), now_s][-240:]
+        self._recent.append(now_s)
         self._latency.add((now_s - grabbed_s) * 1000)
         self._skew.add(result.frame.skew_s * 1000)
         self._skew_size.add(abs(result.frame.skew_s) * 1000)
-        self._fill.add(fill_percent(result.disparity_px))
+        raw = raw_of(result.match)
+        self._fill.add(fill_percent(result.disparity_px) if raw is None else fixed_fill_percent(raw))
         for name, seconds in result.stage_s.items():
             self._stages.setdefault(name, Sample()).add(seconds * 1000)
         if self._hash is not None:
-            raw = raw_of(result.match)
             fixed = to_fixed(result.disparity_px) if raw is None else raw
             self._hash.update(np.ascontiguousarray(fixed, dtype="<i2").data)
 
@@ -184,3 +186,8 @@ class RunMeter:
 def fill_percent(disparity_px: F32) -> float:
     """Share of pixels with an answer, percent."""
     return 100.0 * float(np.count_nonzero(disparity_px == disparity_px)) / max(1, disparity_px.size)
+
+
+def fixed_fill_percent(raw: NDArray[np.int16]) -> float:
+    """Give the same of fixed-point disparity, which is half as much to read."""
+    return 100.0 * float(np.count_nonzero(raw != INVALID)) / max(1, raw.size)
