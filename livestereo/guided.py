@@ -5,6 +5,9 @@ The window is handed in, so that the same loop runs with one, without one, and i
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -114,6 +117,8 @@ class Capture:
         self._whole: Board | None = None
         self._blind: list[U8] = []
         self._blind_count = 0
+        # A thread of its own: what looks at pictures now must not wait for it.
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="livestereo-board", initializer=_give_way)
         self._guess: Future[Board | None] | None = None
         self._likely: Board | None = None
 
@@ -143,6 +148,7 @@ class Capture:
                 ended = self._loop(source, pool, window, stop, tell, frames, end_s)
         finally:
             self._solver.close()
+            self._aside.shutdown()
         if self._guess is not None and not self.guide.views:
             self._likely = self._guess.result()
         notes = tuple(dict.fromkeys(note for detector in self._detectors for note in detector.notes()))
@@ -200,18 +206,18 @@ class Capture:
         if step.accept and left is not None and right is not None:
             self._take(frame, left, right)
         if left is None and right is None and not self.guide.views:
-            self._wonder(grays[0], pool)
+            self._wonder(grays[0])
         self._ask()
         return step
 
-    def _wonder(self, gray: U8, pool: ThreadPoolExecutor) -> None:
+    def _wonder(self, gray: U8) -> None:
         """Where no board is seen for long: is there another one than was said?"""
         self._blind_count += 1
         if self._guess is None:
             if self._blind_count % BLIND_EVERY == 0:
                 self._blind.append(gray)
             if len(self._blind) == BLIND_LOOKS:
-                self._guess = pool.submit(_likely_board, self._blind, self.board)
+                self._guess = self._aside.submit(_likely_board, self._blind, self.board)
         elif self._likely is None and self._guess.done():
             self._likely = self._guess.result()
             if self._likely is not None:
@@ -278,6 +284,13 @@ class Capture:
             self._take(frame, left, right)
         else:
             self._message = "Both cameras must see the board."
+
+
+def _give_way() -> None:
+    """Put this thread behind the others, where the system can."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def _likely_board(pictures: list[U8], board: Board) -> Board | None:
