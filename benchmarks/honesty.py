@@ -21,18 +21,18 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as fast, and processor time is then 
 import cv2
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from calibration.rectify import make_rectification  # noqa: E402
-from livestereo.cli._build import build_pipeline  # noqa: E402
-from livestereo.cli._setup import rectification_without_rig  # noqa: E402
-from livestereo.evaluation.formats import load_truth  # noqa: E402
-from livestereo.settings import resolve_settings  # noqa: E402
-from livestereo.sources import open_source  # noqa: E402
-from livestereo.sources.demo.truth import DemoTruth  # noqa: E402
-from livestereo.span import with_span  # noqa: E402
-from livestereo.types import F32, Reason, StereoResult  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from calibration.rectify import make_rectification
+from livestereo.cli._build import build_pipeline
+from livestereo.cli._setup import rectification_without_rig
+from livestereo.evaluation.formats import load_truth
+from livestereo.settings import resolve_settings
+from livestereo.sources import open_source
+from livestereo.sources.demo.truth import DemoTruth
+from livestereo.span import with_span
+from livestereo.types import F32, Reason, StereoResult
 
+ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 # Left, right, truth, value / px, step of the truth in px.
 SETS: dict[str, tuple[str, str, str, float | None, float]] = {

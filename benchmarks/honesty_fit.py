@@ -17,20 +17,19 @@ from typing import Any
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for products this small, several threads are slower
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from benchmarks.honesty_scenes import Heap, make_heap  # noqa: E402
-from livestereo.cli._build import build_pipeline  # noqa: E402
-from livestereo.honesty.explain import LOG_SIGMA, REASONS, combined  # noqa: E402
-from livestereo.honesty.holes import NAMES as HOLE_NAMES  # noqa: E402
-from livestereo.honesty.holes import of_holes  # noqa: E402
-from livestereo.honesty.network import REACH, Network, picked  # noqa: E402
-from livestereo.honesty.search import Range  # noqa: E402
-from livestereo.honesty.signs import NAMES, look, of_answers  # noqa: E402
-from livestereo.honesty.survey import survey  # noqa: E402
-from livestereo.matchers.exposure import evened  # noqa: E402
-from livestereo.settings import resolve_settings  # noqa: E402
-from livestereo.types import Reason  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.honesty_scenes import Heap, make_heap
+from livestereo.cli._build import build_pipeline
+from livestereo.honesty.explain import LOG_SIGMA, REASONS, combined
+from livestereo.honesty.holes import NAMES as HOLE_NAMES
+from livestereo.honesty.holes import of_holes
+from livestereo.honesty.network import REACH, Network, picked
+from livestereo.honesty.search import Range
+from livestereo.honesty.signs import NAMES, look, of_answers
+from livestereo.honesty.survey import survey
+from livestereo.matchers.exposure import evened
+from livestereo.settings import resolve_settings
+from livestereo.types import Reason
 
 HEAPS, EPOCHS, HOLE_EPOCHS = 100, 16, 6
 PER_HEAP, HOLES_PER_HEAP = 6000, 4000

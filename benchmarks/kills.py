@@ -20,19 +20,19 @@ import time
 from pathlib import Path
 
 # The folder of this file holds a calibration.py, which must not stand before the package of that name.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "fakes"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from mjpeg_server import MjpegServer
+from recording import cameras
+
+from livestereo.sources.take import TakeSource
+from livestereo.takes import manifest as m
+from livestereo.takes.index import read_index
+from livestereo.takes.repair import repair
+from livestereo.takes.verify import verify
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-sys.path.insert(0, str(ROOT / "benchmarks"))
-sys.path.insert(0, str(ROOT))
-from mjpeg_server import MjpegServer  # noqa: E402
-from recording import cameras  # noqa: E402
-
-from livestereo.sources.take import TakeSource  # noqa: E402
-from livestereo.takes import manifest as m  # noqa: E402
-from livestereo.takes.index import read_index  # noqa: E402
-from livestereo.takes.repair import repair  # noqa: E402
-from livestereo.takes.verify import verify  # noqa: E402
-
 START_LIMIT_S = 120.0
 
 

@@ -18,15 +18,14 @@ from pathlib import Path
 import cv2
 
 # The folder of this file holds a calibration.py, which must not stand before the package of that name.
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-sys.path.insert(0, str(ROOT))
-from mjpeg_server import MjpegServer, stamp_jpeg  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "fakes"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from mjpeg_server import MjpegServer, stamp_jpeg
 
-from calibration.rigfile import save_rig  # noqa: E402
-from livestereo.sources.demo import DemoSource  # noqa: E402
-from livestereo.takes.index import read_index  # noqa: E402
-from livestereo.takes.verify import verify  # noqa: E402
+from calibration.rigfile import save_rig
+from livestereo.sources.demo import DemoSource
+from livestereo.takes.index import read_index
+from livestereo.takes.verify import verify
 
 COUNT = 60
 FPS = 30

@@ -17,18 +17,18 @@ import cv2
 import numpy as np
 
 # The folder of this file holds a calibration.py, which must not stand before the package of that name.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from calibration.rectify import identity_rectification
+from livestereo.cli._build import build_pipeline
+from livestereo.codecs import Ffv1Writer, H264Writer
+from livestereo.settings import resolve_settings
+from livestereo.sources import open_source
+from livestereo.takes.manifest import code_disparity, decode_disparity
+from livestereo.takes.writer import MARGIN_PX
+from livestereo.types import StereoFrame
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from calibration.rectify import identity_rectification  # noqa: E402
-from livestereo.cli._build import build_pipeline  # noqa: E402
-from livestereo.codecs import Ffv1Writer, H264Writer  # noqa: E402
-from livestereo.settings import resolve_settings  # noqa: E402
-from livestereo.sources import open_source  # noqa: E402
-from livestereo.takes.manifest import code_disparity, decode_disparity  # noqa: E402
-from livestereo.takes.writer import MARGIN_PX  # noqa: E402
-from livestereo.types import StereoFrame  # noqa: E402
-
 DATA = ROOT.parent / "shared" / "data"
 VGA = 640 * 480
 SETS: dict[str, tuple[str, str]] = {

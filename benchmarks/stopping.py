@@ -9,7 +9,6 @@ process: from the error until `run` has raised it, and whether a thread is left.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import multiprocessing as mp
 import os
 import signal
@@ -18,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from fakes.close_button import click_close_button
 from fakes.mjpeg_server import MjpegServer
+from fakes.virtual_display import virtual_display
 
 from calibration.rectify import identity_rectification
 from calibration.rigfile import save_rig
@@ -56,23 +56,6 @@ def serve(pictures: Pictures, urls: Any, stop: Any, stall: Any) -> None:
         urls.put((cameras[0].url, cameras[1].url))
         while not stop.wait(0.05):
             cameras[1].faults.stalled = stall.is_set()
-
-
-@contextlib.contextmanager
-def virtual_display() -> Iterator[str]:
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1500x900x24", "-nolisten", "tcp", "-noreset"],
-        pass_fds=(write,), stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        number = pipe.readline().strip()
-    try:
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait(10)
 
 
 class Program:
@@ -198,7 +181,7 @@ def main() -> int:
     options = parser.parse_args()
     urls: Any = mp.Queue()
     stop, stall = mp.Event(), mp.Event()
-    with DemoSource("room", 0) as demo, tempfile.TemporaryDirectory() as folder, virtual_display() as display:
+    with DemoSource("room", 0) as demo, tempfile.TemporaryDirectory() as folder, virtual_display("1500x900") as display:
         frames = [demo.frame(k) for k in range(16)]
         save_rig(Path(folder) / "rig.json", demo.rig)
         pictures = [(f.left.encoded or b"", f.right.encoded or b"") for f in frames]

@@ -33,16 +33,16 @@ A wrong value changes nothing and is shown as a message.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from livestereo.engine_actions import Resolve, changed_settings, is_about_settings
 from livestereo.engine_flow import Flow, Job
 from livestereo.engine_messages import Messages
 from livestereo.engine_plan import brisk_switching
 from livestereo.engine_recorders import Recorders
-from livestereo.engine_rooms import Builder, Observers, Reader, Room, Workers
+from livestereo.engine_rooms import Builder, Observer, Observers, Reader, Room, Workers
 from livestereo.engine_stats import NAN, RunMeter, RunSummary
 from livestereo.engine_stop import Signals, stopping_signals
 from livestereo.errors import LiveStereoError
@@ -51,7 +51,7 @@ from livestereo.settings import Settings
 from livestereo.sinks.base import PairSink, ResultSink, RunState, Sink, View
 from livestereo.sources.base import Source
 from livestereo.timing import Clock, monotonic
-from livestereo.types import Action, CaptureStats, Finding, StereoFrame, StereoResult
+from livestereo.types import Action, StereoFrame, StereoResult
 
 Build = Callable[[Settings, StereoFrame], Pipeline]
 Handler = Callable[[Action], "str | None"]
@@ -64,17 +64,6 @@ POLL_S = 0.008
 VIEW_S = 1 / 60
 IDLE_S = 0.1
 TELL_S = 0.2
-
-
-class Observer(Protocol):
-    """Looks at the run about once a second, in a thread of its own.
-
-    It may have `figures`, a mapping of names to numbers that the status bar knows: `vertical_px`.
-    """
-
-    def observe(self, frame: StereoFrame, result: StereoResult, stats: CaptureStats) -> Iterable[Finding]:
-        """Give what is found now."""
-        ...
 
 
 def run(

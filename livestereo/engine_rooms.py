@@ -22,13 +22,24 @@ from livestereo.settings import Settings
 from livestereo.sinks.base import PairSink
 from livestereo.sources.base import Source
 from livestereo.timing import Clock
-from livestereo.types import Finding, StereoFrame, StereoResult
+from livestereo.types import CaptureStats, Finding, StereoFrame, StereoResult
 
 READ_S = 0.2
 OBSERVE_EVERY_S = 1.0
 # Until so many frames have come, the nominal rate of the cameras is believed.
 FRAMES_TO_BELIEVE = 20
 ASSUMED_FPS = 30.0
+
+
+class Observer(Protocol):
+    """Looks at the run about once a second, in a thread of its own.
+
+    It may have `figures`, a mapping of names to numbers that the status bar knows: `vertical_px`.
+    """
+
+    def observe(self, frame: StereoFrame, result: StereoResult, stats: CaptureStats) -> Iterable[Finding]:
+        """Give what is found now."""
+        ...
 
 
 class Room(Protocol):

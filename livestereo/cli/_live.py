@@ -16,7 +16,8 @@ from livestereo import display
 from livestereo.cli._options import MatchOptions, RunOptions
 from livestereo.cli._output import Output
 from livestereo.cli._setup import Opened
-from livestereo.engine import Handler, Observer, run
+from livestereo.engine import Handler, run
+from livestereo.engine_rooms import Observer
 from livestereo.engine_stats import RunSummary
 from livestereo.engine_stop import stopping_signals
 from livestereo.settings import Settings, preset_names, resolve_settings

@@ -81,7 +81,7 @@ def record(
             without_depth(parts)
         try:
             summary = run_live(opened, settings, match, run, output, parts, window=window)
-            if recorder.stopped is not None and lost_in_writing(recorder):  # by the last pairs, so that none noticed
+            if recorder.stopped is not None:  # by the last pairs, so that none noticed
                 ended = recorder.why_it_ended(recorder.stopped)
                 ended.details = summary.as_json()
                 raise ended
@@ -91,12 +91,6 @@ def record(
         finally:
             _tell(recorder, take, output)
         output.result({**summary.as_json(), "take": take, **recorded(recorder)})
-
-
-def lost_in_writing(recorder: Recorder) -> int:
-    """Pairs that the disk did not take."""
-    manifest = recorder.manifest
-    return 0 if manifest is None else manifest.lost.get("disk", 0)
 
 
 def recorded(recorder: Recorder) -> dict[str, object]:

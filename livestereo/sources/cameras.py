@@ -23,12 +23,12 @@ from livestereo.sources.pairqueue import PairQueue
 from livestereo.sources.reader import CameraReader
 from livestereo.sources.remedy import Remedy
 from livestereo.sources.request import SourceRequest
-from livestereo.sources.split import half_size, in_order, turned_size
+from livestereo.sources.split import in_order, view_sizes
 from livestereo.sources.stamps import StampChoice
 from livestereo.sources.v4l2 import open_controls
 from livestereo.sources.watchdog import Watchdog, fingerprint
 from livestereo.timing import Clock, monotonic
-from livestereo.types import CaptureStats, Frame, SizeWH, SourceInfo, StereoFrame
+from livestereo.types import CaptureStats, Frame, SourceInfo, StereoFrame
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -187,7 +187,7 @@ class LiveSource:
                 if left_s <= 0 or not self._changed.wait(left_s):
                     self._settle(self._pairer.decide(self._clock()))
                     if not self._pairs:
-                        raise NoFrameYet(self._waiting_for())
+                        raise NoFrameYet(self._why_nothing() or "no pair yet")
             return self._pairs.take(self._clock(), self._period_s())
 
     def stats(self) -> CaptureStats:
@@ -371,9 +371,6 @@ class LiveSource:
         bad = [(side, dog.health(now).state) for side, dog in enumerate(self._dogs)]
         return ", ".join(f"{self._side_name(side)} camera {state}" for side, state in bad if state != "ok")
 
-    def _waiting_for(self) -> str:
-        return self._why_nothing() or "no pair yet"
-
     def _frozen_alone(self, side: int, now_s: float) -> bool:
         """One camera repeats itself while the other goes on: its pairs would show depth that is not there."""
         if len(self._dogs) == 1 or not self._dogs[side].frozen(now_s):
@@ -391,14 +388,7 @@ class LiveSource:
         self._log.trouble(f"{self._side_name(side)} camera {what}")
 
     def _make_info(self) -> SourceInfo:
-        sizes: list[SizeWH] = []
-        for side in (0, 1):
-            size = self._dogs[min(side, len(self._dogs) - 1)].size_wh
-            assert size is not None
-            sizes.append(
-                turned_size(half_size(size, self._request) if self._request.splits else size, self._request.flip[side])
-            )
-        left, right = in_order(sizes[0], sizes[1], self._request)
+        left, right = view_sizes(self._dogs[0].size_wh, self._dogs[-1].size_wh, self._request)
         ids = in_order(self._cameras[0].id, self._cameras[-1].id, self._request)
         self._log.note(other_cameras(self._request.camera_ids, ids))
         formats = in_order(self._formats[0], self._formats[-1], self._request)

@@ -23,17 +23,13 @@ class LazyFrame(Frame):
     ) -> None:  # fmt: skip
         # Written past the frozen fields; `image` is not one here.
         self.__dict__.update(t_s=t_s, seq=seq, encoded=encoded, turned=turned, gray=gray)
-        self.__dict__["_make" if callable(image) else "_image"] = image
+        self.__dict__["_make" if callable(image) else "image"] = image
 
-    @property
+    @lazy
     def image(self) -> U8:  # a field of Frame, made on demand here
         """(H,W,3) uint8 BGR."""
-        # No `cached_property`: that of Python 3.11 lets one thread at a time decode, of all frames.
-        kept: U8 | None = self.__dict__.get("_image")
-        if kept is None:
-            make: Callable[[], U8] = self.__dict__["_make"]
-            kept = self.__dict__["_image"] = make()
-        return kept
+        make: Callable[[], U8] = self.__dict__["_make"]
+        return make()
 
     def __repr__(self) -> str:
         return f"LazyFrame(seq={self.seq}, t_s={self.t_s:.6f})"

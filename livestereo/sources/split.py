@@ -44,3 +44,10 @@ def half_size(size_wh: SizeWH, request: SourceRequest) -> SizeWH:
 def in_order(first: T, second: T, request: SourceRequest) -> tuple[T, T]:
     """(left, right) from what was named first and second."""
     return (second, first) if request.swap else (first, second)
+
+
+def view_sizes(first: SizeWH | None, second: SizeWH | None, request: SourceRequest) -> tuple[SizeWH, SizeWH]:
+    """Sizes of the left and the right view, from what the first and the second named give (one may give both)."""
+    assert first is not None and second is not None, "cameras that are open have given a picture"
+    given = [half_size(size, request) if request.splits else size for size in (first, second)]
+    return in_order(turned_size(given[0], request.flip[0]), turned_size(given[1], request.flip[1]), request)

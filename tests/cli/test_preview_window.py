@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from fakes.close_button import click_close_button
+from fakes.virtual_display import virtual_display
 
 pytestmark = pytest.mark.slow
 LIMIT_S = 240.0  # for a slow machine; nothing depends on it being reached
@@ -27,17 +28,8 @@ def display() -> Iterator[str]:
     for tool in ("Xvfb", "xdotool", "import"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x700x24", "-nolisten", "tcp", "-noreset"],
-        pass_fds=(write,), stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        number = pipe.readline().strip()
-    yield f":{number}"
-    server.terminate()
-    server.wait(10)
+    with virtual_display("1400x700") as name:
+        yield name
 
 
 @pytest.fixture
