@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from livestereo.compiled import numba_loaded
 from livestereo.errors import SettingsError
 from livestereo.types import F32, U8, Reason
 
@@ -134,6 +135,14 @@ def hatch(height: int, width: int) -> U8:
     return pattern
 
 
+@lru_cache(maxsize=8)
+def _packed_hatch(width: int, hatched: bool) -> NDArray[np.uint32]:
+    """First row of that pattern, some pixels longer, as packed BGRA; or plain."""
+    row = np.zeros((width + 8, 4), np.uint8)
+    row[:, :3] = hatch(1, width + 8)[0] if hatched else HOLE_BGR
+    return row.view(np.uint32).reshape(-1)
+
+
 def colorize_depth(
     depth_m: F32,
     near_m: float,
@@ -152,6 +161,11 @@ def colorize_depth(
     """
     table = _depth_table(float(near_m), float(far_m), colormap, scale)
     depth = np.ascontiguousarray(depth_m, dtype="<f4")
+    if numba_loaded():  # with `sgm`, say; the same colours sooner
+        from livestereo.render.colour_kernel import paint_depth
+
+        painted = paint_depth(depth, table, _packed_hatch(depth.shape[1], hatched))
+        return np.asarray(cv2.cvtColor(painted, cv2.COLOR_BGRA2BGR), np.uint8)
     upper = depth.view("<u2").reshape(*depth.shape, 2)[..., 1]
     bgra = table.take(upper).view(np.uint8).reshape(*depth.shape, 4)
     bgr = np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2BGR), np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from livestereo.render.theme import metrics_for
 from livestereo.types import SizeWH
@@ -89,6 +90,7 @@ def _fit(area: Rect, picture_wh: SizeWH) -> Rect:
     return Rect(area.x + (area.w - w) // 2, area.y + (area.h - h) // 2, w, h)
 
 
+@lru_cache(maxsize=16)
 def arrange(
     canvas_wh: SizeWH, picture_wh: SizeWH, views: tuple[str, ...], *, legend: bool = True, bar: bool = True
 ) -> Layout:

@@ -144,3 +144,20 @@ def test_automatic_range_of_nothing_is_unknown_and_of_a_plane_is_not_empty() -> 
     assert automatic_range(np.full((100, 100), np.nan, np.float32)) is None
     flat = automatic_range(np.full((100, 100), 2.0, np.float32))
     assert flat is not None and flat.near_m < 2.0 < flat.far_m
+
+
+@pytest.mark.parametrize("hatched", [True, False])
+@pytest.mark.parametrize("size_wh", [(37, 19), (64, 48), (1, 1)])
+def test_compiled_colours_are_the_same(
+    hatched: bool, size_wh: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(4)
+    depth = rng.uniform(-0.5, 9.0, size_wh[::-1]).astype(np.float32)
+    depth[rng.random(depth.shape) < 0.3] = np.nan
+    depth.ravel()[:1] = np.inf
+    painted = {}
+    for compiled in (True, False):
+        monkeypatch.setattr("livestereo.render.colorize.numba_loaded", lambda compiled=compiled: compiled)
+        painted[compiled] = colorize_depth(depth, 0.5, 5.0, "turbo", hatched=hatched)
+    np.testing.assert_array_equal(painted[True], painted[False])
