@@ -20,6 +20,7 @@ from livestereo.cli._measuring import Measuring
 from livestereo.cli._options import RigOptions
 from livestereo.cli._output import Output
 from livestereo.cli._quality_panel import QualityPanel
+from livestereo.cli._results import ResultMaker
 from livestereo.cli._setup import Opened
 from livestereo.display import Event, Key, Mouse
 from livestereo.evaluation.plane_quality import QualityMeter
@@ -108,9 +109,14 @@ class Scene:
                 begin = time.process_time()
                 self.results.append(pipeline.process(frame))
                 spent.append(time.process_time() - begin)
+            # Effects of photos are made of the best depth there is, as the command `effect` makes them.
+            opened = Opened(source, source.rig, RigOptions(), Output(quiet=True))
+            maker = ResultMaker(opened, resolve_settings("quality"))
+            self.photo = maker.compute(self.results[-1].frame)
+            maker.close()
         # Processor time of one thread: what else runs on this computer does not count.
         self.fps = 1 / float(np.median(spent))
-        self.opened = Opened(source, source.rig, RigOptions(), Output(quiet=True))
+        self.opened = opened
 
     def window(
         self, *events: Event, size_wh: tuple[int, int] = (1280, 548), cards: Sequence[Card] = ()
@@ -221,10 +227,10 @@ def main() -> int:
     save("measure", room.window(Key("1"), *drag, size_wh=(860, 660)), 700)
     state = WindowState(room.settings)
     save("views", views(newest, room.settings, state.look(newest)), 1120, 78)
-    tiles = [(text, apply_effect(name, scene_of(newest), wanted).image) for name, text, wanted in GALLERY]
+    tiles = [(text, apply_effect(name, scene_of(room.photo), wanted).image) for name, text, wanted in GALLERY]
     save("effects", tiled(tiles, 4, (320, 240)), 1120, 78)
     save("cloud", cloud_picture(newest), 860, 78)
-    _write(PICTURES / "wiggle.webp", wiggle(newest))
+    _write(PICTURES / "wiggle.webp", wiggle(room.photo))
     plane = Scene("plane", 1, 8)
     meter = QualityMeter()
     for result in plane.results:

@@ -34,7 +34,8 @@ def test_effects_of_a_photo(tmp_path: Path, capsys: pytest.CaptureFixture[str], 
     assert found["effect"] == kind and found["files"] == [out] and found["pairs"][0]["files"] == [out]
     image = cv2.imdecode(np.fromfile(out, np.uint8), cv2.IMREAD_COLOR)
     assert image.shape[0] == HEIGHT
-    assert cv2.absdiff(image[:, :100], cv2.imread(str(left))[:, :100]).mean() > 0.2, "something was done"
+    width = min(image.shape[1], cv2.imread(str(left)).shape[1])
+    assert cv2.absdiff(image[:, :width], cv2.imread(str(left))[:, :width]).mean() > 0.2, "something was done"
 
 
 def test_wiggle_loops_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,10 +17,14 @@ from livestereo.types import F32, U8
 
 CAREFUL_PIXELS = 1_500_000  # the weighted median runs on pictures up to this size, larger ones are reduced for it
 ISLAND_SHARE = 1 / 400  # of the picture: known patches smaller than this, in the middle of holes, are mismatches
+OBJECT_SHARE = 1 / 2500  # of the picture: a piece of surface from this size on is no chance if it is trusted
+PIECE_PX = 1.0  # a larger change from pixel to pixel ends a piece
 STEP_PX = 2.0  # a larger change within a few pixels is a depth edge
 
 
-def fill_disparity(disparity_px: F32, guide_bgr: U8, *, quick: bool = False) -> F32:
+def fill_disparity(
+    disparity_px: F32, guide_bgr: U8, *, quick: bool = False, measured_px: F32 | None = None
+) -> F32:
     """Fill every hole and align depth edges with the picture.
 
     disparity_px: (H,W) float32, NaN invalid. guide_bgr: (H,W,3) uint8, the rectified left picture.
@@ -33,8 +37,11 @@ def fill_disparity(disparity_px: F32, guide_bgr: U8, *, quick: bool = False) -> 
     if quick:
         return _quick(disparity_px, guide_bgr)
     # Judged on every second pixel, as for live use: a thread of pixels does not join an island to the land.
-    disparity_px = np.where(_islands(disparity_px[::2, ::2], disparity_px.shape), np.float32(np.nan), disparity_px)
-    disparity_px = np.where(_islands(disparity_px, disparity_px.shape), np.float32(np.nan), disparity_px)
+    chance = _islands(disparity_px[::2, ::2], disparity_px.shape)
+    chance |= _islands(np.where(chance, np.float32(np.nan), disparity_px), disparity_px.shape)
+    if measured_px is not None:
+        chance &= ~_objects(disparity_px, measured_px)
+    disparity_px = np.where(chance, np.float32(np.nan), disparity_px)
     filled, hidden = rows_filled(disparity_px)
     filled = _without_streaks(filled, np.isnan(disparity_px) & ~hidden)
     return _weighted_median(filled, guide_bgr)
@@ -60,6 +67,26 @@ def _islands(disparity_px: F32, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     if shape != found.shape:
         found = np.repeat(np.repeat(found, 2, axis=0), 2, axis=1)[: shape[0], : shape[1]]
     return np.asarray(found)
+
+
+def _objects(sure_px: F32, measured_px: F32) -> NDArray[np.bool_]:
+    """Find the pixels of surfaces that are small but were measured as one piece, most of it surely.
+
+    sure_px: what is trusted of measured_px. A leaf between holes is such a piece; chance on a blank wall is a piece
+    of which little is trusted.
+    """
+    known = np.isfinite(measured_px)
+    sloped = np.nan_to_num(measured_px, nan=-1e3)
+    # Pieces: pixels that hang together without a step. A step keeps its two pixels apart, along rows and columns.
+    whole = known.copy()
+    whole[:, 1:] &= np.abs(sloped[:, 1:] - sloped[:, :-1]) < PIECE_PX
+    whole[1:] &= np.abs(sloped[1:] - sloped[:-1]) < PIECE_PX
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(whole.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    area = stats[:, cv2.CC_STAT_AREA]
+    sure = np.bincount(labels.ravel(), weights=np.isfinite(sure_px).ravel(), minlength=count)
+    kept = (area >= OBJECT_SHARE * known.size) & (sure >= 0.5 * area)
+    kept[0] = False
+    return np.asarray(kept[labels])
 
 
 def rows_filled(disparity_px: F32) -> tuple[F32, NDArray[np.bool_]]:

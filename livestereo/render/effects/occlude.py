@@ -18,6 +18,8 @@ from livestereo.render.effects.light import colour_to_linear, to_linear, to_srgb
 from livestereo.render.effects.scene import EffectScene
 from livestereo.types import F32, U8
 
+UNSURE_PX = 1.5  # disparities nearer to one another than this: which of the two is before the other is chance
+
 Why = Literal["outside the view", "behind the camera", "hidden"]
 
 
@@ -213,8 +215,7 @@ def _card_picture(scene: EffectScene, card: Card, box: tuple[int, int, int, int]
 def _draw(light: F32, scene: EffectScene, outline: _Outline, ambient: F32) -> None:
     """Draw one thing over `light`, in place, where it is in front of the scene; the seam is softened by a pixel."""
     x0, y0, x1, y1 = outline.box
-    with np.errstate(invalid="ignore"):
-        front = ((outline.depth_m < scene.depth_m[y0:y1, x0:x1]) & ~outline.behind).astype(np.float32)
+    front = _seam(scene, outline).astype(np.float32)
     there = (outline.coverage > 0).astype(np.float32)
     seen = cv2.blur(front * there, (3, 3)) / np.maximum(cv2.blur(there, (3, 3)), 1e-6)
     # Softened towards both sides, but never so far that a hidden pixel shows more than a hint.
@@ -227,6 +228,18 @@ def _draw(light: F32, scene: EffectScene, outline: _Outline, ambient: F32) -> No
         colour = to_linear(np.ascontiguousarray(_card_picture(scene, thing, outline.box)[:, :, :3]))
     part = light[y0:y1, x0:x1]
     part += (colour - part) * alpha[:, :, None]
+
+
+def _seam(scene: EffectScene, outline: _Outline) -> NDArray[np.bool_]:
+    """Where a thing is before the scene. Where both are about as far, a median evens out what noise decided."""
+    x0, y0, x1, y1 = outline.box
+    with np.errstate(invalid="ignore", divide="ignore"):
+        nearer_px = np.float32(scene.scale_m_px) / outline.depth_m - scene.shifted_px[y0:y1, x0:x1]
+        front = nearer_px > 0
+        unsure = np.abs(nearer_px) < UNSURE_PX
+    size = 2 * max(1, round(scene.size_wh[0] / 250)) + 1
+    even = cv2.medianBlur(front.view(np.uint8), size) > 0
+    return np.asarray(np.where(unsure, even, front) & ~outline.behind)
 
 
 def light_direction(scene: EffectScene) -> NDArray[np.float64]:
@@ -293,7 +306,9 @@ def automatic_spheres(scene: EffectScene, count: int = 4) -> list[Thing]:
     """Choose balls that show what occlusion is: partly hidden by the scene, at different depths, spread over it."""
     width, height = scene.size_wh
     f = scene.rectification.focal_px
-    depths = [scene.percentile_m(p) for p in (25, 40, 55, 70)]
+    f_times_b = scene.scale_m_px
+    surfaces = [scene.percentile_m(p) for p in (25, 40, 55, 70)]
+    depths = [share * surface for share in (1, 0.85) for surface in surfaces]  # at what is there, and before it
     candidates: list[tuple[float, Sphere]] = []
     for depth in depths:
         radius_px = 0.075 * width * float(np.clip((depths[0] / depth) ** 0.5, 0.6, 1))
@@ -305,7 +320,10 @@ def automatic_spheres(scene: EffectScene, count: int = 4) -> list[Thing]:
                 around = scene.depth_m[max(0, y - reach) : y + reach : 4, max(0, x - reach) : x + reach : 4]
                 seen = float((around > depth).mean()) if around.size else 0.0
                 edges = float(np.abs(np.diff((around > depth).astype(np.int8), axis=1)).mean()) if around.size else 1.0
-                candidates.append((abs(seen - 0.62) + 1.5 * edges, ball))
+                # Lying in a surface, half in and half out, looks like a mistake, and its seam is ragged.
+                lying = float((np.abs(f_times_b / around - f_times_b / depth) < UNSURE_PX).mean()) if around.size else 0
+                if seen > 0.25:
+                    candidates.append((abs(seen - 0.62) + 1.5 * edges + 1.5 * lying, ball))
     chosen: list[Sphere] = []
     for _, ball in sorted(candidates, key=lambda item: item[0]):
         apart = all(np.hypot(ball.u - o.u, ball.v - o.v) > 0.22 * width for o in chosen)

@@ -12,7 +12,7 @@ from calibration.rectify import Rectification
 from livestereo.render.effects.fill import fill_disparity
 from livestereo.types import F32, U8, StereoResult
 
-LIKELY = 0.5  # confidence from which a disparity is likelier right than wrong
+LIKELY = 0.4  # confidence from which a measurement is worth more than what a hole would be filled with
 LEFT_SHARE = 0.5  # of what was measured
 NEAREST_TO_INFINITY_PX = 0.25  # disparity below this counts as this: depth stays finite
 
@@ -71,11 +71,14 @@ class EffectScene:
 
 def scene_of(result: StereoResult, *, quick: bool = False) -> EffectScene:
     """Make the scene of a finished pair; holes are filled (see `fill_disparity`), and so is what is likelier wrong."""
-    disparity = result.disparity_px if quick else _trusted(result)
+    measured = result.disparity_px
+    disparity = measured if quick else _trusted(result)
     return EffectScene(
         left=result.pair.left,
         right=result.pair.right,
-        disparity_px=fill_disparity(disparity, result.pair.left, quick=quick),
+        disparity_px=fill_disparity(
+            disparity, result.pair.left, quick=quick, measured_px=None if disparity is measured else measured
+        ),
         known=np.isfinite(disparity),
         rectification=result.pair.rectification,
         quick=quick,

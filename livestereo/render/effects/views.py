@@ -14,16 +14,23 @@ from livestereo.render.effects.fill import rows_filled
 from livestereo.render.effects.scene import EffectScene
 from livestereo.types import F32, U8
 
+# Gray levels between the two pictures: from 12 on they may show different things, from 36 on they do.
+_DOUBT = np.clip((np.arange(256, dtype=np.float32) - 12) / 24, 0, 1)
 SAME_PX = 1.5  # disparities that differ by less are the same surface seen from elsewhere
 
 
 def warped_disparity(disparity_px: F32, t: float) -> F32:
-    """Disparity as seen from `t` (0 left camera, 1 right camera), filled from the far side where nothing was seen.
+    """Disparity as seen from `t` (0 left camera, 1 right camera), filled from the far side where nothing was seen."""
+    return _all_filled(_moved(disparity_px, -t))
 
-    A left pixel at x lies at x − t·d there; where several meet, the nearest is seen.
+
+def _moved(disparity_px: F32, share: float) -> F32:
+    """Disparity of a view whose pixel at x lies at x + share·d in another one; NaN where it shows nothing there.
+
+    Where several meet, the nearest is seen.
     """
     height, width = disparity_px.shape
-    target = np.arange(width, dtype=np.float32)[None, :] - np.float32(t) * disparity_px
+    target = np.arange(width, dtype=np.float32)[None, :] + np.float32(share) * disparity_px
     seen = np.full((height, width), -np.inf, np.float32)
     flat = seen.ravel()
     rows = (np.arange(height, dtype=np.int64) * width)[:, None]
@@ -33,7 +40,34 @@ def warped_disparity(disparity_px: F32, t: float) -> F32:
         inside = (column >= 0) & (column < width)
         np.maximum.at(flat, (rows + column)[inside], disparity_px[inside])
     seen[np.isneginf(seen)] = np.nan
-    return rows_filled(seen)[0] if np.isfinite(seen).any() else np.zeros_like(disparity_px)
+    return seen
+
+
+def _all_filled(disparity_px: F32) -> F32:
+    return rows_filled(disparity_px)[0] if np.isfinite(disparity_px).any() else np.zeros_like(disparity_px)
+
+
+def _at_right(scene: EffectScene) -> F32:
+    """Disparity of the right picture, (H,W) without NaN.
+
+    Beside what the left picture shows nothing was measured: there the values at its border spread along the picture,
+    or what the border cuts off would be smeared over it.
+    """
+    seen = _moved(scene.disparity_px, -1.0)
+    filled = _all_filled(seen)
+    known = np.isfinite(seen)
+    width = seen.shape[1]
+    columns = np.arange(width)[None, :]
+    anything = known.any(axis=1)
+    first = np.where(anything, known.argmax(axis=1), 0)[:, None]
+    last = np.where(anything, width - 1 - known[:, ::-1].argmax(axis=1), width)[:, None]
+    beside = (columns > last) | (columns < first)
+    if not beside.any():
+        return filled
+    smoother = cv2.ximgproc.createFastGlobalSmootherFilter(scene.right, 4000.0, 3.0)
+    trust = np.where(beside, np.float32(0), np.float32(1))
+    spread = smoother.filter(trust * filled) / np.maximum(smoother.filter(trust), 1e-6)
+    return np.where(beside, spread, filled).astype(np.float32)
 
 
 def _warped_quickly(disparity_px: F32, t: float) -> F32:
@@ -68,12 +102,15 @@ def view_between(scene: EffectScene, t: float, right: U8 | None = None) -> U8:
     if t >= 1:
         return right
     height, width = scene.disparity_px.shape
-    warp = _warped_quickly if scene.quick else warped_disparity
-    disparity = warp(scene.disparity_px, t)
+    if scene.quick:
+        at_right, disparity = (_warped_quickly(scene.disparity_px, at) for at in (1.0, t))
+    else:
+        at_right = _at_right(scene)
+        from_left, from_right = _moved(scene.disparity_px, -t), _moved(at_right, 1 - t)
+        disparity = _all_filled(np.where(np.isnan(from_left), from_right, from_left))
     x = np.broadcast_to(np.arange(width, dtype=np.float32)[None, :], disparity.shape)
     y = np.broadcast_to(np.arange(height, dtype=np.float32)[:, None], disparity.shape)
     left_x, right_x = x + np.float32(t) * disparity, x - np.float32(1 - t) * disparity
-    at_right = warp(scene.disparity_px, 1.0)
     sees_left = _same_surface(scene.disparity_px, left_x, y, disparity) * np.float32(1 - t)
     sees_right = _same_surface(at_right, right_x, y, disparity) * np.float32(t)
     # Where neither sees it, the left picture stands in, for its disparity is the measured one; beside it, the right.
@@ -81,12 +118,24 @@ def view_between(scene: EffectScene, t: float, right: U8 | None = None) -> U8:
     beside = (left_x > width - 1) | (left_x < 0)
     sees_left = np.maximum(sees_left, (nobody & ~beside).astype(np.float32))
     sees_right = np.maximum(sees_right, (nobody & beside).astype(np.float32))
-    weights = [np.asarray(cv2.blur(w, (3, 3)), np.float32) for w in (sees_left, sees_right)]
     colours = [
         cv2.remap(image, at, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         for image, at in ((scene.left, left_x), (right, right_x))
     ]
+    # Where both see it and disagree, depth is wrong, and a blend of both would be a ghost: the nearer view alone.
+    doubt = _differing(*colours)
+    if t <= 0.5:
+        sees_right = np.where(sees_left > 0, sees_right * (1 - doubt), sees_right)
+    else:
+        sees_left = np.where(sees_right > 0, sees_left * (1 - doubt), sees_left)
+    weights = [np.asarray(cv2.blur(w, (3, 3)), np.float32) for w in (sees_left, sees_right)]
     return np.asarray(cv2.blendLinear(colours[0], colours[1], weights[0], weights[1]), np.uint8)
+
+
+def _differing(one: Any, other: Any) -> F32:
+    """How surely two pictures show different things, (H,W) 0..1: their largest difference in a channel, smoothed."""
+    apart = cv2.blur(cv2.absdiff(one, other), (3, 3)).max(axis=2)
+    return np.asarray(cv2.LUT(apart, _DOUBT), np.float32)
 
 
 def _same_surface(disparity_px: F32, x: Any, y: Any, expected: F32) -> F32:
