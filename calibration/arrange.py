@@ -86,10 +86,13 @@ def arrange(
         again, again_pairs = _relative(model, left, other, both_orders)
         if _share(again) >= max(_AGREE_SHARE, _share(relative) + 0.3):
             views, right, relative, pairs, flip = mirrored, other, again, again_pairs, "h"
-            turn = 0
+            turn = _quarter_turns(relative.R)
     if turn:
-        flip = _TURNS[turn]
-        views = tuple(dataclasses.replace(v, right=turned(v.right, flip)) for v in views)
+        if flip == "h" and turn != 2:
+            raise _mirrored_on_its_side()
+        # Mirrored and upside down is mirrored the other way.
+        flip, more = ("v" if flip == "h" else _TURNS[turn]), _TURNS[turn]
+        views = tuple(dataclasses.replace(v, right=turned(v.right, more)) for v in views)
         right = _solve_side([view.right for view in views], model, lens[1], bend)
         relative, pairs = _relative(model, left, right, both_orders)
     if _share(relative) < _AGREE_SHARE:
@@ -107,12 +110,19 @@ def arrange(
         right = _solve_side([view.right for view in views_list], model, lens[1], bend)
         relative, pairs = _relative(model, left, right, False)
     swapped = _is_swapped(relative.R, relative.t)
-    notes = list(_turn_notes(flip))
+    flips: tuple[Flip, Flip] = ("none", flip)
+    if swapped and flip in ("h", "180"):
+        # Two faults at once are less likely than one: it is the left picture that is turned, and all of it is turned on.
+        flips, swapped = (flip, "none"), False
+        views_list = [_turned_whole(view, flip, board) for view in views_list]
+        left = _solve_side([view.left for view in views_list], model, lens[0], bend)
+        right = _solve_side([view.right for view in views_list], model, lens[1], bend)
+        relative, pairs = _relative(model, left, right, False)
+    notes = list(_turn_notes(flips))
     if swapped:
         views_list = [view.exchanged() for view in views_list]
         left, right = right, left
         relative = dataclasses.replace(relative, R=relative.R.T, t=-relative.R.T @ relative.t)
-    flips: tuple[Flip, Flip] = ("none", flip)
     return _arranged(views_list, left, right, relative, pairs, swapped, flips, mended, notes)
 
 
@@ -249,21 +259,41 @@ def _mirrored(found: Detection | None, board: Board) -> Detection | None:
     return dataclasses.replace(moved, points_px=np.ascontiguousarray(lattice.reshape(-1, 2)))
 
 
+def _turned_whole(view: View, flip: Flip, board: Board) -> View:
+    """Turn or mirror both pictures of a view."""
+    left, right = (
+        _mirrored(found, board) if flip == "h" else turned(found, flip) for found in (view.left, view.right)
+    )
+    return dataclasses.replace(view, left=left, right=right)
+
+
 def _reversed(found: Detection | None) -> Detection | None:
     if found is None:
         return None
     return dataclasses.replace(found, points_px=np.ascontiguousarray(found.points_px[::-1]))
 
 
-def _turn_notes(flip: Flip) -> tuple[str, ...]:
+def _turn_notes(flips: tuple[Flip, Flip]) -> tuple[str, ...]:
+    side = "left" if flips[0] != "none" else "right"
+    other = "right" if side == "left" else "left"
+    flip = flips[0] if side == "left" else flips[1]
     if flip == "none":
         return ()
-    if flip == "h":
-        return ("The right picture is mirrored; it is mirrored back, and the rig says so.",)
-    words = {"180": "upside down", "90": "turned by 90° to the left", "270": "turned by 90° to the right"}[flip]
-    return (
-        f"The right picture is {words} against the left one; it is turned back (--flip none,{flip}), and the rig "
-        "says so. Use --flip for the left one instead if that is the one that is turned.",
+    words = {
+        "180": "upside down", "90": "turned by 90° to the left", "270": "turned by 90° to the right",
+        "h": "mirrored", "v": "mirrored top to bottom",
+    }[flip]  # fmt: skip
+    given = f"--flip {','.join(flips)}"
+    told = f"The {side} picture is {words} against the {other} one; it is turned back ({given}), and the rig says so."
+    what = "upside down" if flip == "180" else words.split()[0]
+    return (f"{told} Use --flip for the {other} one instead if that is the one that is {what}.",)
+
+
+def _mirrored_on_its_side() -> CalibrationError:
+    return CalibrationError(
+        "The right picture is mirrored and turned by 90° against the left one.",
+        "Turn mirroring off in the camera's own settings, and take the pictures again.",
+        {"rig": None, "verdict": "bad"},
     )
 
 

@@ -11,6 +11,7 @@ rendered and real boards smoothing takes a fifth to a third off its error.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.boards import Board
+from calibration.marker_size import measured_ratio
+from calibration.squares import are_squares
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -32,6 +35,8 @@ WINDOW_SHARE_BORDER = 0.3
 WINDOW_SHARE_SAFE = 0.25
 # A marker's corner lies (1 − ratio)/2 of a square from the crossing, both ways.
 MARKER_SHARE = 0.9
+# A ratio of marker to square that differs by more than this from the named one was misnamed.
+OTHER_MARKERS = 0.05
 WINDOW_MAX_PX = 11
 WINDOW_MIN_PX = 2
 # Answers of the full and the safe window that differ by more mean that the full one caught another edge.
@@ -72,6 +77,7 @@ class BoardDetector:
 
     def __init__(self, board: Board) -> None:
         self.board = board
+        self._printed = board  # with markers of the size that is seen
         self._kinds: Counter[tuple[bool, bool]] = Counter()
         self._charuco: dict[tuple[bool, bool], cv2.aruco.CharucoDetector] = {}
 
@@ -93,11 +99,15 @@ class BoardDetector:
         return Detection(points, np.arange(len(points), dtype=np.int32), size_wh, spacing)
 
     def notes(self) -> tuple[str, ...]:
-        """Say what kind of ChArUco pattern was found, where it is not the ordinary one."""
+        """Say what kind of ChArUco pattern was found, where it is not the ordinary one that was named."""
         if not self._kinds:
             return ()
         legacy, inverted = self._kinds.most_common(1)[0][0]
         told = []
+        if self._printed is not self.board:
+            told.append(
+                "The markers of the ChArUco board have another size than the spec names; they are read as they are."
+            )
         if legacy:
             told.append("The ChArUco board has the older pattern (OpenCV before 4.6); it is read as such.")
         if inverted:
@@ -119,7 +129,7 @@ class BoardDetector:
 
     def _charuco_as(self, gray: Gray, legacy: bool, inverted: bool) -> Detection | None:
         picture = 255 - gray if inverted else gray
-        points, ids = self._charuco_detector(legacy, inverted).detectBoard(picture)[:2]
+        points, ids, markers, _ = self._charuco_detector(legacy, inverted).detectBoard(picture)
         if points is None or ids is None or len(ids) < MIN_CHARUCO_CORNERS:
             return None
         ids = np.asarray(ids, dtype=np.int32).reshape(-1)
@@ -127,8 +137,14 @@ class BoardDetector:
         ids, raw = ids[order], np.asarray(points, dtype=np.float32).reshape(-1, 2)[order]
         if _on_one_line(ids, self.board.grid):
             return None
+        if self._printed is self.board:
+            ratio = measured_ratio(self.board, raw, ids, markers)
+            if ratio is not None and abs(ratio - self.board.marker_ratio) > OTHER_MARKERS:
+                self._printed = dataclasses.replace(self.board, marker_ratio=ratio)
+                self._charuco.clear()
+                return self._charuco_as(gray, legacy, inverted)
         spacing = _smallest_distance(raw)
-        share = min(WINDOW_SHARE, MARKER_SHARE * (1 - self.board.marker_ratio) / 2)
+        share = min(WINDOW_SHARE, MARKER_SHARE * (1 - self._printed.marker_ratio) / 2)
         refined = refine_corners(gray, raw, room(raw, ids, self.board.grid), np.full(len(ids), share))
         # A corner that walked to something else than its own crossing is not used.
         kept = np.hypot(*(refined - raw).T) < 0.3 * spacing
@@ -140,7 +156,7 @@ class BoardDetector:
     def _charuco_detector(self, legacy: bool, inverted: bool) -> cv2.aruco.CharucoDetector:
         key = (legacy, inverted)
         if key not in self._charuco:
-            detector = cv2.aruco.CharucoDetector(self.board.aruco_board(legacy=legacy))
+            detector = cv2.aruco.CharucoDetector(self._printed.aruco_board(legacy=legacy))
             # Corners are refined by our own window, which follows the corner spacing.
             parameters = detector.getDetectorParameters()
             parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_NONE
@@ -264,13 +280,13 @@ def _search_sector_based(gray: Gray, grid: tuple[int, int]) -> F32 | None:
 
 
 def _settle(gray: Gray, raw: F32, grid: tuple[int, int]) -> F32 | None:
-    """Refine and bring into one order; None where corners walked away from the grid that was found."""
+    """Refine and bring into one order; None where corners walked away from the grid that was found, or it is none."""
     spacing = grid_spacing_px(raw, grid)
     if spacing < 3:
         return None
     ids = np.arange(len(raw), dtype=np.int32)
     refined = refine_corners(gray, raw, room(raw, ids, grid), _chessboard_share(grid))
-    if (np.hypot(*(refined - raw).T) > 0.6 * spacing).any():
+    if (np.hypot(*(refined - raw).T) > 0.6 * spacing).any() or not are_squares(gray, refined, grid):
         return None
     return _oriented(gray, refined, grid)
 

@@ -15,7 +15,7 @@ from calibration.epipolar import axis_angles_deg, epipolar_distances_px, try_rec
 from calibration.errors import CalibrationError
 from calibration.projection import intrinsics_of
 from calibration.rig import StereoRig
-from calibration.shape import paired_rows, shape_of, with_warp
+from calibration.shape import paired_rows, place_rows, shape_of, with_warp
 from calibration.solution import RigCovariance, Solution, SolveReport, ViewReport
 from calibration.solve_joint import STRETCH, Joint, misfit_rms, pair_rms, solve_joint
 from calibration.uncertainty import DepthError, covariance_of, predict_depth_error
@@ -110,7 +110,7 @@ def rig_covariance(joint: Joint) -> RigCovariance:
     if joint.fixed_intrinsics:
         free = solve_joint_names(joint)
         fit = adjust(joint.problem.board, joint.seen, joint.state, free=free, noise_px=joint.sigma_px, iterations=0)
-    covariance = covariance_of(fit, joint.state, joint.sigma_px, paired_rows(joint))
+    covariance = covariance_of(fit, joint.state, joint.sigma_px, paired_rows(joint), place_rows(joint))
     raised = 1 + (CORNER_BIAS_PX / joint.sigma_px) ** 2
     return dataclasses.replace(
         covariance, matrix=covariance.matrix * raised, inflation=covariance.inflation * float(np.sqrt(raised))
@@ -258,7 +258,7 @@ def _warnings(solved: Solved, board: Board, views: tuple[ViewReport, ...], why_n
         told.append(
             "Left and right are exchanged: the camera given first stands to the right. The rig is solved and stored "
             "as with --swap; later commands exchange the pictures by themselves. Two cameras that are both upside down "
-            "look the same: if yours are, calibrate again with --flip 180."
+            "look the same, and two that are both mirrored: if yours are, calibrate again with --flip 180, or h."
         )
     mended = [view.name for view in views if view.mended]
     if mended:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.bundle import Array, State, point_offsets
 from calibration.solution import BoardShape
 from calibration.solve_joint import STRETCH, Bools, Joint, Problem, solve_joint
 from calibration.solve_start import turned_views
 from calibration.uncertainty import covariance_of
+from calibration.views import same_places
 
 # A print's stretch is told only where it is known better than this (σ), and used where it is beyond three σ.
 RESOLVED_SIGMA = 0.0005
@@ -70,7 +72,7 @@ def with_warp_again(like: Joint, problem: Problem, start: State) -> Joint:
 
 def stretch_sigma(joint: Joint) -> float:
     """Standard deviation of the stretch in a solution that has it free."""
-    covariance = covariance_of(joint.fit, joint.state, joint.sigma_px, paired_rows(joint))
+    covariance = covariance_of(joint.fit, joint.state, joint.sigma_px, paired_rows(joint), place_rows(joint))
     return covariance.sigma(STRETCH)
 
 
@@ -78,6 +80,13 @@ def paired_rows(joint: Joint) -> Bools:
     """Rows of `fit.terms` that say something (V or 2V,)."""
     weight = np.bincount(joint.seen.view, weights=joint.seen.weight, minlength=joint.seen.view_count)
     return np.asarray(weight > 0)
+
+
+def place_rows(joint: Joint) -> NDArray[np.intp]:
+    """Numbers of the places at which the rows of `fit.terms` show the board (V or 2V,); see `same_places`."""
+    own = same_places(joint.problem.views)
+    # Each camera's own pose of a view that is no pair has a row behind those of all views.
+    return np.concatenate([own, own + len(own)])[: joint.seen.view_count]
 
 
 def shape_of(joint: Joint, covariance_sigma: dict[str, float]) -> BoardShape:

@@ -25,11 +25,11 @@ from calibration.errors import CalibrationError
 from calibration.figures import assemble
 from calibration.rig import LensModel
 from calibration.shape import tells_stretch, with_settled_stretch, with_warp, with_warp_again, without_stretch
-from calibration.solution import Solution
+from calibration.solution import Solution, ViewReport
 from calibration.solve_joint import Joint, Problem, solve_joint, start_state, without_misfits
 from calibration.solve_lens import choose_lens
 from calibration.verdict import SYNC_DOUBT, SYNC_LOST
-from calibration.views import View, different_poses
+from calibration.views import View, different_poses, without_copies
 
 Progress = Callable[[str, int, int], None]
 
@@ -80,13 +80,26 @@ def solve(
     tell = progress or (lambda what, done, total: None)
     # A view in which neither camera saw the board says nothing.
     views = tuple(view for view in views if view.left is not None or view.right is not None)
-    check_views(views, board)
+    # A picture given twice would count as two proofs.
+    views, copies = without_copies(views)
+    check_views(views, board, copies=len(copies))
     solved = solve_views(views, board, options, tell)
-    return assemble(solved, board, options, tell)
+    solution = assemble(solved, board, options, tell)
+    return solution if not copies else _with_copies_told(solution, copies)
 
 
-def check_views(views: Sequence[View], board: Board) -> None:
-    """Refuse views that cannot be solved.
+def _with_copies_told(solution: Solution, copies: dict[str, str]) -> Solution:
+    told = tuple((name, f"the same pictures as {first}") for name, first in copies.items())
+    report = dataclasses.replace(
+        solution.report,
+        views=(*solution.report.views, *(ViewReport(name, False, why) for name, why in told)),
+        views_rejected=(*solution.report.views_rejected, *told),
+    )
+    return dataclasses.replace(solution, report=report)
+
+
+def check_views(views: Sequence[View], board: Board, *, copies: int = 0) -> None:
+    """Refuse views that cannot be solved. copies: how many more were left out as copies of these.
 
     Raises:
         CalibrationError: as `solve`.
@@ -103,7 +116,7 @@ def check_views(views: Sequence[View], board: Board) -> None:
     if pairs < MIN_PAIRS:
         raise CalibrationError(
             f"Too few views: the board was found by both cameras in {pairs} of {len(views)} pairs, and at least "
-            f"{MIN_PAIRS} are needed.",
+            f"{MIN_PAIRS} are needed." + (f" {copies} pairs are copies of others." if copies else ""),
             "Take 15 to 30 pairs with the whole board in both pictures, near and far, tilted each way, in all corners.",
             {"views_used": 0, "rig": None},
         )

@@ -4,6 +4,7 @@ Corners of one view err together (a board that moved, blur, a print that is not 
 textbook covariance σ²(JᵀJ)⁻¹ is too small on real pictures. The jackknife over views asks how the answer changes
 when a view is left out (Efron and Stein 1981; in this linear form MacKinnon and White's HC3, by clusters), which sees
 that. With few views it is noisy itself; it is therefore drawn towards the textbook one times its mean inflation.
+Pictures of one and the same place err together too, a copy of a picture wholly: they are left out together.
 """
 
 from __future__ import annotations
@@ -37,15 +38,20 @@ RASTER = (9, 7)
 _LEAST_SEEN = 0.095
 
 
-def covariance_of(fit: Fit, state: State, sigma_px: float, views: NDArray[np.bool_]) -> RigCovariance:
+def covariance_of(
+    fit: Fit, state: State, sigma_px: float, views: NDArray[np.bool_], places: NDArray[np.intp] | None = None
+) -> RigCovariance:
     """Give the covariance of the free common unknowns of a fit.
 
-    sigma_px: noise of one coordinate. views: bool (V,), those that count.
+    sigma_px: noise of one coordinate. views: bool (V,), those that count. places: (V,) numbers, equal where views show
+    the board at one place; None where each is of its own.
     """
     terms = fit.terms
     names = tuple(np.array(state.common_names)[terms.free].tolist())
     used = np.flatnonzero(views)
     matrices, vectors = terms.matrices[used], terms.vectors[used]
+    if places is not None:
+        matrices, vectors = (_summed(part, places[used]) for part in (matrices, vectors))
     normal = matrices.sum(axis=0) + fit.prior_matrix
     scale = 1 / np.sqrt(np.maximum(np.diag(normal), 1e-300))
     normal = normal * np.outer(scale, scale)
@@ -55,7 +61,7 @@ def covariance_of(fit: Fit, state: State, sigma_px: float, views: NDArray[np.boo
     values = np.maximum(values, values.max() * 1e-14)
     # Columns of `root` whiten: root rootᵀ = normal⁻¹.
     root = axes / np.sqrt(values)
-    n = len(used)
+    n = len(matrices)
     white = np.array([_influence(root.T @ m @ root, root.T @ v) for m, v in zip(matrices, vectors)]) / sigma_px
     white = white - white.mean(axis=0)
     spread = (n - 1) / n * white.T @ white
@@ -64,6 +70,14 @@ def covariance_of(fit: Fit, state: State, sigma_px: float, views: NDArray[np.boo
     mixed = share * spread + (1 - share) * inflation * np.eye(len(names))
     matrix = sigma_px**2 * root @ mixed @ root.T * np.outer(scale, scale)
     return RigCovariance(names, (matrix + matrix.T) / 2, float(np.sqrt(inflation)))
+
+
+def _summed(parts: Array, places: NDArray[np.intp]) -> Array:
+    """Add up (V,…) what belongs to one place."""
+    kinds, which = np.unique(places, return_inverse=True)
+    total = np.zeros((len(kinds), *parts.shape[1:]))
+    np.add.at(total, which, parts)
+    return total
 
 
 def _influence(leverage: Array, pull: Array) -> Array:

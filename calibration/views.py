@@ -61,6 +61,10 @@ class Coverage:
 
 
 RASTER_WH = (8, 6)
+# Views with corners so near to one another show one place: 3 px at 640, what a hand that holds still moves.
+SAME_PLACE_SHARE = 0.005
+# Corners of two pictures of a board at rest differ by their noise, hundredths of a pixel; those of copies do not.
+COPY_SHARE = 1e-5
 _TILTED = 0.10
 
 
@@ -126,6 +130,50 @@ def different_poses(views: Sequence[View], board: Board, least: float = 0.02) ->
         if all(np.linalg.norm(quads - other, axis=2).mean(axis=1).max() > least for other in kept):
             kept.append(quads)
     return len(kept)
+
+
+def same_places(views: Sequence[View], least: float = SAME_PLACE_SHARE) -> NDArray[np.intp]:
+    """Number the places of the board, (V,): views whose corners lie nearer together than `least` of the picture's longer
+    side, on average, in both pictures have one number."""
+    numbers = np.arange(len(views))
+    for v, view in enumerate(views):
+        for first in np.unique(numbers[:v]):
+            if _at_one_place(views[first], view, least):
+                numbers[v] = first
+                break
+    return numbers
+
+
+def without_copies(views: Sequence[View]) -> tuple[tuple[View, ...], dict[str, str]]:
+    """Leave out views that are copies of earlier ones, and give the name of the earlier one by the name of each."""
+    kept: list[View] = []
+    copies: dict[str, str] = {}
+    for view in views:
+        first = next((other for other in kept if _at_one_place(other, view, COPY_SHARE)), None)
+        if first is None:
+            kept.append(view)
+        else:
+            copies[view.name] = first.name
+    return tuple(kept), copies
+
+
+def _at_one_place(a: View, b: View, least: float) -> bool:
+    for one, other in ((a.left, b.left), (a.right, b.right)):
+        if one is None or other is None:
+            if one is not other:
+                return False
+            continue
+        if np.array_equal(one.ids, other.ids):
+            steps = one.points_px - other.points_px
+        else:
+            _, i, j = np.intersect1d(one.ids, other.ids, return_indices=True)
+            steps = one.points_px[i] - other.points_px[j]
+        if not len(steps):
+            return False
+        apart = np.linalg.norm(steps, axis=1).mean()
+        if apart > least * max(one.size_wh):
+            return False
+    return True
 
 
 def fit_homography(flat: Array, pixels: Array) -> Array:

@@ -12,6 +12,8 @@ from calibration.arrange import Arranged, arrange, looks_the_same_turned, turned
 from calibration.board_model import BoardModel
 from calibration.boards import parse_board
 from calibration.bundle import rotation
+from calibration.detection import Detection
+from calibration.errors import CalibrationError
 from calibration.rectify import swap_rig
 from calibration.rig import StereoRig
 from calibration.solution import Flip
@@ -59,17 +61,41 @@ def test_a_turned_right_picture_is_turned_back(scene: Scene, flip: Flip) -> None
     assert_pose(found, scene.rig)
 
 
-def test_a_mirrored_right_picture_is_mirrored_back(scene: Scene) -> None:
+def mirrored(found: Detection, scene: Scene) -> Detection:
+    """Mirror a detection as a detector sees it: it numbers the rows of a mirrored board from the other end."""
     columns, rows = scene.board.grid
+    moved = turned(found, "h")
+    lattice = moved.points_px.reshape(rows, columns, 2)[:, ::-1].reshape(-1, 2)
+    return dataclasses.replace(moved, points_px=np.ascontiguousarray(lattice))
 
-    def mirror(view: View) -> View:
-        # A detector numbers the rows of a mirrored board from the other end.
-        right = turned(view.right, "h")
-        lattice = right.points_px.reshape(rows, columns, 2)[:, ::-1].reshape(-1, 2)
-        return dataclasses.replace(view, right=dataclasses.replace(right, points_px=np.ascontiguousarray(lattice)))
 
-    found = arranged(each(scene, mirror), scene)
+def test_a_mirrored_right_picture_is_mirrored_back(scene: Scene) -> None:
+    found = arranged(each(scene, lambda v: dataclasses.replace(v, right=mirrored(v.right, scene))), scene)
     assert found.flip == ("none", "h") and "mirrored" in found.notes[0]
+    assert_pose(found, scene.rig)
+
+
+def test_a_right_picture_mirrored_top_to_bottom_is_mirrored_back(scene: Scene) -> None:
+    views = each(scene, lambda v: dataclasses.replace(v, right=turned(mirrored(v.right, scene), "180")))
+    found = arranged(views, scene)
+    assert found.flip == ("none", "v") and "top to bottom" in found.notes[0] and not found.swapped
+    assert_pose(found, scene.rig)
+
+
+def test_a_right_picture_mirrored_and_on_its_side_is_refused(scene: Scene) -> None:
+    views = each(scene, lambda v: dataclasses.replace(v, right=turned(mirrored(v.right, scene), "90")))
+    with pytest.raises(CalibrationError, match="mirrored and turned"):
+        arranged(views, scene)
+
+
+@pytest.mark.parametrize("flip", ["180", "h"])
+def test_one_turned_left_picture_is_no_exchange(scene: Scene, flip: Flip) -> None:
+    """Seen from the right camera the left one stands where it belongs only if it is the left picture that is turned."""
+    views = each(
+        scene, lambda v: dataclasses.replace(v, left=mirrored(v.left, scene) if flip == "h" else turned(v.left, flip))
+    )
+    found = arranged(views, scene)
+    assert found.flip == (flip, "none") and not found.swapped and "The left picture is" in found.notes[0]
     assert_pose(found, scene.rig)
 
 

@@ -113,6 +113,37 @@ def test_another_grid_than_the_boards_is_not_found() -> None:
     assert BoardDetector(parse_board("chessboard:10x7:25mm")).detect(shown) is None
 
 
+@pytest.mark.parametrize("grid", ["5x4", "6x4"])
+def test_a_lattice_laid_across_the_squares_is_not_found(grid: str) -> None:
+    """OpenCV fits a small grid over a larger board by skipping squares and cutting them in half."""
+    detector = BoardDetector(parse_board(f"chessboard:{grid}:25mm"))
+    for turn, place in (((20, -15, 5), (0.02, 0, 0.55)), ((-25, 10, -8), (-0.03, 0.02, 0.6)), ((0, 30, 4), (0, 0, 0.5))):
+        found = detector.detect(picture(CHESS, pose(CHESS, turn, place)))
+        if found is not None:
+            # A part of the true board, wherever it lies on it: every point is one of its corners.
+            corners = BoardDetector(parse_board(CHESS)).detect(picture(CHESS, pose(CHESS, turn, place)))
+            apart = np.linalg.norm(found.points_px[:, None] - corners.points_px[None], axis=2).min(axis=1)
+            assert apart.max() < 0.5
+
+
+def test_the_squares_of_a_charuco_board_are_no_chessboard() -> None:
+    """Its markers would pull the corners by a quarter of a pixel."""
+    shown = picture(CHARUCO, pose(CHARUCO, (10, -10, 5), (0, 0, 0.5)))
+    assert BoardDetector(parse_board("chessboard:6x4:35mm")).detect(shown) is None
+
+
+@pytest.mark.parametrize("marker_mm", [21, 31])
+def test_markers_of_another_size_than_named_are_read_as_they_are(marker_mm: int) -> None:
+    at = pose(CHARUCO, (10, -10, 5), (0, 0, 0.5))
+    detector = BoardDetector(parse_board(f"charuco:7x5:35mm:{marker_mm}mm:DICT_5X5_100"))
+    found = detector.detect(picture(CHARUCO, at))
+    right = BoardDetector(parse_board(CHARUCO))
+    expected = right.detect(picture(CHARUCO, at))
+    assert found is not None and expected is not None and np.array_equal(found.ids, expected.ids)
+    assert np.linalg.norm(found.points_px - expected.points_px, axis=1).max() < 0.05
+    assert "another size" in detector.notes()[0] and right.notes() == ()
+
+
 @pytest.mark.parametrize("look", [Look(light=0.25, noise=3.0), Look(blur_px=1.6), Look(noise=8.0)])
 def test_poor_pictures_still_give_corners(look: Look) -> None:
     at = pose(CHESS, (15, -15, 5), (0, 0, 0.5))

@@ -169,11 +169,22 @@ def test_one_picture_of_another_size_is_told(folder: Path, capsys: pytest.Captur
 
 
 def test_one_place_again_and_again_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    for side in ("left", "right"):
+        first = cv2.imread(f"{side}00.png", cv2.IMREAD_GRAYSCALE)
+        for path in folder.glob(f"{side}*.png"):
+            assert cv2.imwrite(str(path), np.clip(first + rng.normal(0, 3, first.shape), 0, 255).astype(np.uint8))
+    code, result, _ = calibrate(capsys, *BOARD)
+    assert code == 1 and "1 different place" in result["error"]["what"]
+    assert not (folder / "rig.json").exists()
+
+
+def test_copies_of_one_pair_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for side in ("left", "right"):
         for path in folder.glob(f"{side}*.png"):
             path.write_bytes((folder / f"{side}00.png").read_bytes())
     code, result, _ = calibrate(capsys, *BOARD)
-    assert code == 1 and "1 different place" in result["error"]["what"]
+    assert code == 1 and "copies of others" in result["error"]["what"]
     assert not (folder / "rig.json").exists()
 
 
