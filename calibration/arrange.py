@@ -112,7 +112,7 @@ def arrange(
     swapped = _is_swapped(relative.R, relative.t)
     flips: tuple[Flip, Flip] = ("none", flip)
     if swapped and flip in ("h", "180"):
-        # Two faults at once are less likely than one: it is the left picture that is turned, and all of it is turned on.
+        # Two faults at once are less likely than one: it is the left picture that is turned. Turn both on.
         flips, swapped = (flip, "none"), False
         views_list = [_turned_whole(view, flip, board) for view in views_list]
         left = _solve_side([view.left for view in views_list], model, lens[0], bend)
@@ -261,9 +261,7 @@ def _mirrored(found: Detection | None, board: Board) -> Detection | None:
 
 def _turned_whole(view: View, flip: Flip, board: Board) -> View:
     """Turn or mirror both pictures of a view."""
-    left, right = (
-        _mirrored(found, board) if flip == "h" else turned(found, flip) for found in (view.left, view.right)
-    )
+    left, right = (_mirrored(found, board) if flip == "h" else turned(found, flip) for found in (view.left, view.right))
     return dataclasses.replace(view, left=left, right=right)
 
 

@@ -38,7 +38,8 @@ def measured_ratio(
     homography = cv2.findHomography(points_px.astype(np.float64), flat, 0)[0]
     if homography is None:
         return None
-    sides = _sides(cv2.perspectiveTransform(quads.reshape(1, -1, 2), homography).reshape(-1, 4, 2)).mean(axis=1)
+    on_board = np.asarray(cv2.perspectiveTransform(quads.reshape(1, -1, 2), homography), np.float64)
+    sides = _sides(on_board.reshape(-1, 4, 2)).mean(axis=1)
     # OpenCV gives the outermost dark pixels: half a pixel is missing on either side.
     sides *= (side_px + 1) / side_px
     ratio = float(np.median(sides))

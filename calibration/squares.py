@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 # Places in a cell that must be of one shade, as shares of its sides: away from its edges, which are blurred.
 _PLACES = (0.35, 0.5, 0.65)
-# One shade: they differ by less than this share of the board's contrast. True boards have at least 95 % such cells (real
-# and rendered ones), a ChArUco board half, wrong lattices hardly any.
+# One shade: they differ by less than this share of the board's contrast. True boards, real and rendered, have at least
+# 95 % such cells, a ChArUco board half, wrong lattices hardly any.
 _ONE_SHADE, _LEAST = 0.5, 0.75
 
 

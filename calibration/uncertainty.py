@@ -128,9 +128,7 @@ def predict_depth_error(
     return answers
 
 
-def depth_derivatives(
-    rig: StereoRig, names: Sequence[str], distance: float, raster: tuple[int, int] = RASTER
-) -> Array:
+def depth_derivatives(rig: StereoRig, names: Sequence[str], distance: float, raster: tuple[int, int] = RASTER) -> Array:
     """Give d(depth)/depth by each named unknown, (G, n), for the raster of directions at a distance."""
     R_left, _, _ = rotations(rig)
     points = raster_points(rig, distance, raster)

@@ -133,8 +133,8 @@ def different_poses(views: Sequence[View], board: Board, least: float = 0.02) ->
 
 
 def same_places(views: Sequence[View], least: float = SAME_PLACE_SHARE) -> NDArray[np.intp]:
-    """Number the places of the board, (V,): views whose corners lie nearer together than `least` of the picture's longer
-    side, on average, in both pictures have one number."""
+    """Number the places of the board, (V,). Views have one number whose corners lie nearer together, on average and in
+    both pictures, than `least` of the longer side."""
     numbers = np.arange(len(views))
     for v, view in enumerate(views):
         for first in np.unique(numbers[:v]):

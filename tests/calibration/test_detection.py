@@ -117,11 +117,12 @@ def test_another_grid_than_the_boards_is_not_found() -> None:
 def test_a_lattice_laid_across_the_squares_is_not_found(grid: str) -> None:
     """OpenCV fits a small grid over a larger board by skipping squares and cutting them in half."""
     detector = BoardDetector(parse_board(f"chessboard:{grid}:25mm"))
-    for turn, place in (((20, -15, 5), (0.02, 0, 0.55)), ((-25, 10, -8), (-0.03, 0.02, 0.6)), ((0, 30, 4), (0, 0, 0.5))):
-        found = detector.detect(picture(CHESS, pose(CHESS, turn, place)))
+    for turn in ((20, -15, 5), (-25, 10, -8), (0, 30, 4), (-10, -25, 12), (15, 20, -3)):
+        shown = picture(CHESS, pose(CHESS, turn, (0.01, 0, 0.55)))
+        found = detector.detect(shown)
         if found is not None:
             # A part of the true board, wherever it lies on it: every point is one of its corners.
-            corners = BoardDetector(parse_board(CHESS)).detect(picture(CHESS, pose(CHESS, turn, place)))
+            corners = BoardDetector(parse_board(CHESS)).detect(shown)
             apart = np.linalg.norm(found.points_px[:, None] - corners.points_px[None], axis=2).min(axis=1)
             assert apart.max() < 0.5
 

@@ -212,9 +212,7 @@ def test_guided_capture_with_a_wrong_spec_says_the_likely_one(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     wrong = ("--board", "chessboard:10x7:25mm")
-    code, result, _ = run_json(
-        capsys, "calibrate", "demo:board,fps=6,size=480x360", *wrong, "--auto", "--frames", "45"
-    )
+    code, result, _ = run_json(capsys, "calibrate", "demo:board,fps=6,size=480x360", *wrong, "--auto", "--frames", "45")
     assert code == 1 and "9 x 6 inner corners" in result["error"]["what"]
     assert "chessboard:9x6:25mm" in result["error"]["fix"]
 
