@@ -47,6 +47,11 @@ def find_range(settings: Settings, rectification: Rectification) -> DisparityRan
         SettingsError: the range is wider than the picture, or depths were asked for without a metric rig.
     """
     width = rectification.size_wh[0]
+    if width < STEP:
+        raise SettingsError(
+            f"The picture is only {width} px wide: there is nothing to match in it.",
+            f"Give pictures at least {STEP} px wide; a few hundred is usual.",
+        )
     by_depth = settings.min_depth is not None or settings.max_depth is not None
     found = _from_depth(settings, rectification) if by_depth else _by_default(rectification)
     low, count = found.minimum, found.count

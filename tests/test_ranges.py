@@ -67,3 +67,9 @@ def test_what_cannot_be_is_refused(settings: Settings, rectification: Rectificat
         find_range(settings, rectification)
     assert words in caught.value.what
     assert caught.value.fix
+
+
+def test_a_picture_too_narrow_to_match_is_told_with_a_width_that_helps() -> None:
+    with pytest.raises(SettingsError) as refused:
+        find_range(Settings(), replace(VGA, size_wh=(1, 1)))
+    assert "1 px wide" in refused.value.what and "16 px" in refused.value.fix

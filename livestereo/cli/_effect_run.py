@@ -19,6 +19,8 @@ from livestereo.render.effects.scene import EffectScene
 from livestereo.settings import Settings, resolve_settings
 from livestereo.types import StereoResult
 
+LEAST_KNOWN = 0.02  # share of the picture: with less, an effect shows what was filled in, not what is there
+
 
 class EffectRun:
     """One effect over all pairs of a source; what is chosen from the scene stays steady within a film."""
@@ -85,6 +87,8 @@ class EffectRun:
 
     def _make(self, result: StereoResult, *, still: bool) -> tuple[Effect, EffectScene]:
         scene = scene_of(result, quick=self._quick)
+        if np.count_nonzero(scene.known) < LEAST_KNOWN * scene.known.size:
+            self._tell("There is next to no depth in these pictures, so the effect has little to go by: see `doctor`.")
         wanted = dataclasses.replace(self._effect_settings, time=result.pair.t_s)
         if self._things is not None:
             wanted = dataclasses.replace(wanted, things=tuple(t.placed(scene.size_wh) for t in self._things))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -25,8 +25,13 @@ def _caps_width(caps: tuple[str, ...], size: int) -> int:
     return sum(_cap_width(c, size) if c != "…" else text_width(c, size) for c in caps) + 3 * (len(caps) - 1)
 
 
-def draw_help(canvas: U8, title: str, groups: Sequence[Group], *, footer: str = "") -> None:
-    """Draw the list of keys in the middle of the canvas, in as many columns and as large as fits."""
+def draw_help(
+    canvas: U8, title: str, groups: Sequence[Group], *, footer: str = "", short: Mapping[str, str] | None = None
+) -> None:
+    """Draw the list of keys in the middle of the canvas, in as many columns and as large as fits.
+
+    short: other words for texts that are too long for the smallest windows.
+    """
     height, width = canvas.shape[:2]
     body = theme.metrics_for((width, height)).body
     # Shrink the type until the list fits, in two columns, in three, or in one.
@@ -35,7 +40,7 @@ def draw_help(canvas: U8, title: str, groups: Sequence[Group], *, footer: str = 
             if _draw_help(canvas, title, groups, footer, nearest_size(size), columns, dry=True):
                 _draw_help(canvas, title, groups, footer, nearest_size(size), columns, dry=False)
                 return
-    _draw_compact(canvas, groups)
+    _draw_compact(canvas, groups, short or {})
 
 
 def draw_figures(
@@ -91,8 +96,8 @@ def draw_waiting(canvas_wh: SizeWH, text: str, detail: str = "") -> U8:
     return canvas
 
 
-def _draw_compact(canvas: U8, groups: Sequence[Group]) -> None:
-    """Draw the list on a canvas that is too small for it: no headings, texts cut short."""
+def _draw_compact(canvas: U8, groups: Sequence[Group], short: Mapping[str, str]) -> None:
+    """Draw the list on a canvas that is too small for it: no headings, short texts."""
     height, width = canvas.shape[:2]
     size = 10
     lines = [line for _, some in groups for line in some]
@@ -106,8 +111,10 @@ def _draw_compact(canvas: U8, groups: Sequence[Group]) -> None:
         x, y = 8 + (i // rows) * column_w, 6 + (i % rows) * row
         label = " ".join(caps)
         draw_text(canvas, label, x, y, size, theme.ACCENT, weight="medium")
-        taken = min(caps_w, column_w // 3)
-        draw_text(canvas, ellipsis(text, column_w - taken - 6, size), x + taken, y, size, theme.TEXT)
+        taken = max(min(caps_w, column_w // 3), text_width(label, size, "medium") + 4)
+        room = column_w - taken - 6
+        said = text if text_width(text, size) <= room else short.get(text, text)
+        draw_text(canvas, ellipsis(said, room, size), x + taken, y, size, theme.TEXT)
 
 
 def _draw_help(

@@ -51,6 +51,18 @@ KEYS: tuple[KeyHelp, ...] = (
     KeyHelp(("q", "esc"), ("q", "Esc"), "quit", "quit", "Run"),
 )  # fmt: skip
 
+# The same in the smallest windows, where there is room for some eighteen letters.
+SHORT = {
+    "left, right, both with level lines": "left, right, both",
+    "anaglyph, why there is no depth": "anaglyph, reasons",
+    "far end of the colour range": "far end of colours",
+    "near end of the colour range": "near end of colours",
+    "remove the measurements": "remove those",
+    "save picture, depth and cloud": "save what is seen",
+    "exchange left and right": "swap the sides",
+    "go to that pair": "go there",
+}
+
 _BY_KEY = {key: line for line in KEYS for key in line.keys}
 
 

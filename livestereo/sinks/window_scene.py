@@ -27,7 +27,7 @@ from livestereo.render.views import (
     to_rectified,
 )
 from livestereo.sinks.base import RecorderState, RunState
-from livestereo.sinks.window_keys import working
+from livestereo.sinks.window_keys import SHORT, working
 from livestereo.sinks.window_state import Measurement, WindowState
 from livestereo.skew import skew_depth_error_m
 from livestereo.timing import Clock, RateMeter, monotonic
@@ -35,6 +35,7 @@ from livestereo.types import U8, PixelFacts, Reason, SizeWH, StereoResult
 
 ANALYSE_EVERY_S = 0.25
 FIGURES_EVERY_S = 0.25
+HELP_AGAIN = "? shows this again"
 Measure = Callable[[StereoResult, Measurement], Ruler]
 
 
@@ -119,7 +120,7 @@ class SceneMaker:
             cards.append(lambda canvas: state.panel.draw(canvas, state.settings))
         if state.help_shown:
             groups = help_groups(state)
-            cards.append(lambda canvas: draw_help(canvas, "livestereo", groups, footer="? shows this again"))
+            cards.append(lambda canvas: draw_help(canvas, "livestereo", groups, footer=HELP_AGAIN, short=SHORT))
         return Scene(
             layout=layout,
             pictures=pictures,

@@ -142,3 +142,16 @@ def test_a_film_cannot_hold_transparency_nor_a_wiggle(tmp_path: Path, capsys: py
     assert code == 1 and "transparency" in err
     code, _, err = run_command(capsys, *words, "--as", "wiggle", "-o", "w.gif")
     assert code == 1 and "one pair" in err
+
+
+@pytest.mark.filterwarnings("error")
+def test_tiny_pictures_are_worked_on_and_little_depth_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for side in ("left", "right"):
+        cv2.imwrite(f"{side}.png", np.full((9, 17, 3), 90, np.uint8))
+    for kind in ("occlude", "focus"):
+        words = ("effect", "left.png", "right.png", "--rectified", "--as", kind, "-o", f"{kind}.png")
+        code, _, err = run_command(capsys, *words)
+        assert code == 0 and "next to no depth" in err
+        assert cv2.imread(f"{kind}.png").shape == (9, 17, 3)

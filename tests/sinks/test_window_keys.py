@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sink_scenes import make_result
-from window_bench import Bench
+from window_bench import EVERYTHING, Bench
 
+from livestereo.render import cards
 from livestereo.render.views import VIEWS
 from livestereo.settings import Settings
-from livestereo.sinks.window_keys import KEYS, working
+from livestereo.sinks.window_keys import KEYS, SHORT, working
+from livestereo.sinks.window_scene import help_groups
 from livestereo.sinks.window_state import WindowState
 from livestereo.types import Action
 
@@ -96,6 +98,23 @@ def test_what_is_not_possible_is_said_and_not_in_the_help() -> None:
     assert {line.command for line in working(set())} == {
         "view", "colormap", "far", "near", "auto_range", "pause", "save", "help", "quit",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("can", [EVERYTHING, {"tune", "measure", "step", "seek", "effect"}])
+def test_the_help_of_the_smallest_window_cuts_no_text_short(can: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, str]] = []
+
+    def kept(text: str, *rest: int) -> str:
+        drawn.append((text, real(text, *rest)))
+        return drawn[-1][1]
+
+    real = cards.ellipsis
+    monkeypatch.setattr(cards, "ellipsis", kept)
+    canvas = np.zeros((240, 320, 3), np.uint8)
+    cards.draw_help(canvas, "livestereo", help_groups(WindowState(Settings(), can=can)), short=SHORT)
+    assert len(drawn) == len(working(can))
+    assert [wanted for wanted, shown in drawn if wanted != shown] == []
+    assert set(SHORT) <= {line.text for line in KEYS}
 
 
 def test_unknown_keys_do_nothing() -> None:

@@ -315,13 +315,15 @@ def automatic_spheres(scene: EffectScene, count: int = 4) -> list[Thing]:
         for gy in np.linspace(0.25, 0.75, 6):
             for gx in np.linspace(0.14, 0.86, 11):
                 ball = Sphere("", gx * width, gy * height, depth, radius_px * depth / f)
-                reach = int(radius_px)
+                reach = max(5, int(radius_px))  # at least two samples
                 x, y = int(ball.u), int(ball.v)
                 around = scene.depth_m[max(0, y - reach) : y + reach : 4, max(0, x - reach) : x + reach : 4]
-                seen = float((around > depth).mean()) if around.size else 0.0
-                edges = float(np.abs(np.diff((around > depth).astype(np.int8), axis=1)).mean()) if around.size else 1.0
+                behind = (around > depth).astype(np.int8)
+                if behind.shape[0] == 0 or behind.shape[1] < 2:
+                    continue
+                seen, edges = float(behind.mean()), float(np.abs(np.diff(behind, axis=1)).mean())
                 # Lying in a surface, half in and half out, looks like a mistake, and its seam is ragged.
-                lying = float((np.abs(f_times_b / around - f_times_b / depth) < UNSURE_PX).mean()) if around.size else 0
+                lying = float((np.abs(f_times_b / around - f_times_b / depth) < UNSURE_PX).mean())
                 if seen > 0.25:
                     candidates.append((abs(seen - 0.62) + 1.5 * edges + 1.5 * lying, ball))
     chosen: list[Sphere] = []
