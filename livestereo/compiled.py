@@ -87,10 +87,16 @@ def numba_keeps(folder: Path | None) -> Iterator[None]:
 
 
 def compiled_once(
-    name: str, source: Path, make: Callable[[bool], Callable[..., None]], try_out: Callable[[Callable[..., None]], None]
-) -> Callable[..., None]:
-    """Give a compiled function, from the cache or made now; `make(cache)` decorates it, `try_out` calls it once."""
-    folder = cache_folder(name, [source])
+    name: str,
+    source: Path | Sequence[Path],
+    make: Callable[[bool], Callable[..., Any]],
+    try_out: Callable[[Callable[..., Any]], None],
+) -> Callable[..., Any]:
+    """Give a compiled function, from the cache or made now; `make(cache)` decorates it, `try_out` calls it once.
+
+    source: the files that it is made of.
+    """
+    folder = cache_folder(name, [source] if isinstance(source, Path) else source)
     with numba_keeps(folder):
         function = make(folder is not None)
     try:

@@ -10,10 +10,33 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from livestereo.compiled import numba_loaded
 from livestereo.sources.frames import LazyFrame
 from livestereo.sources.request import FLIPS
 from livestereo.sources.split import turn
-from livestereo.types import U8, Frame
+from livestereo.types import U8, Frame, StereoFrame
+
+
+def grays_of(pair: StereoFrame) -> tuple[U8, U8]:
+    """Give `gray_of` left and right; two JPEGs together, and sooner, where numba is in use."""
+    left, right = pair.left, pair.right
+    if left.encoded is None or right.encoded is None or not (_of_bytes(left) and _of_bytes(right) and numba_loaded()):
+        return gray_of(left), gray_of(right)
+    from livestereo.jpeg import lumas_of
+
+    lumas = lumas_of(left.encoded, right.encoded)
+    if lumas is None:
+        return gray_of(left), gray_of(right)
+    return _turned(lumas[0], left), _turned(lumas[1], right)
+
+
+def _turned(gray: U8, frame: Frame) -> U8:
+    return turn(gray, frame.turned) if frame.turned in FLIPS else gray
+
+
+def _of_bytes(frame: Frame) -> bool:
+    """Whether the gray of a frame with a JPEG is the JPEG's."""
+    return frame.turned in FLIPS and frame.__dict__.get("gray") is None
 
 
 def gray_of(frame: Frame) -> U8:
@@ -21,10 +44,10 @@ def gray_of(frame: Frame) -> U8:
     kept: U8 | None = frame.__dict__.get("gray")
     if kept is not None:
         return kept
-    if frame.encoded is not None and frame.turned in FLIPS:
+    if frame.encoded is not None and _of_bytes(frame):
         gray = decode_luma(frame.encoded)
         if gray is not None:
-            return turn(gray, frame.turned)
+            return _turned(gray, frame)
     image = frame.image
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 

@@ -24,7 +24,7 @@ from livestereo.depth import depth_from_disparity
 from livestereo.errors import RigError
 from livestereo.filters.base import Filter
 from livestereo.fixed import FixedResult, from_fixed, raw_of, rounded, where_invalid
-from livestereo.gray import gray_of
+from livestereo.gray import grays_of
 from livestereo.matchers.base import Matcher
 from livestereo.settings import Settings
 from livestereo.timing import StageTimer, monotonic
@@ -111,7 +111,7 @@ class Pipeline:
         """
         timer = StageTimer()
         with timer.stage("decode"):
-            grays = gray_of(frame.left), gray_of(frame.right)  # colour is decoded when somebody looks at it
+            grays = grays_of(frame)  # colour is decoded when somebody looks at it
         with timer.stage("rectify"):
             pair = self._rectified(frame, *grays)
             left, right = self._scaled(pair)
@@ -127,7 +127,7 @@ class Pipeline:
 
     def to_match(self, frame: StereoFrame) -> tuple[U8, U8]:
         """Give the two gray pictures that the matcher would get."""
-        return self._scaled(self._rectified(frame, gray_of(frame.left), gray_of(frame.right)))
+        return self._scaled(self._rectified(frame, *grays_of(frame)))
 
     def finish(self, matched: Matched) -> StereoResult:
         """Run the filters that remember, round, and compute depth."""
