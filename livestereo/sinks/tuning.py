@@ -108,8 +108,8 @@ def stepped(parameter: Parameter, value: Any, direction: int) -> Any:
 
 def value_text(parameter: Parameter, value: Any) -> str:
     """Write a value for people."""
-    if value is None:
-        return AUTO
+    if value is None:  # chosen by the program; "auto" may be a value of its own
+        return "default" if AUTO in parameter.choices else AUTO
     if parameter.kind == "bool":
         return "on" if value else "off"
     text = f"{value:g}" if isinstance(value, float) else f"{value}"

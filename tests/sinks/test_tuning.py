@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from livestereo.parameters import PARAMETERS, Parameter, for_matcher
 from livestereo.settings import Settings
-from livestereo.sinks.tuning import from_position, stepped, to_position, value_text
+from livestereo.sinks.tuning import choices_of, from_position, stepped, to_position, value_text
 
 SHOWN = sorted({one.name for matcher in ("sgbm", "bm", "sgm") for one in for_matcher(matcher)})
 
@@ -16,6 +16,13 @@ def test_every_position_of_every_slider_is_an_allowed_value(name: str) -> None:
     parameter = PARAMETERS[name]
     for i in range(101):
         parameter.check(from_position(parameter, i / 100))
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_no_two_choices_of_a_parameter_read_alike(name: str) -> None:
+    parameter = PARAMETERS[name]
+    texts = [value_text(parameter, value) for value in choices_of(parameter)]
+    assert len(set(texts)) == len(texts)
 
 
 @pytest.mark.parametrize("name", SHOWN)

@@ -211,6 +211,9 @@ def test_nothing_is_wider_than_a_phone(browser: Any, link: str) -> None:
         page.goto(link, wait_until="domcontentloaded")
         page.wait_for_selector("#figures div:nth-child(3)")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        # Every figure can be read whole.
+        assert page.evaluate("[...document.querySelectorAll('#figures b')].filter((b) => b.scrollWidth > b.clientWidth)"
+                             ".map((b) => b.textContent)") == []  # fmt: skip
         # Large enough for a finger: 44 px is the usual rule, 34 for the small choices.
         assert page.evaluate("Math.min(...[...document.querySelectorAll('.actions button')].filter((b) => !b.hidden)"
                              ".map((b) => b.offsetHeight))") >= 42  # fmt: skip
