@@ -22,12 +22,13 @@ def grays_of(pair: StereoFrame) -> tuple[U8, U8]:
     left, right = pair.left, pair.right
     if left.encoded is None or right.encoded is None or not (_of_bytes(left) and _of_bytes(right) and numba_loaded()):
         return gray_of(left), gray_of(right)
-    from livestereo.jpeg import lumas_of
+    from livestereo.jpeg import planes_of
 
-    lumas = lumas_of(left.encoded, right.encoded)
-    if lumas is None:
+    planes = planes_of(left.encoded, right.encoded)
+    if planes is None:
         return gray_of(left), gray_of(right)
-    return _turned(lumas[0], left), _turned(lumas[1], right)
+    left.__dict__["chroma"] = planes.left_chroma  # beside the frame's own: for whoever looks at it, see `render.shown`
+    return _turned(planes.left, left), _turned(planes.right, right)
 
 
 def _turned(gray: U8, frame: Frame) -> U8:

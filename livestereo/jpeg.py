@@ -1,7 +1,6 @@
 """Planes of a baseline JPEG by compiled code, byte for byte what libjpeg decodes; anything unusual is left to it.
 
-    pair = lumas_of(left_jpeg, right_jpeg)      # ((H,W) uint8, (H,W) uint8) or None
-    colour = chroma_of(left_jpeg)               # Cb and Cr as stored, or None
+    planes = planes_of(left_jpeg, right_jpeg)
 
 Unusual is what ordinary cameras and programs do not write, and what is damaged: None is given, and the caller decodes
 as always.
@@ -32,6 +31,15 @@ _SOURCES = tuple(
 
 
 @dataclass(frozen=True)
+class Planes:
+    """What was decoded of a pair: lumas (H,W) uint8, and the left Cb and Cr of the size in which they are stored."""
+
+    left: U8
+    right: U8
+    left_chroma: tuple[U8, U8] | None
+
+
+@dataclass(frozen=True)
 class Layout:
     """Where the blocks of a row of units go. units_wh: of the picture. used, total: coefficients; see `jpeg_kernel`."""
 
@@ -47,54 +55,44 @@ class Layout:
         return 4 * 64 * len(self.blocks) + 64
 
 
-def lumas_of(left: bytes | U8, right: bytes | U8) -> tuple[U8, U8] | None:
-    """Decode the luma of two JPEGs of one shape, each (H,W) uint8 as stored; None where they are unusual or damaged."""
+def planes_of(left: bytes | U8, right: bytes | U8) -> Planes | None:
+    """Decode two JPEGs of one shape; None where they are unusual or damaged."""
     return _planes(_decoder(), left, right)
 
 
-def chroma_of(encoded: bytes | U8) -> tuple[U8, U8] | None:
-    """Decode Cb and Cr of a JPEG, each uint8 of the size in which it is stored; None where it is unusual or damaged."""
-    return _planes(_decoder(), encoded)
-
-
-def _planes(decode: Compiled, *encoded: bytes | U8) -> tuple[U8, U8] | None:
-    """Give the lumas of two JPEGs, or the chroma planes of one."""
-    chroma = len(encoded) == 1
-    tables: list[Tables] = []
-    parts: list[Any] = []
-    for data in encoded:
-        picture = np.frombuffer(data, np.uint8)
-        table = read_tables(picture)
-        if table is None or (tables and (table.size_wh, table.components) != (tables[0].size_wh, tables[0].components)):
-            return None
-        scanned = _scan(picture, table)
-        if scanned is None:
-            return None
-        tables.append(table)
-        parts += [*scanned, table]
-    first = tables[0].components[0]
-    width, height = tables[0].size_wh
-    if chroma:
-        if len(tables[0].components) != 3:
-            return None
-        parts *= 2
-        width, height = -(-width // first.across), -(-height // first.down)
-    layout = _layout(tables[0].size_wh, tables[0].components, chroma)
+def _planes(decode: Compiled, left: bytes | U8, right: bytes | U8) -> Planes | None:
+    pictures = [np.frombuffer(data, np.uint8) for data in (left, right)]
+    one, other = (read_tables(picture) for picture in pictures)
+    if one is None or other is None or (one.size_wh, one.components) != (other.size_wh, other.components):
+        return None
+    scans = _scan(pictures[0], one), _scan(pictures[1], other)
+    if scans[0] is None or scans[1] is None:
+        return None
+    # Of the right picture luma alone is wanted.
+    layouts = _layout(one.size_wh, one.components, True), _layout(one.size_wh, one.components, False)
     arguments: list[Any] = []
-    for scan, length, marks, table in (parts[:4], parts[4:]):
+    for (scan, length, marks), table, layout in zip((scans[0], scans[1]), (one, other), layouts):
         data = np.empty(length + layout.slack, np.uint8)
-        arguments += [scan, length, marks, data, table.codes, table.rest, table.quant]
-    planes = _plane(layout, 0), _plane(layout, -1)
+        arguments += [scan, length, marks, data, table.codes, table.rest, table.quant, layout.blocks, layout.used]
+    number = len(one.components)
+    planes = [_plane(layouts[0], min(i, number - 1)) for i in range(3)]
+    planes.append(_plane(layouts[1], 0))
     wrong = decode(
-        not chroma, *arguments, layout.units_wh[1], layout.blocks, layout.sections, _slots(),
-        np.empty((2, layout.total), np.int16), layout.used, np.empty((2, 3), np.int32), np.empty(64 * SIDE, np.int32),
-        np.empty(16 * SIDE, np.uint32), *planes,
+        *arguments, layouts[0].units_wh[1], layouts[0].sections, _slots(), np.empty((2, layouts[0].total), np.int16),
+        np.empty((2, 3), np.int32), np.empty(64 * SIDE, np.int32), np.empty(16 * SIDE, np.uint32), *planes,
     )  # fmt: skip
     if wrong:
         return None
-    # Without what fills the last blocks.
-    one, other = (np.ascontiguousarray(plane.view(np.uint8)[:height, :width]) for plane in planes)
-    return one, other
+    width, height = one.size_wh
+    luma = one.components[0]
+    small = -(-width // luma.across), -(-height // luma.down)
+    chroma = (_cut(planes[1], small), _cut(planes[2], small)) if number == 3 else None
+    return Planes(_cut(planes[0], one.size_wh), _cut(planes[3], one.size_wh), chroma)
+
+
+def _cut(plane: NDArray[np.uint32], size_wh: tuple[int, int]) -> U8:
+    """Give the pixels of a plane without what fills its last blocks."""
+    return np.ascontiguousarray(plane.view(np.uint8)[: size_wh[1], : size_wh[0]])
 
 
 def _plane(layout: Layout, section: int) -> NDArray[np.uint32]:
@@ -124,10 +122,10 @@ def _scan(picture: U8, table: Tables) -> tuple[U8, int, NDArray[np.int64]] | Non
 
 @lru_cache(maxsize=16)
 def _layout(size_wh: tuple[int, int], components: tuple[Component, ...], chroma: bool) -> Layout:
-    """Arrange the blocks of the luma, or of the chroma planes; the others' go to a place that nobody reads."""
+    """Arrange the blocks of luma, and of the other planes too or to a place that nobody reads."""
     luma = components[0]
     units = -(-size_wh[0] // (8 * luma.across)), -(-size_wh[1] // (8 * luma.down))
-    wanted = (1, 2) if chroma else (0,)
+    wanted = range(len(components) if chroma else 1)
     first, sections, places = 0, [], {}
     for number in wanted:
         across, down = components[number].across * units[0], components[number].down

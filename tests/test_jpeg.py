@@ -13,8 +13,14 @@ from hypothesis import strategies as st
 pytest.importorskip("numba")
 
 from livestereo.gray import decode_luma, gray_of, grays_of
-from livestereo.jpeg import chroma_of, lumas_of
+from livestereo.jpeg import planes_of
 from livestereo.types import Frame, StereoFrame
+
+
+def lumas_of(left: bytes, right: bytes) -> tuple[Any, Any] | None:
+    planes = planes_of(left, right)
+    return None if planes is None else (planes.left, planes.right)
+
 
 SAMPLINGS = {
     "420": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, "422": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
@@ -54,11 +60,11 @@ def test_it_is_what_opencv_decodes(
     if gray:
         pictures = [one[..., 0] for one in pictures]
     encoded = [jpeg(one, quality, sampling, optimize=optimize) for one in pictures]
-    found = lumas_of(*encoded)
+    found = planes_of(*encoded)
     assert found is not None
-    for plane, data in zip(found, encoded):
+    for plane, data in zip((found.left, found.right), encoded):
         np.testing.assert_array_equal(plane, decode_luma(data))
-    assert (chroma_of(encoded[0]) is None) == gray
+    assert (found.left_chroma is None) == gray
 
 
 @pytest.mark.parametrize("sampling", sorted(SAMPLINGS))
@@ -66,8 +72,9 @@ def test_chroma_is_that_of_the_picture(sampling: str) -> None:
     # Smooth enough for the chroma at half size to say it all.
     image = cv2.resize(picture(3, (6, 5), "noise") // 2 + 64, (83, 61), interpolation=cv2.INTER_CUBIC)
     encoded = jpeg(image, 100, sampling)
-    found = chroma_of(encoded)
-    assert found is not None
+    planes = planes_of(encoded, jpeg(image[::-1], 80, sampling))
+    assert planes is not None and planes.left_chroma is not None
+    found = planes.left_chroma
     across, down = int(sampling in ("420", "422")) + 1, int(sampling in ("420", "440")) + 1
     assert found[0].shape == found[1].shape == (-(-61 // down), -(-83 // across))
     whole = cv2.cvtColor(cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2YCrCb)

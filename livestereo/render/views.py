@@ -19,6 +19,7 @@ from livestereo.render.colorize import (
     colorize_unit,
     hatch,
 )
+from livestereo.render.shown import left_as_shown
 from livestereo.types import F32, U8, Reason, SizeWH, StereoResult
 
 CONFIDENCE_MAP = "cividis"
@@ -97,7 +98,7 @@ def picture(pane: str, result: StereoResult, look: Look, fit_wh: SizeWH | None =
     """
     pair = result.pair
     if pane == "left":
-        shown = pair.left
+        shown = left_as_shown(pair)
     elif pane == "right":
         shown = pair.right
     elif pane == "left lines":
