@@ -76,15 +76,24 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def told_of(path: Path) -> Iterator[None]:
+    """Tell a failure to write in terms of `path`, whatever file the bytes go through on their way.
+
+    Raises:
+        OutputError: the system refused to write.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}.", "Is the disk full?") from None
+
+
 def write_bytes(path: Path, *parts: bytes | memoryview) -> Path:
     """Write `parts` one after another as one file, atomically."""
-    with replacing(path) as temporary:
-        try:
-            with temporary.open("wb") as file:
-                for part in parts:
-                    file.write(part)
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror}.", "Is the disk full?") from None
+    with replacing(path) as temporary, told_of(path), temporary.open("wb") as file:
+        for part in parts:
+            file.write(part)
     return path
 
 
@@ -194,7 +203,8 @@ def write_animation(path: Path, frames: Sequence[U8], frame_ms: int, quality: in
     options = [cv2.IMWRITE_WEBP_QUALITY, quality]
     if path.suffix.lower() == ".gif":
         options = [cv2.IMWRITE_GIF_QUALITY, 8, cv2.IMWRITE_GIF_DITHER, 2]
-    with replacing(path) as temporary:
-        if not cv2.imwriteanimation(str(temporary), animation, options):
-            raise OutputError(f"The animation {path} cannot be written.", "Try .webp, .gif or .mp4.")
-    return path
+    # Encoded in memory: OpenCV says nothing of a file that the disk has no room for.
+    done, data = cv2.imencodeanimation(path.suffix.lower(), animation, options)
+    if not done:
+        raise OutputError(f"The animation {path} cannot be written.", "Try .webp, .gif or .mp4.")
+    return write_bytes(path, data.tobytes())

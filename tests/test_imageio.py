@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -7,8 +10,10 @@ import numpy as np
 import pytest
 
 from livestereo import imageio
+from livestereo.cli._effect_files import Outlet
 from livestereo.errors import LiveStereoError
 from livestereo.imageio import OutputError
+from livestereo.render.effects import Effect
 
 
 def ramp(height: int = 5, width: int = 7) -> np.ndarray:
@@ -94,3 +99,44 @@ def test_an_animation_keeps_its_frames_and_loops_for_ever(tmp_path: Path, name: 
     assert set(np.asarray(back.durations).ravel().tolist()) == {80}
     means = [float(f[..., :3].mean()) for f in back.frames]
     assert means == pytest.approx([20, 120, 220], abs=8)  # 8: a palette, or a lossy codec
+
+
+@contextmanager
+def no_room(most_bytes: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp"])
+def test_an_animation_that_the_disk_has_no_room_for_is_told_and_leaves_the_old_one(tmp_path: Path, name: str) -> None:
+    frames = [np.random.default_rng(i).integers(0, 255, (60, 80, 3)).astype(np.uint8) for i in range(3)]
+    (tmp_path / name).write_bytes(b"old")
+    with no_room(2000), pytest.raises(OutputError, match=f"{name} cannot be written"):
+        imageio.write_animation(tmp_path / name, frames, frame_ms=80)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(name, b"old")]
+
+
+@pytest.mark.parametrize("effect", ["wiggle", "film"])
+def test_a_film_that_the_disk_has_no_room_for_is_told_by_its_own_name(tmp_path: Path, effect: str) -> None:
+    pictures = [np.random.default_rng(i).integers(0, 255, (60, 80, 3)).astype(np.uint8) for i in range(4)]
+    path = tmp_path / "a.mp4"
+    outlet = Outlet(path, effect, many=effect == "film", fps=30.0, frame_ms=80)
+
+    def write_all() -> None:
+        try:
+            if effect == "wiggle":
+                outlet.write(Effect(pictures[0], frames=tuple(pictures)), "one", 0.0, baseline_m=None)
+            else:
+                for i in range(40):
+                    outlet.write(Effect(pictures[i % 4]), "one", i / 30, baseline_m=None)
+        finally:
+            outlet.close()
+
+    with no_room(2000), pytest.raises(OutputError, match=r"^\S*a\.mp4 cannot be written"):
+        write_all()
+    assert list(tmp_path.iterdir()) == []

@@ -19,6 +19,7 @@ from livestereo.imageio import (
     OutputError,
     make_folder,
     replacing,
+    told_of,
     write_animation,
     write_picture,
 )
@@ -115,7 +116,12 @@ class Outlet:
             self._kept.append(image)
             self._stamps.append(t_s)
         else:
-            self._to_video(image, t_s)
+            try:
+                self._to_video(image, t_s)
+            except OSError:
+                self._video = None
+                with self._open:  # what cannot be finished leaves nothing behind
+                    raise
         return []
 
     def _one(self, path: Path, effect: Effect, baseline_m: float | None) -> Path:
@@ -137,6 +143,7 @@ class Outlet:
 
         if self._video is None:
             temporary = self._open.enter_context(replacing(self._path))
+            self._open.enter_context(told_of(self._path))
             fps = self._fps or STILL_FPS
             size = (image.shape[1], image.shape[0])
             self._video = H264Writer(temporary, size, fps, crf=18, preset="medium", fragmented=False)
@@ -159,9 +166,9 @@ class Outlet:
             self._note(write_animation(self._path, frames, max(20, round(each))))
             self._kept = []
         if self._video is not None:
-            self._video.close()
-            self._video = None
-            self._open.close()
+            video, self._video = self._video, None
+            with self._open:
+                video.close()
             self._note(self._path)
 
 
@@ -190,6 +197,7 @@ def _write_loop(path: Path, frames: tuple[U8, ...], frame_ms: int, seconds: floa
     size = (frames[0].shape[1], frames[0].shape[0])
     with (
         replacing(path) as temporary,
+        told_of(path),
         H264Writer(temporary, size, 1000 / frame_ms, crf=18, preset="medium", fragmented=False) as video,
     ):
         for i in range(rounds * len(frames)):

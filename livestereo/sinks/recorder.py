@@ -230,7 +230,7 @@ class Recorder:
             self._thread.join(STUCK_S)
         stuck = self._thread.is_alive()
         self._thread = None
-        why = f"the disk has taken nothing for {STUCK_S:.0f} s" if stuck else str(self.error or "")
+        why = f"the disk has taken nothing for {STUCK_S:.0f} s" if stuck else str(self.error or "").rstrip(".")
         if stuck or self.error is not None:
             raise TakeError(
                 f"Recording into {self.request.folder} failed: {why}.",
