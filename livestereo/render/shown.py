@@ -8,29 +8,16 @@ takes `pair.left`.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from livestereo.compiled import numba_loaded
+from livestereo.same import Same
 from livestereo.types import U8, RectifiedPair
 
 NEUTRAL = 128  # of chroma
-
-
-class _Same:
-    """An array as a key: itself, not what it holds."""
-
-    def __init__(self, array: NDArray[Any]) -> None:
-        self.array = array
-
-    def __hash__(self) -> int:
-        return id(self.array)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.array is other.array
 
 
 def left_as_shown(pair: RectifiedPair) -> U8:
@@ -48,7 +35,7 @@ def _coloured(pair: RectifiedPair, blue: U8, red: U8) -> U8:
     at = pair.rectification
     if "left" in at.maps:
         whole, fraction = at.maps["left"]
-        maps = _coarse(_Same(whole), _Same(fraction), at.source_size_wh["left"], (blue.shape[1], blue.shape[0]))
+        maps = _coarse(Same(whole), Same(fraction), at.source_size_wh["left"], (blue.shape[1], blue.shape[0]))
         blue, red = (
             np.asarray(cv2.remap(one, *maps, cv2.INTER_LINEAR, borderValue=(NEUTRAL,)), np.uint8) for one in (blue, red)
         )
@@ -67,7 +54,7 @@ def _coloured(pair: RectifiedPair, blue: U8, red: U8) -> U8:
 
 @lru_cache(maxsize=4)
 def _coarse(
-    whole: _Same, fraction: _Same, source_wh: tuple[int, int], chroma_wh: tuple[int, int]
+    whole: Same, fraction: Same, source_wh: tuple[int, int], chroma_wh: tuple[int, int]
 ) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
     """Give maps at half the size, rounded up, from a rectified picture into the chroma of the raw one."""
     x, y = cv2.convertMaps(whole.array, fraction.array, cv2.CV_32FC1)
