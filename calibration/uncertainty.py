@@ -9,13 +9,14 @@ Pictures of one and the same place err together too, a copy of a picture wholly:
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.bundle import Fit, State, camera_names, rotation
+from calibration.bundle import Fit, State, camera_names, rotation, rotation_vector
 from calibration.epipolar import try_rectification
 from calibration.errors import CalibrationError
 from calibration.framing import rotations
@@ -70,6 +71,20 @@ def covariance_of(
     mixed = share * spread + (1 - share) * inflation * np.eye(len(names))
     matrix = sigma_px**2 * root @ mixed @ root.T * np.outer(scale, scale)
     return RigCovariance(names, (matrix + matrix.T) / 2, float(np.sqrt(inflation)))
+
+
+def widened(covariance: RigCovariance, rig: StereoRig, other: StereoRig) -> RigCovariance:
+    """Add what one more cause of error does: it would have made the rig another one, for an error of one σ of it."""
+    step = dict.fromkeys(covariance.names, 0.0)
+    turn = rotation_vector(other.R_right_left @ rig.R_right_left.T)
+    for axis, angle, move in zip("xyz", turn, other.t_right_left_m - rig.t_right_left_m):
+        step[f"rotation.{axis}"], step[f"translation.{axis}"] = float(angle), float(move)
+    for side in ("left", "right"):
+        own, moved = getattr(rig, side), getattr(other, side)
+        if own.model == moved.model:
+            step |= dict(zip(camera_names(side, own.model), (camera_vector(moved) - camera_vector(own)).tolist()))
+    vector = np.array([step[name] for name in covariance.names])
+    return dataclasses.replace(covariance, matrix=covariance.matrix + np.outer(vector, vector))
 
 
 def _summed(parts: Array, places: NDArray[np.intp]) -> Array:

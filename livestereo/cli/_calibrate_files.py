@@ -38,13 +38,26 @@ _KEPT_QUALITY = 92
 _FRAMES_OF_DEMO = 900
 
 
+@dataclass(frozen=True)
+class Look:
+    """One pair that was searched. pair: the pictures as JPEG. times_s: the stamps of both."""
+
+    view: View
+    pair: tuple[bytes, bytes]
+    sharp: float
+    index: int
+    blind: U8 | None
+    times_s: tuple[float, float]
+
+
 @dataclass
 class Collected:
     """What was found. looked: pairs in which the board was searched; found: in left, right and both pictures.
 
     notes, warnings: what is to be told of the board. pictures: the pairs of the views as JPEG, by name, left and right
-    as given to the solve. blind: some gray pictures in which nothing was found. incomplete: what was missing at the end
-    of the source.
+    as given to the solve. looks: of two films, all in which something was found. blind: some gray pictures in which
+    nothing was found. shift_s: the time shift (true skew − stamp skew) with which the films were put together, where
+    they were. incomplete: what was missing at the end of the source.
     """
 
     views: list[View] = field(default_factory=list)
@@ -53,7 +66,9 @@ class Collected:
     found: tuple[int, int, int] = (0, 0, 0)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    looks: list[Look] = field(default_factory=list)
     blind: list[U8] = field(default_factory=list)
+    shift_s: float | None = None
     incomplete: IncompleteSource | None = None
 
     def load_pair(self, name: str) -> tuple[U8, U8] | None:
@@ -65,15 +80,6 @@ class Collected:
         return np.asarray(left, dtype=np.uint8), np.asarray(right, dtype=np.uint8)
 
 
-@dataclass(frozen=True)
-class _Look:
-    """One pair that was searched. speed: how far the board moved since the look before, px per frame."""
-
-    view: View
-    pair: tuple[bytes, bytes]
-    sharp: float
-    index: int
-    blind: U8 | None
 
 
 def collect(
@@ -89,11 +95,11 @@ def collect(
     total = min((n for n in (info.count, limit) if n is not None), default=None)
     stride = max(1, (total or 0) // VIDEO_LOOKS) if video else 1
     collected = Collected()
-    looks: list[_Look] = []
+    looks: list[Look] = []
     finders = _Finders(board)
     count = max(1, min(4, os.cpu_count() or 1))
     with ThreadPoolExecutor(count, thread_name_prefix="livestereo-detect") as pool:
-        waiting: deque[Future[_Look]] = deque()
+        waiting: deque[Future[Look]] = deque()
         for index, frame in enumerate(_frames(source, limit, collected)):
             advance(1)
             if index % stride:
@@ -108,7 +114,9 @@ def collect(
         while waiting:
             _keep(waiting.popleft().result(), looks, collected)
     collected.notes = finders.notes()
-    chosen = _choose(looks, board, video)
+    if video and info.truth is None:
+        collected.looks = looks
+    chosen = choose_looks(looks, board) if video else _some(looks, board)
     collected.views = [look.view for look in chosen]
     collected.pictures = {look.view.name: look.pair for look in chosen}
     return collected
@@ -185,7 +193,7 @@ class _Finders:
         self._all: list[BoardDetector] = []
         self._lock = threading.Lock()
 
-    def look(self, frame: StereoFrame, index: int, video: bool) -> _Look:
+    def look(self, frame: StereoFrame, index: int, video: bool) -> Look:
         """Find the board in both pictures."""
         detector = self._detector()
         found: list[Detection | None] = []
@@ -199,7 +207,8 @@ class _Finders:
         name = frame.name or str(frame.seq)
         pair = _jpeg(frame.left.image), _jpeg(frame.right.image)
         blind = gray if found[0] is None and found[1] is None else None
-        return _Look(View(name, found[0], found[1]), pair, min(sharp, default=0.0), index, blind)
+        times = frame.left.t_s, frame.right.t_s
+        return Look(View(name, found[0], found[1]), pair, min(sharp, default=0.0), index, blind, times)
 
     def notes(self) -> tuple[str, ...]:
         """What kinds of board were seen."""
@@ -230,7 +239,7 @@ def _frames(source: Source, limit: int | None, collected: Collected) -> Iterator
         yield frame
 
 
-def _keep(look: _Look, looks: list[_Look], collected: Collected) -> None:
+def _keep(look: Look, looks: list[Look], collected: Collected) -> None:
     left, right, both = collected.found
     view = look.view
     collected.found = left + (view.left is not None), right + (view.right is not None), both + view.both
@@ -240,13 +249,17 @@ def _keep(look: _Look, looks: list[_Look], collected: Collected) -> None:
         looks.append(look)
 
 
-def _choose(looks: list[_Look], board: Board, video: bool) -> list[_Look]:
-    """All pictures of a set; of a video, still, sharp and different ones."""
+def _some(looks: list[Look], board: Board) -> list[Look]:
+    """All pictures of a set, or of too many those that differ most."""
     pairs = [look for look in looks if look.view.both]
-    if not video:
-        if len(looks) <= MAX_VIEWS:
-            return looks
-        return _pick(pairs, board, np.array([look.sharp for look in pairs]), MAX_VIEWS, 0.0)
+    if len(looks) <= MAX_VIEWS:
+        return looks
+    return _pick(pairs, board, np.array([look.sharp for look in pairs]), MAX_VIEWS, 0.0)
+
+
+def choose_looks(looks: list[Look], board: Board) -> list[Look]:
+    """Choose still, sharp and different pictures of a film."""
+    pairs = [look for look in looks if look.view.both]
     chosen = _pick(pairs, board, _stillness(pairs), VIDEO_VIEWS, _SAME_POSE) if pairs else []
     for side in ("left", "right"):
         single = [look for look in looks if not look.view.both and getattr(look.view, side) is not None]
@@ -254,12 +267,12 @@ def _choose(looks: list[_Look], board: Board, video: bool) -> list[_Look]:
     return sorted({id(look): look for look in chosen}.values(), key=lambda look: look.index)
 
 
-def _pick(pairs: list[_Look], board: Board, worth: F64, most: int, least: float) -> list[_Look]:
+def _pick(pairs: list[Look], board: Board, worth: F64, most: int, least: float) -> list[Look]:
     vectors = np.array([look_vector(look.view, board) for look in pairs])
     return [pairs[i] for i in choose_diverse(vectors, worth, most, least=least)]
 
 
-def _stillness(pairs: list[_Look]) -> F64:
+def _stillness(pairs: list[Look]) -> F64:
     """Sharpness, less where the board moves: two cameras that do not fire together see it at two places then."""
     speed = np.full(len(pairs), np.nan)
     for i, look in enumerate(pairs):
@@ -271,7 +284,7 @@ def _stillness(pairs: list[_Look]) -> F64:
     return np.asarray(np.array([look.sharp for look in pairs]) / (1 + speed / 2.0))
 
 
-def _moved(a: _Look, b: _Look) -> float | None:
+def _moved(a: Look, b: Look) -> float | None:
     """Largest mean movement of the corners between two looks, px per frame; None where they share too few."""
     steps = []
     for one, other in ((a.view.left, b.view.left), (a.view.right, b.view.right)):

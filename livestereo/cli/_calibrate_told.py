@@ -17,6 +17,7 @@ def figures_of(solution: Solution, collected: Collected, plan: Plan) -> dict[str
     """Give the JSON object of the command."""
     result = solution.report.figures()
     result["pairs"] = collected.looked
+    result["shift_ms"] = None if collected.shift_s is None else collected.shift_s * 1000
     result["rig"] = str(plan.out)
     result["report"] = None if plan.report is None else str(plan.report)
     if plan.goal is not None:

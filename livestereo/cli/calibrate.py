@@ -165,6 +165,7 @@ def finish(collected: Collected, plan: Plan, info: SourceInfo, request: SourceRe
     from calibration.rigfile import save_rig
     from calibration.solve import MIN_PAIRS, solve
     from livestereo.cli._calibrate_files import not_found
+    from livestereo.cli._calibrate_lag import solve_films
 
     for note in collected.notes:
         output.say(note)
@@ -172,7 +173,10 @@ def finish(collected: Collected, plan: Plan, info: SourceInfo, request: SourceRe
     if error is not None:
         raise error
     with output.progress("solving", SOLVE_STEPS + HELDOUT_STEPS) as advance:
-        solution = solve(collected.views, plan.board, plan.options, _steps(advance))
+        if len(collected.looks) and not request.splits:
+            solution, collected = solve_films(collected, plan.board, plan.options, _steps(advance))
+        else:
+            solution = solve(collected.views, plan.board, plan.options, _steps(advance))
     # What the pictures showed of the board is told with the rest, on the page too.
     warnings = (*collected.notes, *collected.warnings, *solution.report.warnings)
     solution = dataclasses.replace(solution, report=dataclasses.replace(solution.report, warnings=warnings))

@@ -1,0 +1,49 @@
+"""Two films of a board carried from place to place, as corners with exact truth: nothing is rendered."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calibration.bundle import rotation, rotation_vector
+from calibration.detection import Detection, grid_spacing_px
+from calibration.projection import camera_vector, project
+from calibration.synthetic import Scene, SceneOptions, make_scene
+from livestereo.sync.lag import Film, FilmSide
+
+# Less bent a lens than usual, and boards that lie alike: the way between two places stays in both pictures.
+CARRIED = SceneOptions(views=9, size_wh=(640, 480), focal_px=600.0, baseline_m=0.08, distortion=(-0.1, 0.05, 0, 0, 0))
+NOISE_PX = 0.05
+PER_PLACE_S = 2.0
+
+
+def pose_at(scene: Scene, t_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where the board is: it rests for a moment at each place of the scene."""
+    last = len(scene.R) - 1
+    at = float(np.clip(t_s / PER_PLACE_S, 0, last - 1e-9))
+    i, u = int(at), at % 1
+    u = u * u * (3 - 2 * u)
+    turn = rotation(u * rotation_vector(scene.R[i + 1] @ scene.R[i].T))
+    return turn @ scene.R[i], (1 - u) * scene.t[i] + u * scene.t[i + 1]
+
+
+def make_film(seed: int = 0, *, lag_s: float = 0.0, fps: tuple[float, float] = (15.0, 15.0)) -> tuple[Scene, Film]:
+    """Film the board. lag_s: how much later the right film shows everything by its own stamps."""
+    scene = make_scene(seed, CARRIED)
+    rng = np.random.default_rng(seed)
+    end_s = (len(scene.R) - 1) * PER_PLACE_S
+    points = scene.board.object_points()
+    sides = []
+    for camera, R, t, rate, late_s in (
+        (scene.rig.left, np.eye(3), np.zeros(3), fps[0], 0.0),
+        (scene.rig.right, scene.rig.R_right_left, scene.rig.t_right_left_m, fps[1], lag_s),
+    ):
+        times = np.arange(int(end_s * rate)) / rate
+        found = []
+        for moment in times - late_s:
+            A, b = pose_at(scene, float(moment))
+            seen = project((points @ A.T + b) @ R.T + t, camera_vector(camera), camera.model)
+            seen = (seen + rng.normal(0, NOISE_PX, seen.shape)).astype(np.float32)
+            ids = np.arange(len(seen), dtype=np.int32)
+            found.append(Detection(seen, ids, CARRIED.size_wh, grid_spacing_px(seen, scene.board.grid)))
+        sides.append(FilmSide(times, tuple(found)))
+    return scene, Film(sides[0], sides[1])
