@@ -6,6 +6,7 @@ Writes docs/pictures/. Nothing in them is drawn by hand: the window is the progr
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from calibration.advice import Goal
+from calibration.boards import parse_board
 from calibration.rectify import make_rectification
+from calibration.session import Session
 from livestereo.cli._build import build_pipeline
 from livestereo.cli._measuring import Measuring
 from livestereo.cli._options import RigOptions
@@ -24,11 +28,13 @@ from livestereo.cli._results import ResultMaker
 from livestereo.cli._setup import Opened
 from livestereo.display import Event, Key, Mouse
 from livestereo.evaluation.plane_quality import QualityMeter
+from livestereo.guided import Capture, Moment
 from livestereo.points import make_cloud
 from livestereo.render import theme
 from livestereo.render.effects import EffectSettings, apply_effect, scene_of
 from livestereo.render.effects.views import still_at, view_between
 from livestereo.render.film import FilmMaker
+from livestereo.render.guide_view import GuidePicture, draw_guide
 from livestereo.render.paint import chip
 from livestereo.render.views import Look, picture
 from livestereo.settings import Settings, resolve_settings
@@ -37,7 +43,7 @@ from livestereo.sinks.window import WindowView
 from livestereo.sinks.window_scene import Card
 from livestereo.sinks.window_state import WindowState
 from livestereo.sources.demo import DemoSource
-from livestereo.types import StereoResult
+from livestereo.types import StereoFrame, StereoResult
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
@@ -89,6 +95,43 @@ def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     print(f"{path.relative_to(ROOT)}: {len(data) // 1024} KiB")
+
+
+class GuidePaper:
+    """The window of guided calibration that keeps what it is shown, and ends when it shows all it can show."""
+
+    def __init__(self, after_views: int) -> None:
+        self._after = after_views
+        self._done = False
+        self.shown: np.ndarray | None = None
+
+    def show(self, frame: StereoFrame, moment: Moment) -> None:
+        """Draw a moment: the last one in which the board is seen and another pose is asked for."""
+        whole = moment.found_left is not None and moment.found_right is not None and moment.step.pose is not None
+        if self._done or not whole or moment.step.accept or moment.flash > 0 or not moment.step.hint:
+            return
+        shown = GuidePicture(
+            frame.left.image, frame.right.image, moment.found_left, moment.found_right, moment.step, moment.goal,
+        )  # fmt: skip
+        self.shown = draw_guide(shown, (1304, 630))
+        self._done = moment.step.views >= self._after
+
+    def pressed(self) -> list[str]:
+        """Close when the picture is taken."""
+        return ["closed"] if self._done else []
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def guided() -> np.ndarray:
+    """What guided calibration shows after some views."""
+    paper = GuidePaper(6)
+    board = parse_board("chessboard:9x6:25mm")
+    with tempfile.TemporaryDirectory() as folder, DemoSource("board", seed=1) as source:
+        Capture(board, Session(Path(folder), board), Goal(0.5, 2.0)).run(source, window=paper, frames=900)
+    assert paper.shown is not None
+    return paper.shown
 
 
 class Scene:
@@ -231,6 +274,7 @@ def main() -> int:
     save("effects", tiled(tiles, 4, (320, 240)), 1120, 78)
     save("cloud", cloud_picture(newest), 860, 78)
     _write(PICTURES / "wiggle.webp", wiggle(room.photo))
+    save("calibrate", guided(), 1100, 78)
     plane = Scene("plane", 1, 8)
     meter = QualityMeter()
     for result in plane.results:
