@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from livestereo.fixed import INVALID, raw_of, to_fixed
+from livestereo.fixed import fill_percent, raw_of, to_fixed
 from livestereo.timing import percentile
-from livestereo.types import F32, CaptureStats, Finding, StereoResult
+from livestereo.types import CaptureStats, Finding, StereoResult
 
 NAN = float("nan")
 
@@ -127,11 +126,11 @@ class RunMeter:
         self._latency.add((now_s - grabbed_s) * 1000)
         self._skew.add(result.frame.skew_s * 1000)
         self._skew_size.add(abs(result.frame.skew_s) * 1000)
-        raw = raw_of(result.match)
-        self._fill.add(fill_percent(result.disparity_px) if raw is None else fixed_fill_percent(raw))
+        self._fill.add(fill_percent(result.match))
         for name, seconds in result.stage_s.items():
             self._stages.setdefault(name, Sample()).add(seconds * 1000)
         if self._hash is not None:
+            raw = raw_of(result.match)
             fixed = to_fixed(result.disparity_px) if raw is None else raw
             self._hash.update(np.ascontiguousarray(fixed, dtype="<i2").data)
 
@@ -181,13 +180,3 @@ class RunMeter:
             disparity_sha256=self._hash.hexdigest() if self._hash is not None else None,
             settings=settings,
         )
-
-
-def fill_percent(disparity_px: F32) -> float:
-    """Share of pixels with an answer, percent."""
-    return 100.0 * float(np.count_nonzero(disparity_px == disparity_px)) / max(1, disparity_px.size)
-
-
-def fixed_fill_percent(raw: NDArray[np.int16]) -> float:
-    """Give the same of fixed-point disparity, which is half as much to read."""
-    return 100.0 * float(np.count_nonzero(raw != INVALID)) / max(1, raw.size)

@@ -72,7 +72,7 @@ class FixedResult(MatchResult):
     """A result in whole sixteenths, kept as such: stages that speak fixed point pass it on without converting.
 
     raw: (H,W) int16 in 1/16 px, `INVALID` for none; None in what `dataclasses.replace` makes of it, which is then an
-    ordinary result.
+    ordinary result. known: how many pixels are not `INVALID`, where that was counted already.
     """
 
     def __init__(
@@ -83,8 +83,9 @@ class FixedResult(MatchResult):
         sigma_px: F32 | None = None,
         *,
         raw: NDArray[np.int16] | None = None,
+        known: int | None = None,
     ) -> None:
-        self.__dict__.update(confidence=confidence, reason=reason, sigma_px=sigma_px, raw=raw)
+        self.__dict__.update(confidence=confidence, reason=reason, sigma_px=sigma_px, raw=raw, known=known)
         if disparity_px is not None:
             self.__dict__["disparity_px"] = disparity_px
 
@@ -99,6 +100,18 @@ def raw_of(match: MatchResult) -> NDArray[np.int16] | None:
     """Give a result's fixed-point disparity, not to be changed; None if it is an ordinary one."""
     raw: NDArray[np.int16] | None = match.__dict__.get("raw")
     return raw
+
+
+def fill_percent(match: MatchResult) -> float:
+    """Share of pixels with an answer, percent."""
+    raw = raw_of(match)
+    if raw is None:
+        disparity = match.disparity_px
+        return 100.0 * float(np.count_nonzero(disparity == disparity)) / max(1, disparity.size)
+    known: int | None = match.__dict__.get("known")
+    if known is None:
+        known = int(np.count_nonzero(raw != INVALID))
+    return 100.0 * known / max(1, raw.size)
 
 
 def equal_to(raw: NDArray[np.int16], value: int) -> U8:

@@ -23,7 +23,7 @@ from livestereo.compiled import numba_loaded
 from livestereo.depth import depth_from_disparity
 from livestereo.errors import RigError
 from livestereo.filters.base import Filter
-from livestereo.fixed import FixedResult, from_fixed, raw_of, rounded, where_invalid
+from livestereo.fixed import INVALID, FixedResult, from_fixed, raw_of, rounded, where_invalid
 from livestereo.gray import grays_of
 from livestereo.matchers.base import Matcher
 from livestereo.settings import Settings
@@ -77,12 +77,13 @@ class Pipeline:
         self._box = _seen_box(rectification)
         self._outside_roi = None if self._box is None else _outside(rectification.size_wh, self._box)
         self._compiled: _Compiled | None = None
+        self._compiled_depth: Callable[[NDArray[np.int16], float, float], tuple[F32, int]] | None = None
         self._remapper: Remapper | None = None
         if numba_loaded():  # with `sgm`, say; the same numbers sooner
-            from livestereo.depth_kernel import disparity_and_depth
+            from livestereo.depth_kernel import depth_and_known, disparity_and_depth
             from livestereo.remap_kernel import Remapper
 
-            self._compiled = disparity_and_depth
+            self._compiled, self._compiled_depth = disparity_and_depth, depth_and_known
             self._remapper = Remapper()
 
     @property
@@ -155,6 +156,10 @@ class Pipeline:
         small = self.scale != 1 and not self.stateful
         factor = np.float32(2 if small else 1)
         raw = raw_of(match)
+        if raw is not None and self._compiled_depth is not None and not small:  # disparity is made when it is asked for
+            raw = raw if self._box is None else _inside(raw, self._box)
+            depth, known = self._compiled_depth(raw, at.focal_px * at.baseline_m, at.doffs_px)
+            return FixedResult(None, match.confidence, match.reason, match.sigma_px, raw=raw, known=known), depth
         if raw is not None and self._compiled is not None:
             box = self._box or (0, 0, shape[1], shape[0])
             focal_baseline = at.focal_px * at.baseline_m
@@ -247,6 +252,14 @@ def _seen_box(rectification: Rectification) -> tuple[int, int, int, int] | None:
     if w <= 0 or h <= 0 or (x <= 0 and y <= 0 and x + w >= width and y + h >= height):
         return None
     return max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
+
+
+def _inside(raw: NDArray[np.int16], box: tuple[int, int, int, int]) -> NDArray[np.int16]:
+    """Give a copy with nothing outside the box."""
+    left, top, right, bottom = box
+    kept = np.full_like(raw, INVALID)
+    kept[top:bottom, left:right] = raw[top:bottom, left:right]
+    return kept
 
 
 def _outside(size_wh: SizeWH, box: tuple[int, int, int, int]) -> U8:

@@ -11,7 +11,7 @@ pytest.importorskip("numba")
 
 from calibration.rectify import Rectification
 from livestereo.filters.base import Filter
-from livestereo.fixed import INVALID, FixedResult
+from livestereo.fixed import INVALID, FixedResult, fill_percent
 from livestereo.matchers.base import Matcher
 from livestereo.pipeline import Pipeline
 from livestereo.types import Frame, MatchResult, StereoFrame
@@ -48,8 +48,10 @@ def test_it_is_what_the_pipeline_does_in_many_passes(scale: float, doffs_px: flo
     if pipeline._compiled is None:
         pytest.skip("numba may not compile here")
     found = pipeline.process(frame)
-    pipeline._compiled = None
+    pipeline._compiled = pipeline._compiled_depth = None
     expected = pipeline.process(frame)
     np.testing.assert_array_equal(found.depth_m, expected.depth_m)
     np.testing.assert_array_equal(found.disparity_px, expected.disparity_px)
     assert np.isfinite(found.depth_m).any()
+    assert fill_percent(found.match) == pytest.approx(100 * np.isfinite(found.disparity_px).mean())
+    assert fill_percent(expected.match) == fill_percent(found.match)

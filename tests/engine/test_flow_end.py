@@ -8,8 +8,8 @@ import numpy as np
 from engine_fakes import pair
 
 from livestereo.engine_flow import Flow
-from livestereo.engine_stats import fill_percent, fixed_fill_percent
-from livestereo.fixed import INVALID, from_fixed
+from livestereo.fixed import INVALID, FixedResult, fill_percent, from_fixed
+from livestereo.types import MatchResult
 
 
 def flow_with_a_pair_in_work() -> Flow:
@@ -43,4 +43,5 @@ def test_a_failure_ends_the_draining() -> None:
 def test_the_share_of_known_pixels_is_that_of_fixed_point_too() -> None:
     raw = np.arange(60, dtype=np.int16).reshape(6, 10)
     raw[2:4, 3:] = INVALID
-    assert fixed_fill_percent(raw) == fill_percent(from_fixed(raw)) == 100 * 46 / 60
+    for match in (FixedResult(raw=raw), FixedResult(raw=raw, known=46), MatchResult(from_fixed(raw))):
+        assert fill_percent(match) == 100 * 46 / 60
