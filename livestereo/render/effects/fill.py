@@ -18,6 +18,7 @@ from livestereo.types import F32, U8
 CAREFUL_PIXELS = 1_500_000  # the weighted median runs on pictures up to this size, larger ones are reduced for it
 ISLAND_SHARE = 1 / 400  # of the picture: known patches smaller than this, in the middle of holes, are mismatches
 OBJECT_SHARE = 1 / 2500  # of the picture: a piece of surface from this size on is no chance if it is trusted
+SURE = 0.7  # share of a piece that must be trusted
 PIECE_PX = 1.0  # a larger change from pixel to pixel ends a piece
 STEP_PX = 2.0  # a larger change within a few pixels is a depth edge
 
@@ -84,7 +85,7 @@ def _objects(sure_px: F32, measured_px: F32) -> NDArray[np.bool_]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(whole.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
     area = stats[:, cv2.CC_STAT_AREA]
     sure = np.bincount(labels.ravel(), weights=np.isfinite(sure_px).ravel(), minlength=count)
-    kept = (area >= OBJECT_SHARE * known.size) & (sure >= 0.5 * area)
+    kept = (area >= OBJECT_SHARE * known.size) & (sure >= SURE * area)
     kept[0] = False
     return np.asarray(kept[labels])
 

@@ -12,7 +12,7 @@ from calibration.rectify import Rectification
 from livestereo.render.effects.fill import fill_disparity
 from livestereo.types import F32, U8, StereoResult
 
-LIKELY = 0.4  # confidence from which a measurement is worth more than what a hole would be filled with
+LIKELY = 0.5  # confidence from which a disparity is likelier right than wrong
 LEFT_SHARE = 0.5  # of what was measured
 NEAREST_TO_INFINITY_PX = 0.25  # disparity below this counts as this: depth stays finite
 
