@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ def _run() -> None:
     # Our matrices are small: on a busy computer threads of the linear algebra cost ten times what they save.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _share_heaps()
+    _speak_any_language()
     try:
         import cv2  # noqa: F401  (first, so that a missing system library is told once and clearly)
     except ImportError as error:
@@ -58,6 +60,16 @@ def _share_heaps() -> None:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries than glibc lack it
         if mallopt is not None:
             mallopt(M_ARENA_MAX, 2)
+
+
+def _speak_any_language() -> None:
+    """Write a letter that the terminal's encoding lacks as its number, instead of ending with an error over it; nothing
+    where a stream was closed from outside (`>&-`, a service)."""
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the end)
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _still_busy() -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,16 +51,52 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+# What is being read now, as (device, inode) of each file: the pictures of a person, which no output may replace.
+_being_read: list[frozenset[tuple[int, int]]] = []
+
+
+@contextmanager
+def reading(files: Iterable[Path]) -> Iterator[None]:
+    """Keep files from being replaced by an output as long as the block runs."""
+    _being_read.append(frozenset(known for path in files if (known := _identity(path)) is not None))
+    try:
+        yield
+    finally:
+        _being_read.pop()
+
+
+def refuse_source(path: Path) -> None:
+    """Refuse an output that would replace a picture that is being read.
+
+    Raises:
+        OutputError: it would.
+    """
+    own = _identity(path)
+    if own is not None and any(own in files for files in _being_read):
+        raise OutputError(
+            f"{path} is one of the pictures that are read here: it would be lost.", "Name another file or folder."
+        )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` (same ending); rename it over `path` if the block ends well.
 
     Raises:
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or `path` is a picture that is being read.
     """
     make_folder(path.parent)
     if path.is_dir():
         raise OutputError(f"{path} is a folder.", "Name a file in it.")
+    refuse_source(path)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from livestereo.lazy import lazy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from calibration.rectify import Rectification
     from calibration.rigfile import RigFile
 
@@ -263,6 +265,7 @@ class SourceInfo:
     live: cameras and URLs (newest wins) against files (every pair). sizes: (width, height) px or None
     when not yet known. fps: nominal or None. count: number of pairs or None. rig: carried by a take and
     the demo. left_id/right_id: stable camera ids or file names. truth: the demo scene, which knows the truth.
+    files: pictures and videos that are read.
     """
 
     name: str
@@ -278,6 +281,7 @@ class SourceInfo:
     notes: tuple[str, ...] = ()
     capture: Mapping[str, Any] = field(default_factory=dict)
     truth: Any = None
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from livestereo.imageio import (
     check_format,
     make_folder,
     millimetres,
+    refuse_source,
     write_float_map,
     write_picture,
 )
@@ -85,6 +86,7 @@ class Wanted:
                 places[kind] = _in_folder(make_folder(path), inside)
             else:
                 check_format(path, formats, noun)
+                refuse_source(path)
                 make_folder(path.parent)
                 places[kind] = _always(path)
         return Writer(self, places)

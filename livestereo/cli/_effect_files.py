@@ -18,6 +18,7 @@ from livestereo.imageio import (
     PICTURE_FORMATS,
     OutputError,
     make_folder,
+    refuse_source,
     replacing,
     told_of,
     write_animation,
@@ -66,6 +67,7 @@ def check_output(path: Path, kind: str, *, many: bool, has_background: bool) -> 
             )
         return
     if suffix in fitting:
+        refuse_source(path)
         make_folder(path.parent)
         return
     if kind == "cutout" and not has_background:

@@ -8,7 +8,7 @@ import math
 import pathlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Any
 
@@ -78,7 +78,8 @@ class Output:
 
     def failure(self, what: str, fix: str, details: dict[str, Any]) -> None:
         """Tell a known failure; with `json` also as the command's one value."""
-        self.result({**details, "error": {"what": what, "fix": fix}})
+        with suppress(OSError):  # it may be stdout itself that cannot be written
+            self.result({**details, "error": {"what": what, "fix": fix}})
         self._err.print(Text("error: ", style="bold red") + Text(f"{what} {fix}".strip()))
 
     @contextmanager

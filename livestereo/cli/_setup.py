@@ -22,6 +22,7 @@ from livestereo.cli._camera_state import restored
 from livestereo.cli._options import PhaseOptions, RigOptions, SourceOptions
 from livestereo.cli._output import Output
 from livestereo.errors import RigError, SettingsError
+from livestereo.imageio import reading
 from livestereo.sources import open_source
 from livestereo.sources.base import Source
 from livestereo.sources.request import SourceRequest
@@ -225,7 +226,8 @@ def open_pictures(
     with in_phase(open_source(pictures, request), phase, request, output) as source:
         for note in source.info.notes:
             output.say(note)
-        yield Opened(source, rig_file if rig_file is not None else source.info.rig, rig_options, output, request)
+        with reading(source.info.files):
+            yield Opened(source, rig_file if rig_file is not None else source.info.rig, rig_options, output, request)
 
 
 def in_phase(source: Source, phase: PhaseOptions, request: SourceRequest, output: Output) -> Source:

@@ -121,10 +121,14 @@ def calibrate(
     _check_writable(out, report)
     plan = Plan(spec, options, out, report, wanted, auto, guide, session, run)
     from livestereo.cli._setup import make_request
+    from livestereo.imageio import reading, refuse_source
     from livestereo.sources import open_source
 
     request = make_request(source)
     with open_source(pictures, request) as opened:
+        with reading(opened.info.files):
+            refuse_source(out)
+            refuse_source(report or out)
         for note in opened.info.notes:
             output.say(note)
         guided = _guided(opened.info, plan, output)

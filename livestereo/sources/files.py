@@ -86,7 +86,7 @@ def open_files(words: Sequence[Word], request: SourceRequest) -> FileSource:
         raise SourceError("One side is a video and the other is not.", "Give two videos, or two sets of pictures.")
     names = tuple(word.text for word in words)
     if kinds[0] == {False}:
-        return FileSource(names, Videos([paths[0] for paths in groups], request), request)
+        return FileSource(names, Videos([paths[0] for paths in groups], request), request, _all(groups))
     texts = [[(wild_text(word.text, path), path) for path in paths] for word, paths in zip(words, groups)]
     if len(texts) == 1:
         sets = PairedSets(tuple((path, path) for _, path in texts[0]))
@@ -96,7 +96,11 @@ def open_files(words: Sequence[Word], request: SourceRequest) -> FileSource:
         from livestereo.sources.sets import pair_sets
 
         sets = pair_sets(texts[0], texts[1])
-    return FileSource(names, PictureSets(sets, request), request)
+    return FileSource(names, PictureSets(sets, request), request, _all(groups))
+
+
+def _all(groups: Sequence[Sequence[Path]]) -> tuple[Path, ...]:
+    return tuple(path for paths in groups for path in paths)
 
 
 def _expand_word(word: Word) -> list[Path]:
@@ -109,6 +113,11 @@ def is_picture(path: Path) -> bool:
     Raises:
         SourceError: it is neither, is empty, or may not be read.
     """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        # OpenCV would crash on such a name.
+        raise SourceError(f"The name {path} is no text in this system's encoding.", "Rename the file.") from None
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -139,8 +148,11 @@ def is_picture(path: Path) -> bool:
 class FileSource:
     """A source of pairs from files; see `Source`."""
 
-    def __init__(self, names: Sequence[str], files: PairFiles, request: SourceRequest) -> None:
+    def __init__(
+        self, names: Sequence[str], files: PairFiles, request: SourceRequest, paths: Sequence[Path] = ()
+    ) -> None:
         self._names = tuple(names)
+        self._paths = tuple(paths)
         self._files = files
         self._request = request
         self._pairs: Iterator[RawPair] = iter(())
@@ -181,6 +193,7 @@ class FileSource:
             right_id=ids[1],
             notes=self._files.notes,
             capture={"exif_focal_px": focal} if any(focal) else {},
+            files=self._paths,
         )
         return self
 

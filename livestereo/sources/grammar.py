@@ -74,6 +74,8 @@ def _missing(text: str, path: Path) -> Word:
         return Word("pattern", text)
     if re.fullmatch(r"/dev/video\d+|/dev/v4l/.+", text):
         raise SourceError(f"There is no camera at {text}.", "Run `livestereo devices` to see the cameras.")
+    if path.is_symlink():
+        raise SourceError(f"{text} is a link to {path.readlink()}, which is not there.", "Mend or replace the link.")
     raise SourceError(f"There is no {text}.", _near_hint(path))
 
 
