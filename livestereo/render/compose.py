@@ -79,7 +79,7 @@ class Composer:
 
     def compose(self, scene: Scene) -> U8:
         """Draw one canvas, (H,W,3) uint8 BGR; a new array each time."""
-        canvas = self._surroundings(scene).copy()
+        canvas = _copy_around(self._surroundings(scene), scene.layout.panes)
         for pane, picture in zip(scene.layout.panes, scene.pictures):
             place(canvas, picture, pane.rect)
         for pane, label in zip(scene.layout.panes, scene.labels):
@@ -142,6 +142,21 @@ class Composer:
             if i == 0 and ruler.lines:
                 middle = ((start[0] + end[0]) // 2, (start[1] + end[1]) // 2)
                 taken.append(overlay.draw_readout(canvas, ruler.lines, *middle, stage, tone=ruler.tone, avoid=taken))
+
+
+def _copy_around(frame: U8, panes: tuple[Pane, ...]) -> U8:
+    """Copy the frame, but not where panes that stand in one row will lie over it."""
+    rects = sorted((pane.rect for pane in panes), key=lambda rect: rect.x)
+    if len({(rect.y, rect.h) for rect in rects}) != 1:
+        return frame.copy()
+    canvas = np.empty_like(frame)
+    rows, begin = slice(rects[0].y, rects[0].bottom), 0
+    canvas[: rows.start], canvas[rows.stop :] = frame[: rows.start], frame[rows.stop :]
+    for rect in rects:
+        canvas[rows, begin : rect.x] = frame[rows, begin : rect.x]
+        begin = rect.right
+    canvas[rows, begin:] = frame[rows, begin:]
+    return canvas
 
 
 def place(canvas: U8, picture: U8, rect: Rect) -> None:

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from livestereo.render import theme
 from livestereo.render.layout import Rect
@@ -77,12 +78,32 @@ def chip(
     opacity: float = 0.66,
 ) -> Rect:  # fmt: skip
     """Draw a short text on a small rounded ground whose top left is (x, y); give its rectangle."""
-    size_px = nearest_size(size_px)
-    pad_x, pad_y = round(size_px * 0.5), max(1, round(size_px * 0.14))
-    rect = Rect(x, y, text_width(text, size_px) + 2 * pad_x, line_height(size_px) + 2 * pad_y)
-    panel(canvas, rect, back, opacity, max(3, round(size_px * 0.3)))
-    draw_text(canvas, text, x + pad_x, y + pad_y, size_px, colour)
+    kept, added = _chip(text, nearest_size(size_px), colour, back, opacity)
+    rect = Rect(x, y, kept.shape[1], kept.shape[0])
+    height, width = canvas.shape[:2]
+    x0, y0, x1, y1 = max(0, x), max(0, y), min(width, rect.right), min(height, rect.bottom)
+    if x0 < x1 and y0 < y1:
+        part = slice(y0 - y, y1 - y), slice(x0 - x, x1 - x)
+        region = canvas[y0:y1, x0:x1]
+        region[:] = (region * kept[part] + added[part]) >> 8
     return rect
+
+
+@lru_cache(maxsize=64)
+def _chip(
+    text: str, size_px: int, colour: BGR, back: BGR, opacity: float
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:  # fmt: skip
+    """How much of what lies below is kept, in 1/256, and what is added, with the rounding; both (h,w,3) uint16."""
+    pad_x, pad_y = round(size_px * 0.5), max(1, round(size_px * 0.14))
+    rect = Rect(0, 0, text_width(text, size_px) + 2 * pad_x, line_height(size_px) + 2 * pad_y)
+    on_black = np.zeros((rect.h, rect.w, 3), np.uint8)
+    on_white = np.full_like(on_black, 255)
+    for canvas in (on_black, on_white):
+        panel(canvas, rect, back, opacity, max(3, round(size_px * 0.3)))
+        draw_text(canvas, text, pad_x, pad_y, size_px, colour)
+    kept = np.rint((on_white.astype(np.float32) - on_black) * (256 / 255)).astype(np.uint16)
+    added = on_black.astype(np.uint16) * np.uint16(256) + np.uint16(128)
+    return kept, np.minimum(added, np.uint16(65535) - kept * np.uint16(255))
 
 
 def keycap(canvas: U8, label: str, x: int, y: int, size_px: int) -> int:
