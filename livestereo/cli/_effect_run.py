@@ -94,7 +94,7 @@ class EffectRun:
             wanted = dataclasses.replace(wanted, things=tuple(t.placed(scene.size_wh) for t in self._things))
         chosen = choose(scene, wanted)
         if not still:
-            chosen = self._steady.steady(chosen, result.frame.seq)
+            chosen = self._steady.steady(chosen, result.frame.seq, result.pair.t_s)
         if not scene.rectification.metric and self._effect_settings.visibility_m is not None:
             self._tell("Depth is relative, so the visibility is not in metres but in units of the baseline.")
         made = apply_effect(self._kind, scene, chosen=chosen)

@@ -217,14 +217,28 @@ def test_live_effects_are_turned_upright() -> None:
     assert LiveEffect("focus")(result(turns=1)).shape == (W, H, 3)
 
 
-def test_live_choices_move_slowly_and_start_afresh_after_a_jump_back() -> None:
-    effect = LiveEffect("focus")
+def test_live_choices_move_slowly_at_any_rate_and_start_afresh_after_a_jump_back() -> None:
     far = choose(scene(), EffectSettings(focus_m=WALL_M))
     near = choose(scene(), EffectSettings(focus_m=SQUARE_M))
-    assert effect.steady(far, 10).focus_m == pytest.approx(WALL_M)
-    after = effect.steady(near, 11).focus_m
-    assert SQUARE_M < after < WALL_M and after > 0.8 * WALL_M
-    assert effect.steady(near, 2).focus_m == pytest.approx(SQUARE_M)
+    after: list[float] = []
+    for pairs in (30, 3):  # in one second
+        effect = LiveEffect("focus")
+        assert effect.steady(far, 10, 0.0).focus_m == pytest.approx(WALL_M)
+        first = effect.steady(near, 11, 0.033).focus_m
+        assert SQUARE_M < first < WALL_M and first > 0.8 * WALL_M
+        for i in range(pairs):
+            after.append(effect.steady(near, 12 + i, 0.033 + (i + 1) / pairs).focus_m)
+        assert after[-1] < 1.12 * SQUARE_M
+        assert effect.steady(near, 2, 0.0).focus_m == pytest.approx(SQUARE_M)
+    assert after[29] == pytest.approx(after[-1], rel=0.01)
+
+
+def test_a_new_focus_while_paused_is_there_at_once() -> None:
+    effect, fresh = LiveEffect("focus"), LiveEffect("focus")
+    effect(result(seq=4, t_s=1.0), EffectSettings(focus_m=WALL_M))
+    seen = effect(result(seq=4, t_s=1.0), EffectSettings(focus_m=SQUARE_M))
+    np.testing.assert_array_equal(seen, fresh(result(seq=4, t_s=1.0), EffectSettings(focus_m=SQUARE_M)))
+    np.testing.assert_array_equal(seen, effect(result(seq=4, t_s=1.0), EffectSettings(focus_m=SQUARE_M)))
 
 
 def test_live_effects_work_with_holes_and_with_nothing_known() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from livestereo.render.effects.stereo3d import anaglyph, shifted_views, side_by_
 from livestereo.render.effects.views import still_at, view_between
 from livestereo.types import U8, StereoResult
 
-SMOOTHING = 0.08  # share of the way to what this frame alone would choose
+SETTLE_S = 0.4  # in this time a choice comes nearer by 63 % to what the newest pair alone would choose
 SWING_S = 1.6
 CIRCLE_S = 9.0
 
@@ -32,6 +33,8 @@ class LiveEffect:
         self._settings = settings or EffectSettings()
         self._before: Chosen | None = None
         self._before_seq = -1
+        self._before_s = 0.0
+        self._wanted: EffectSettings | None = None
 
     def __call__(self, result: StereoResult, settings: EffectSettings | None = None) -> U8:
         """Give the picture with the effect, upright, (H,W,3) uint8 BGR of the left picture's size.
@@ -42,14 +45,18 @@ class LiveEffect:
         wanted = replace(settings or self._settings, time=result.pair.t_s)
         if settings is not None:
             wanted = replace(wanted, medium=self._settings.medium)
-        chosen = self.steady(choose(scene, wanted), result.frame.seq)
+        asked = replace(wanted, time=0.0)
+        if asked != self._wanted and result.frame.seq == self._before_seq:
+            self.reset()  # paused: there are no further pairs over which the focus could move
+        self._wanted = asked
+        chosen = self.steady(choose(scene, wanted), result.frame.seq, result.pair.t_s)
         return scene.rectification.to_display(self._picture(scene, chosen, result.pair.t_s))
 
-    def steady(self, chosen: Chosen, seq: int) -> Chosen:
-        """Smooth choices over time; a jump back in time starts afresh."""
+    def steady(self, chosen: Chosen, seq: int, t_s: float) -> Chosen:
+        """Smooth choices over time; a jump back starts afresh, and a pair that comes again keeps what it had."""
         if self._before is not None and seq >= self._before_seq:
-            chosen = chosen.smoothed(self._before, SMOOTHING)
-        self._before, self._before_seq = chosen, seq
+            chosen = chosen.smoothed(self._before, 1 - math.exp(-max(0.0, t_s - self._before_s) / SETTLE_S))
+        self._before, self._before_seq, self._before_s = chosen, seq, t_s
         return chosen
 
     def reset(self) -> None:
