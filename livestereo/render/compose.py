@@ -179,9 +179,10 @@ def _stage(layout: Layout) -> Rect:
 
 
 def _paused(canvas: U8, stage: Rect) -> None:
+    """Draw the sign of pause into the lower right corner: people pause to look and to measure."""
     m = theme.metrics_for((canvas.shape[1], canvas.shape[0]))
-    size = m.large * 3
-    box = Rect(stage.x + (stage.w - size) // 2, stage.y + (stage.h - size) // 2, size, size)
+    size = round(m.large * 2.2)
+    box = Rect(max(stage.x, stage.right - size - m.pad), max(stage.y, stage.bottom - size - m.pad), size, size)
     paint.panel(canvas, box, theme.SHADE, 0.6, size // 2)
     w, h = size // 9, size // 3
     for x in (box.x + size // 2 - w - w // 2, box.x + size // 2 + w // 2):

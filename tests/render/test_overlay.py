@@ -174,3 +174,15 @@ def test_a_recording_tells_its_size_its_queue_how_long_the_disk_lasts_and_what_i
     assert tones["PAIRS LOST"] == tones["DISK FOR"] == "bad"
     assert [minutes_text(m) for m in (0.2, 5, 300, 1e6)] == ["12 s", "5 min", "5 h", "a day"]
     assert size_text(3 << 30) == "3.0 GiB"
+
+
+def test_the_sign_of_pause_leaves_the_middle_free() -> None:
+    result = make_result(160, 120)
+    look = Look(DepthRange(0.5, 5))
+    layout = arrange((640, 480), (160, 120), ("left",))
+    pane = layout.panes[0].rect
+    scene = Scene(layout, tuple(picture(p.view, result, look) for p in layout.panes), ("Left",), FIGURES, look)
+    plain, paused = Composer().compose(scene), Composer().compose(dataclasses.replace(scene, paused=True))
+    rows, columns = np.nonzero((plain != paused).any(axis=2))
+    assert rows.size > 200
+    assert rows.min() > pane.y + 0.75 * pane.h and columns.min() > pane.x + 0.75 * pane.w
