@@ -94,13 +94,12 @@ def _make(cache: bool) -> Compiled:
                 parent[run] = root
             above = row
         starts[height] = runs
+        for run in range(runs):  # a root comes before all that it holds, so that one step up finds it
+            parent[run] = parent[parent[run]]
         for y in range(height):
             here = disparity[y]
             for run in range(starts[y], starts[y + 1]):
-                root = parent[run]
-                while parent[root] != root:
-                    root = parent[root]
-                if pixels[root] <= size:
+                if pixels[parent[run]] <= size:
                     for x in range(first[run], end[run]):
                         here[x] = INVALID
 
