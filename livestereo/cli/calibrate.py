@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -346,6 +347,8 @@ def _check_writable(*paths: Path | None) -> None:
             raise SettingsError(f"{path} is a folder.", "Name a file in it.")
         if not path.parent.is_dir():
             raise SettingsError(f"There is no folder {path.parent}.", "Make it, or choose another place.")
+        if not os.access(path.parent, os.W_OK):
+            raise SettingsError(f"{path} cannot be written there.", "Choose a folder that you may write to.")
 
 
 _DEGREES = {"none": 0, "90": 90, "180": 180, "270": 270}

@@ -13,6 +13,7 @@ from livestereo.fixed import FixedResult, with_our_invalid
 from livestereo.matchers.exposure import evened
 from livestereo.matchers.padding import Padding
 from livestereo.matchers.sgm_prepare import Smoothing, smooth
+from livestereo.memory import available_bytes
 from livestereo.settings import Settings
 from livestereo.types import U8, MatchResult
 
@@ -27,6 +28,10 @@ _MODES: dict[str, int] = {
 _PENALTIES: dict[str, tuple[int, int]] = {"sgbm": (8, 32), "3way": (8, 32), "hh": (4, 16), "hh4": (4, 24)}
 # int16 with 16 steps per pixel holds disparities up to 2047 px.
 MAX_DISPARITY = 2047
+
+# Modes that keep the costs of the whole picture, twice in 16 bits; the others keep a few rows.
+_COST_BYTES = {"hh": 4, "hh4": 4}
+_WORTH_ASKING = 2**30
 
 
 @dataclass(frozen=True)
@@ -111,11 +116,31 @@ class SgbmMatcher:
 
     def compute(self, left_gray: U8, right_gray: U8) -> MatchResult:
         """Match two rectified (H,W) uint8 pictures; disparity (H,W) float32 px, NaN invalid."""
+        self._check_memory(left_gray)
         left, right = evened(left_gray, right_gray) if self.config.even_exposure else (left_gray, right_gray)
         left, right = smooth(left, right, self.config.smoothing)
         raw = self._matcher.compute(self._padding.add(left), self._padding.add(right))
         inside = self._padding.crop(np.asarray(raw, np.int16), self._invalid)
         return FixedResult(raw=with_our_invalid(inside, self._invalid))
+
+
+    def _check_memory(self, picture: U8) -> None:
+        """Refuse what the system would end the program for.
+
+        Raises:
+            SettingsError: the mode needs more memory than there is.
+        """
+        h, w = picture.shape
+        needed = _COST_BYTES.get(self.config.mode, 0) * h * w * self.config.num_disparities
+        if needed < _WORTH_ASKING:
+            return
+        free = available_bytes()
+        if free is not None and needed > free:
+            raise SettingsError(
+                f"Mode {self.config.mode} of StereoSGBM needs {needed / 2**30:.0f} GiB of memory for pictures of "
+                f"{w}x{h} and {self.config.num_disparities} disparities; {free / 2**30:.0f} GiB are free.",
+                "Use --preset balanced, fewer --num-disparities, or smaller pictures.",
+            )
 
 
 def make_sgbm(settings: Settings, min_disparity: int, num_disparities: int) -> SgbmMatcher:

@@ -171,3 +171,16 @@ def test_smoothing_helps_noisy_pictures_and_leaves_clean_ones_alone() -> None:
     error = [np.nanmean(np.abs(m.compute(*noisy).disparity_px - truth)) for m in (off, auto)]
     assert error[1] < 0.85 * error[0]
     np.testing.assert_array_equal(auto.compute(*clean).disparity_px, off.compute(*clean).disparity_px)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_that_needs_more_memory_than_there_is_says_so(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system would end the program without a word. Only the modes that keep all costs need much."""
+    monkeypatch.setattr("livestereo.matchers.sgbm.available_bytes", lambda: 4 * 120 * 200 * 32 - 1)
+    monkeypatch.setattr("livestereo.matchers.sgbm._WORTH_ASKING", 0)
+    left, right, _ = steps(120, 200, (3.0, 10.5, 24.25))
+    if mode in ("hh", "hh4"):
+        with pytest.raises(SettingsError, match="GiB are free"):
+            make(mode, 0, 32).compute(left, right)
+        monkeypatch.setattr("livestereo.matchers.sgbm.available_bytes", lambda: None)
+    assert np.isfinite(make(mode, 0, 32).compute(left, right).disparity_px).any()
