@@ -166,6 +166,9 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     """Spread option groups into options; a parameter of type `Output` gets the opened output.
 
     Every command gets --json, --quiet and -v. Known errors end in one message and exit code 1.
+
+    Raises:
+        TypeError: two options bear the same name.
     """
     hints = typing.get_type_hints(function, include_extras=True)
     groups: dict[str, type[Any]] = {}
@@ -182,6 +185,8 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     for group in (*groups.values(), OutputOptions):
         group_hints = typing.get_type_hints(group, include_extras=True)
         for field in dataclasses.fields(group):
+            if field.name in spread:  # only one of them would work
+                raise TypeError(f"Two options of {function.__name__} are called {field.name}.")
             spread[field.name] = inspect.Parameter(
                 field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=group_hints[field.name]
             )

@@ -54,10 +54,11 @@ def effect(
         str, _option("anaglyph: dubois, colour, half-colour or gray.", "--glasses", metavar="NAME")
     ] = "dubois",
     layout: Annotated[str, _option("sbs: parallel, cross or half.", "--layout", metavar="NAME")] = "parallel",
-    shift: Annotated[
+    zero_parallax: Annotated[
         float | None,
         _option(
-            "anaglyph, sbs: disparity that lies on the screen; wiggle: that stands still.", "--shift", metavar="PX"
+            "anaglyph, sbs: disparity that lies on the screen; wiggle: that stands still.", "--zero-parallax",
+            metavar="PX",
         ),
     ] = None,
     between: Annotated[int, _option("wiggle: views made up on the way.", "--between", metavar="N")] = 5,
@@ -100,7 +101,7 @@ def effect(
     settings = EffectSettings(
         medium=medium, visibility_m=visibility, rising=rising, focus_m=focus,  # type: ignore[arg-type]
         focus_at=None if focus_at is None else parse_point(focus_at), aperture=aperture, blur_px=blur,
-        glasses=glasses, layout=layout, shift_px=shift, between=between, reach=reach,  # type: ignore[arg-type]
+        glasses=glasses, layout=layout, shift_px=zero_parallax, between=between, reach=reach,  # type: ignore[arg-type]
         near_m=near, far_m=far,
     )  # fmt: skip
     things = None if insert is None else parse_things(insert)

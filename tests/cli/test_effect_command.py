@@ -155,3 +155,10 @@ def test_tiny_pictures_are_worked_on_and_little_depth_is_told(
         code, _, err = run_command(capsys, *words)
         assert code == 0 and "next to no depth" in err
         assert cv2.imread(f"{kind}.png").shape == (9, 17, 3)
+
+
+def test_the_screen_is_put_where_it_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left, right, _ = write_pair(tmp_path)
+    words = ("effect", left, right, "--rectified", "--as", "sbs", "--zero-parallax", 9, "-o", "s.png")
+    code, found, _ = run_json(capsys, *words)
+    assert code == 0 and found["pairs"][0]["shift_px"] == 9
