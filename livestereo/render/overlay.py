@@ -158,13 +158,16 @@ def draw_status(canvas: U8, rect: Rect, figures: Figures) -> None:
     if figures.recording_s is not None:
         x_end = _draw_recording(canvas, rect, m, figures.recording_s)
     cells = status_cells(figures)
-    gap = m.pad * 2
 
     def width(cell: Cell) -> int:
         values = (cell.value, cell.widest) if cell.widest else (cell.value,)
         return max(text_width(cell.label, m.small), *(text_width(v, m.body, "medium") for v in values))
 
     room = x_end - rect.x - m.pad
+    whole = sum(width(c) for c in cells)
+    # Closer together before anything is cut short or left out.
+    gaps = (m.pad * 2, round(m.pad * 1.5), m.pad)
+    gap = next((g for g in gaps if whole + g * (len(cells) - 1) <= room), gaps[-1])
     while len(cells) > 1 and sum(width(c) + gap for c in cells) - gap > room:
         worst = max(cells, key=lambda c: c.rank)
         if worst.label in ("SETTINGS", "DROPPED"):

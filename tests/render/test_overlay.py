@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from render_scenes import make_result
 
-from livestereo.render import theme
+from livestereo.render import overlay, theme
 from livestereo.render.cards import draw_help, draw_waiting
 from livestereo.render.colorize import DepthRange
 from livestereo.render.compose import Composer, Message, Pointer, Ruler, Scene, default_range
@@ -186,3 +186,15 @@ def test_the_sign_of_pause_leaves_the_middle_free() -> None:
     rows, columns = np.nonzero((plain != paused).any(axis=2))
     assert rows.size > 200
     assert rows.min() > pane.y + 0.75 * pane.h and columns.min() > pane.x + 0.75 * pane.w
+
+
+@pytest.mark.parametrize("canvas_wh", [(1280, 720), (1920, 1080)])
+def test_a_common_window_shows_all_figures_whole(canvas_wh: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = dataclasses.replace(
+        FIGURES, skew_ms=0.0, skew_cost_m=0.0002, scene_m=4.1, vertical_px=0.05, dropped={"busy": 379},
+        note="balanced · sgbm 3way · half size",
+    )  # fmt: skip
+    drawn: list[str] = []
+    monkeypatch.setattr(overlay, "draw_text", lambda canvas, text, *rest, **more: drawn.append(text) or 0)
+    draw_status(np.zeros((canvas_wh[1], canvas_wh[0], 3), np.uint8), Rect(0, 0, canvas_wh[0], 60), figures)
+    assert [cell.value for cell in status_cells(figures) if cell.value not in drawn] == []
