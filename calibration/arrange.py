@@ -18,6 +18,7 @@ from calibration.boards import Board
 from calibration.bundle import Array, Ints
 from calibration.detection import Detection
 from calibration.errors import CalibrationError
+from calibration.mispaired import Poses, broken_after, shift_of_all, true_partners
 from calibration.rig import LensModel
 from calibration.solution import Flip
 from calibration.solve_start import CameraFit, RelativePose, relative_pose, solve_camera
@@ -37,7 +38,8 @@ class Arranged:
     """Views in order. views: turned, exchanged and with mended corner orders. cameras: each alone. view_of: for each
     side, the view that each of the camera's own pictures belongs to. counted (V,2), why: pictures that do not count
     and the reason. R, t: relative pose. poses (V,3,4): board in the left camera. mono_rms (V,): of both cameras alone.
-    agree (V,): the view fits the relative pose. mended: per view, what was repaired."""
+    agree (V,): the view fits the relative pose. mended: per view, what was repaired. broken_after: the view after which
+    the cameras stand otherwise to each other, or ""."""
 
     views: tuple[View, ...]
     sizes: tuple[tuple[int, int], tuple[int, int]]
@@ -54,6 +56,7 @@ class Arranged:
     flip: tuple[Flip, Flip]
     mended: tuple[str, ...]
     notes: tuple[str, ...]
+    broken_after: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,11 @@ class _Side:
     fit: CameraFit
     view_of: Ints
     why: dict[int, str]
+
+    @property
+    def poses(self) -> Poses:
+        """Where this camera alone saw the board."""
+        return Poses(self.view_of, self.fit.R, self.fit.t)
 
 
 def arrange(
@@ -96,7 +104,8 @@ def arrange(
         right = _solve_side([view.right for view in views], model, lens[1], bend)
         relative, pairs = _relative(model, left, right, both_orders)
     if _share(relative) < _AGREE_SHARE:
-        raise _no_common_pose(int(relative.agree.sum()), len(relative.agree))
+        shift = shift_of_all(_middle(model), left.poses, right.poses, both_orders=both_orders)
+        raise _no_common_pose(int(relative.agree.sum()), len(relative.agree), shift)
     mended = [""] * len(views)
     views_list = list(views)
     # The order that most views have is the rule; only those that differ were mended.
@@ -119,11 +128,17 @@ def arrange(
         right = _solve_side([view.right for view in views_list], model, lens[1], bend)
         relative, pairs = _relative(model, left, right, False)
     notes = list(_turn_notes(flips))
+    names = [view.name for view in views]
+    strays = [v for v, agrees in zip(pairs, relative.agree) if not agrees]
+    partners = true_partners(_middle(model), left.poses, right.poses, relative.R, relative.t, strays)
+    notes += _partner_notes(partners, names)
+    broken = broken_after(left.poses, right.poses, [v for v in pairs if v not in strays])
     if swapped:
         views_list = [view.exchanged() for view in views_list]
         left, right = right, left
         relative = dataclasses.replace(relative, R=relative.R.T, t=-relative.R.T @ relative.t)
-    return _arranged(views_list, left, right, relative, pairs, swapped, flips, mended, notes)
+    found = _arranged(views_list, left, right, relative, pairs, swapped, flips, mended, notes)
+    return found if broken is None else dataclasses.replace(found, broken_after=names[broken])
 
 
 def looks_the_same_turned(board: Board) -> bool:
@@ -226,10 +241,15 @@ def _relative(model: BoardModel, left: _Side, right: _Side, both_orders: bool) -
     if not pairs:
         raise _no_common_pose(0, 0)
     rows = [np.searchsorted(side.view_of, pairs) for side in (left, right)]
-    middle = (model.flat.max(axis=0) + model.flat.min(axis=0)) / 2
     a, b = (side.fit for side in (left, right))
-    found = relative_pose(middle, a.R[rows[0]], a.t[rows[0]], b.R[rows[1]], b.t[rows[1]], both_orders=both_orders)
+    found = relative_pose(
+        _middle(model), a.R[rows[0]], a.t[rows[0]], b.R[rows[1]], b.t[rows[1]], both_orders=both_orders
+    )
     return found, pairs
+
+
+def _middle(model: BoardModel) -> Array:
+    return np.asarray((model.flat.max(axis=0) + model.flat.min(axis=0)) / 2)
 
 
 def _share(relative: RelativePose) -> float:
@@ -295,9 +315,24 @@ def _mirrored_on_its_side() -> CalibrationError:
     )
 
 
-def _no_common_pose(agree: int, total: int) -> CalibrationError:
+def _partner_notes(partners: dict[int, int], names: list[str]) -> tuple[str, ...]:
+    if not partners:
+        return ()
+    told = ", ".join(f"left of {names[v]} with right of {names[w]}" for v, w in partners.items())
+    return (f"Pictures are mixed up; these belong together: {told}.",)
+
+
+def _no_common_pose(agree: int, total: int, shift: int = 0) -> CalibrationError:
+    what = f"The pairs do not agree on how the two cameras stand to each other (only {agree} of {total} do)."
+    if shift:
+        by = f"{abs(shift)} {'picture' if abs(shift) == 1 else 'pictures'} {'later' if shift > 0 else 'earlier'}"
+        return CalibrationError(
+            f"{what} They would if each left picture were taken with the right one that comes {by}.",
+            "A picture is missing or too many on one side: name the files so that those of one moment have one number.",
+            {"views_used": agree, "rig": None, "verdict": "bad"},
+        )
     return CalibrationError(
-        f"The pairs do not agree on how the two cameras stand to each other (only {agree} of {total} do).",
+        what,
         "Check that the left and right pictures belong together, that both were taken at the same moment with the "
         "board held still, and that neither camera was moved or zoomed in between.",
         {"views_used": agree, "rig": None, "verdict": "bad"},

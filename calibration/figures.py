@@ -100,7 +100,7 @@ def assemble(solved: Solved, board: Board, options: SolveOptions, tell: Callable
         mono_rms_right_px=solved.arranged.cameras[1].rms, heldout_vertical_px=heldout, lens_choice=solved.lens_choice,
         distance_m=(float(distances.min()), float(distances.max())) if used.any() else (float("nan"), float("nan")),
     )  # fmt: skip
-    _refuse_hopeless(report, depths)
+    _refuse_hopeless(report, depths, solved.arranged.broken_after)
     return Solution(rig, report)
 
 
@@ -260,6 +260,8 @@ def _warnings(solved: Solved, board: Board, views: tuple[ViewReport, ...], why_n
             "as with --swap; later commands exchange the pictures by themselves. Two cameras that are both upside down "
             "look the same, and two that are both mirrored: if yours are, calibrate again with --flip 180, or h."
         )
+    if arranged.broken_after and solved.sync_ratio > SYNC_DOUBT:
+        told.append(_broken_words(arranged.broken_after))
     mended = [view.name for view in views if view.mended]
     if mended:
         told.append(f"Corner order mended in {len(mended)} views: {', '.join(mended[:5])}.")
@@ -294,7 +296,14 @@ def _tilts_deg(joint: Joint) -> Array:
     return np.asarray(np.degrees(np.arccos(np.clip(np.abs(cosine), 0, 1))))
 
 
-def _refuse_hopeless(report: SolveReport, depths: list[DepthError]) -> None:
+def _broken_words(name: str) -> str:
+    return (
+        f"Up to {name} the pairs agree with each other, and after it too, but not with the first: a camera was moved "
+        "or zoomed there."
+    )
+
+
+def _refuse_hopeless(report: SolveReport, depths: list[DepthError], broken: str) -> None:
     details: dict[str, object] = {**report.figures(), "verdict": "bad", "rig": None}
     if not report.rms_px <= REFUSE_RMS_PX:
         raise CalibrationError(
@@ -307,6 +316,9 @@ def _refuse_hopeless(report: SolveReport, depths: list[DepthError]) -> None:
     limit = REFUSE_ROWS_PX * max(1.0, max(widths, default=0) / _ROWS_WIDTH_PX)
     if report.vertical_rms_px > limit:
         what = f"No rig fits these pairs: rows of the rectified pair differ by {report.vertical_rms_px:.1f} px"
+        if broken:
+            fix = "Fix the cameras to each other, turn autofocus off, and use only the pairs before or after it."
+            raise CalibrationError(f"{what}. {_broken_words(broken)}", fix, details)
         if report.sync_ratio > SYNC_LOST:
             raise CalibrationError(
                 f"{what}, and each camera alone fits {report.sync_ratio:.0f} times better: the two pictures of a pair "

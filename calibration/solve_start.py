@@ -314,7 +314,7 @@ def relative_pose(
     best: tuple[float, int, int] | None = None
     for v in range(views):
         for o in range(len(orders)):
-            off = _disagreement(R, t, R[v, o], t[v, o], distance).min(axis=1)
+            off = disagreement(R, t, R[v, o], t[v, o], distance).min(axis=1)
             # The soft count of those that agree; of equal ones the smaller rotation is the likelier rig.
             score = float(np.sum(np.exp(-0.5 * (off / 0.03) ** 2))) - 0.02 * views * _angle(R[v, o]) / np.pi
             if best is None or score > best[0]:
@@ -322,16 +322,16 @@ def relative_pose(
     assert best is not None
     Rb, tb = R[best[1], best[2]], t[best[1], best[2]]
     for _ in range(3):
-        off = _disagreement(R, t, Rb, tb, distance)
+        off = disagreement(R, t, Rb, tb, distance)
         order = off.argmin(axis=1)
         near = off.min(axis=1)
         agree = near < max(0.03, 3 * float(np.median(near)))
         chosen_R, chosen_t = R[np.arange(views), order][agree], t[np.arange(views), order][agree]
-        Rb, tb = _mean_rotation(chosen_R), np.median(chosen_t, axis=0)
+        Rb, tb = mean_rotation(chosen_R), np.median(chosen_t, axis=0)
     return RelativePose(Rb, tb, order == 1, near < 0.15)
 
 
-def _disagreement(R: Array, t: Array, Ra: Array, ta: Array, distance: float) -> Array:
+def disagreement(R: Array, t: Array, Ra: Array, ta: Array, distance: float) -> Array:
     """How far relative poses (V,O,…) are from one, radians: rotation, and shift as seen from the board's distance."""
     turned = np.einsum("voij,kj->voik", R, Ra)
     cosine = (np.trace(turned, axis1=2, axis2=3) - 1) / 2
@@ -339,7 +339,8 @@ def _disagreement(R: Array, t: Array, Ra: Array, ta: Array, distance: float) -> 
     return np.asarray(np.hypot(angle, np.linalg.norm(t - ta, axis=2) / distance))
 
 
-def _mean_rotation(R: Array) -> Array:
+def mean_rotation(R: Array) -> Array:
+    """Give the rotation (3,3) nearest to the median of rotations (n,3,3)."""
     u, _, vt = np.linalg.svd(np.median(R, axis=0))
     return np.asarray(u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt)
 
