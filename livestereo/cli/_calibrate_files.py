@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.board_circles import likely_circles
 from calibration.board_markers import likely_charuco
 from calibration.board_size import MOST_LOOKS, larger_board, likely_board
 from calibration.boards import Board
@@ -36,6 +37,10 @@ _SAME_POSE = 0.04
 _SINGLE_VIEWS = 15
 _KEPT_QUALITY = 92
 _FRAMES_OF_DEMO = 900
+_COUNTED_BY = {
+    "chessboard": "inner corners, not by its squares", "charuco": "squares, across and down",
+    "circles": "circles in a row, and its rows",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -132,9 +137,13 @@ def not_found(collected: Collected, board: Board, least: int) -> CalibrationErro
     details: dict[str, object] = {
         "views_used": 0, "pairs": looked, "found_left": left, "found_right": right, "rig": None,
     }  # fmt: skip
-    other = likely_charuco(collected.blind, board) or likely_board(collected.blind, board)
+    other = (
+        likely_charuco(collected.blind, board)
+        or likely_board(collected.blind, board)
+        or likely_circles(collected.blind, board)
+    )
     if other is not None:
-        by = "inner corners, not by its squares" if other.kind == "chessboard" else "squares, across and down"
+        by = _COUNTED_BY[other.kind]
         return CalibrationError(
             f"The board was found {counts}. The pictures seem to show {other.words}.",
             f"Give --board {other.text}: such a board is counted by its {by}.",
