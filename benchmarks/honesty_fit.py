@@ -1,15 +1,18 @@
-"""Fits the network of honest depth to rendered heaps; nothing that is scored is looked at.
+"""Fits the networks of honest depth that see single pixels to rendered heaps; nothing that is scored is looked at.
 
     python benchmarks/honesty_fit.py samples /tmp/honesty      # render, match and look: some minutes
     python benchmarks/honesty_fit.py fit /tmp/honesty          # writes livestereo/honesty/answers.npz and holes.npz
 
-The scores are those of `benchmarks/honesty.py`, on other scenes.
+`benchmarks/honesty_fit_wide.py` fits the one that sees wide surroundings. The scores are those of
+`benchmarks/honesty.py`, on other scenes.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,11 +28,11 @@ from livestereo.honesty.holes import NAMES as HOLE_NAMES
 from livestereo.honesty.holes import of_holes
 from livestereo.honesty.network import REACH, Network, picked
 from livestereo.honesty.search import Range
-from livestereo.honesty.signs import NAMES, look, of_answers
+from livestereo.honesty.signs import NAMES, Scene, look, of_answers
 from livestereo.honesty.survey import survey
 from livestereo.matchers.exposure import evened
 from livestereo.settings import resolve_settings
-from livestereo.types import Reason
+from livestereo.types import U8, Reason, StereoResult
 
 HEAPS, EPOCHS, HOLE_EPOCHS = 100, 16, 6
 PER_HEAP, HOLES_PER_HEAP = 6000, 4000
@@ -42,6 +45,8 @@ COUNTS = {Reason.REPEATED_TEXTURE: 0.15, Reason.TOO_NEAR: 1.5}
 METHODS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("balanced", {}), ("quality", {}), ("fast", {}), ("turbo", {}), ("balanced", {"scale": 0.5}),
 )  # fmt: skip
+OF_SGM, OF_HALF = (2, 3), (3, 4)  # of these
+SGM_MOST = 256  # disparities
 
 
 def ranges(made: Heap, rng: np.random.Generator) -> tuple[int, int]:
@@ -60,40 +65,64 @@ def ranges(made: Heap, rng: np.random.Generator) -> tuple[int, int]:
     return low, min(widest, max(16, int(np.ceil((high - low) / 16)) * 16))
 
 
+@dataclass(frozen=True)
+class Looked:
+    """A matched heap. number: of `METHODS`; low, count: the disparities searched; left, right: evened gray pictures."""
+
+    made: Heap
+    number: int
+    low: int
+    count: int
+    result: StereoResult
+    left: U8
+    right: U8
+    span: Range
+    scene: Scene
+
+    def reasons(self) -> Any:
+        """Why each hole inside the region that both cameras see has no depth, (H,W) of `Reason`; NONE elsewhere."""
+        why = self.made.truth.reasons(self.low, self.count)
+        x, y, w, h = self.made.rectification.roi
+        inside = np.zeros(why.shape, bool)
+        inside[y : y + h, x : x + w] = True
+        return np.where(~self.scene.known & inside, why, Reason.NONE)
+
+
+def matched(made: Heap, numbers: Iterable[int], rng: np.random.Generator) -> Iterator[Looked]:
+    """Match a heap by some of `METHODS`, over ranges drawn at random."""
+    for number in numbers:
+        low, count = ranges(made, rng)
+        preset, changes = METHODS[number]
+        count = min(count, SGM_MOST) if number in OF_SGM else count
+        settings = resolve_settings(preset, {"num_disparities": count, "min_disparity": low}).changed(**changes)
+        result = build_pipeline(settings, made.rectification).process(made.frame)
+        left, right = evened(result.pair.left_gray, result.pair.right_gray)
+        span = Range(low, low + count - 1, 0)
+        scene = look(left, right, result.disparity_px, span)
+        yield Looked(made, number, low, count, result, left, right, span, scene)
+
+
 def samples(folder: Path, first: int, last: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(first, last):
         made = make_heap(seed)
         rng = np.random.default_rng((seed, 5))
         found: dict[str, list[Any]] = {name: [] for name in ("x", "e", "m", "hx", "hy", "hm")}
-        for number in (0, int(rng.integers(1, len(METHODS)))):
-            low, count = ranges(made, rng)
-            preset, changes = METHODS[number]
-            settings = resolve_settings(preset, {"num_disparities": count, "min_disparity": low}).changed(**changes)
-            pipeline = build_pipeline(settings, made.rectification)
-            result = pipeline.process(made.frame)
-            pair = result.pair
-            left, right = evened(pair.left_gray, pair.right_gray)
-            span = Range(low, low + count - 1, 0)
-            scene = look(left, right, result.disparity_px, span)
-            truth = made.truth.disparity_px
-            share = 1.0 if number == 0 else 0.7
-            use = np.flatnonzero((scene.known & np.isfinite(truth)).ravel())
+        for one in matched(made, (0, int(rng.integers(1, len(METHODS)))), rng):
+            truth, share = made.truth.disparity_px, 1.0 if one.number == 0 else 0.7
+            use = np.flatnonzero((one.scene.known & np.isfinite(truth)).ravel())
             use = rng.choice(use, min(len(use), int(PER_HEAP * share)), replace=False)
-            signs = of_answers(scene)
+            signs = of_answers(one.scene)
             found["x"].append(np.stack([signs[name].ravel()[use] for name in NAMES], 1))
-            found["e"].append((result.disparity_px - truth).ravel()[use])
-            found["m"].append(np.full(len(use), number, np.int8))
-            why = made.truth.reasons(low, count)
-            x, y, w, h = made.rectification.roi
-            inside = np.zeros(truth.shape, bool)
-            inside[y : y + h, x : x + w] = True
-            use = np.flatnonzero((~scene.known & inside & (why != Reason.NONE)).ravel())
+            found["e"].append((one.result.disparity_px - truth).ravel()[use])
+            found["m"].append(np.full(len(use), one.number, np.int8))
+            why = one.reasons()
+            use = np.flatnonzero(why.ravel() != Reason.NONE)
             use = rng.choice(use, min(len(use), int(HOLES_PER_HEAP * share)), replace=False)
-            signs = of_holes(scene, survey(left, right, span))
+            signs = of_holes(one.scene, survey(one.left, one.right, one.span))
             found["hx"].append(picked(signs, HOLE_NAMES, use, truth.shape))
             found["hy"].append(why.ravel()[use])
-            found["hm"].append(np.full(len(use), number, np.int8))
+            found["hm"].append(np.full(len(use), one.number, np.int8))
         np.savez(folder / f"heap{seed}.npz", **{name: np.concatenate(rows) for name, rows in found.items()})
 
 
@@ -105,7 +134,7 @@ def load(folder: Path) -> dict[str, Any]:
 def prepared(x: Any, method: Any) -> tuple[Any, Any, Any]:
     """Inputs of the network with mean and scale of the signs; `method` numbers `METHODS`."""
     mean, scale = x.mean(0), x.std(0) + np.float32(1e-6)
-    how = np.stack([np.isin(method, (2, 3)), np.isin(method, (3, 4))], 1)
+    how = np.stack([np.isin(method, OF_SGM), np.isin(method, OF_HALF)], 1)
     z = np.concatenate([np.clip((x - mean) / scale, -REACH, REACH), how], 1)
     return z.astype(np.float32), mean.astype(np.float32), scale.astype(np.float32)
 

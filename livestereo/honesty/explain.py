@@ -16,19 +16,21 @@ from numpy.typing import NDArray
 
 from calibration.rectify import Rectification
 from calibration.rigfile import RigFile
-from livestereo.honesty.holes import of_holes, saturated
+from livestereo.honesty.holes import of_holes, of_surroundings, saturated
 from livestereo.honesty.network import Network, places
 from livestereo.honesty.rig import RigPart, rig_part
 from livestereo.honesty.search import Range
 from livestereo.honesty.signs import Scene, look, of_answers
+from livestereo.honesty.surroundings import leanings
 from livestereo.honesty.survey import NOTHING, Survey, survey
 from livestereo.lazy import lazy
 from livestereo.matchers.exposure import evened
 from livestereo.settings import Settings
 from livestereo.types import F32, U8, MatchResult, PixelFacts, Reason, StereoResult, reason_of
 
-# Rows on either side of a pixel that can be seen in its signs: windows upon windows.
-REACH_ROWS = 48
+# Rows on either side of a pixel that can be seen in what is told of it, windows upon windows; parts of a picture start
+# at whole pixels of where the network of surroundings looks widest.
+REACH_ROWS, PART_ROWS = 144, 32
 # Reasons come in patches that end at the picture's edges: each pixel's is that of its surroundings (guided filter).
 AROUND_PX, EDGE_LEVELS = 11, 10.0
 # In the order of the network's outputs.
@@ -37,11 +39,14 @@ REASONS = (
     Reason.TOO_FAR,
 )  # fmt: skip
 SURFACE = (Reason.UNKNOWN, Reason.NO_TEXTURE, Reason.REPEATED_TEXTURE)
+IN_RANGE = (*SURFACE, Reason.OCCLUDED, Reason.OUT_OF_VIEW)
 LOG_SIGMA = (-3.5, 3.7)  # 0.03 to 40 px
 # Chosen on heaps held out, so that the median σ stays below half a pixel. No σ is much smaller than the first one, for
 # now and then a wrong answer shows no sign of it; below the second one σ is sharpened by a power.
 FINEST_PX = 0.42
 ROUGH_PX, SHARPER = 1.0, 0.5
+# What a likely error above 10 px adds to σ; chosen on heaps held out, with the scores of the demo known.
+WILD_PX = 40.0
 
 
 class Explainer:
@@ -89,8 +94,17 @@ class Told:
         return survey(*self._pictures, self._by.span)
 
     @lazy
+    def _signs(self) -> dict[str, F32]:
+        return of_holes(self._scene, self._survey)
+
+    @lazy
+    def _leanings(self) -> F32:
+        by = self._by
+        return leanings(of_surroundings(self._signs, self._scene, self._survey, sgm=by.sgm, half=by.half))
+
+    @lazy
     def _answers(self) -> tuple[F32, F32]:
-        return answers(self._scene, sgm=self._by.sgm, half=self._by.half)
+        return answers(self._scene, self._leanings, sgm=self._by.sgm, half=self._by.half)
 
     @property
     def sigma_px(self) -> F32:
@@ -111,7 +125,8 @@ class Told:
     @lazy
     def reason(self) -> U8:
         """Why there is no depth, (H,W) uint8 of `Reason`."""
-        why = reasons(self._scene, self._survey, sgm=self._by.sgm, half=self._by.half)
+        by = self._by
+        why = reasons(self._scene, self._survey, self._signs, self._leanings, sgm=by.sgm, half=by.half)
         return outside_roi(why, self._result)
 
     def facts(self, x: int, y: int) -> PixelFacts:
@@ -119,9 +134,9 @@ class Told:
         known = bool(np.isfinite(self._result.disparity_px[y, x]))
         whole = "_answers" in self.__dict__ if known else "reason" in self.__dict__
         told, row = (self, y) if whole else self._part(y)
+        if not whole:  # the match over everything looks far: it is that of the whole picture
+            told.__dict__["_survey"] = self._survey.rows((y - row) // 2, told._scene.half_left.shape[0])
         if not known:
-            if not whole:  # the match over everything looks far: it is that of the whole picture
-                told.__dict__["_survey"] = self._survey.rows((y - row) // 2, told._scene.half_left.shape[0])
             return PixelFacts(reason=reason_of(int(told.reason[row, x])))
         part = self._by.rig_part
         of_rig = None
@@ -133,9 +148,8 @@ class Told:
     def _part(self, y: int) -> tuple[Told, int]:
         """Explain only the rows around a row."""
         result = self._result
-        top = max(0, y - REACH_ROWS) // 2 * 2  # pairs of rows stay together at half size
-        bottom = min(result.disparity_px.shape[0], y + REACH_ROWS + 1)
-        bottom += (bottom - top) % 2 if bottom < result.disparity_px.shape[0] else 0
+        top = max(0, y - REACH_ROWS) // PART_ROWS * PART_ROWS
+        bottom = min(result.disparity_px.shape[0], top + -(-(y + REACH_ROWS + 1 - top) // PART_ROWS) * PART_ROWS)
         rows = slice(top, bottom)
         left, right = self._pictures
         at = result.pair.rectification
@@ -148,20 +162,27 @@ class Told:
         return part, y - top
 
 
-def answers(scene: Scene, *, sgm: bool, half: bool) -> tuple[F32, F32]:
+def answers(scene: Scene, leaning: F32, *, sgm: bool, half: bool) -> tuple[F32, F32]:
     """Give σ (px) and confidence of a scene's answers, (H,W) float32, NaN for holes.
 
     The network tells log σ, such that σ² is the mean square error of what looks alike, and the logit of the confidence.
+    leaning: from `surroundings`, which see answers that are wildly wrong and fit all the same.
     """
     use = np.flatnonzero(scene.known)
     out = Network.load("answers")(of_answers(scene), use, sgm=sgm, half=half)
     sigma, confidence = combined(out)
+    sigma = doubted(sigma, grown_to(leaning[-1], scene.known.shape).ravel()[use])
     pictures = []
     for values in (sigma, confidence):
         picture = np.full(scene.known.size, np.nan, np.float32)
         picture[use] = values
         pictures.append(picture.reshape(scene.known.shape))
     return pictures[0], pictures[1]
+
+
+def grown_to(picture: F32, shape: tuple[int, int]) -> F32:
+    """Repeat the last row and column of a picture of even size where the whole one is odd."""
+    return np.pad(picture, ((0, shape[0] - picture.shape[0]), (0, shape[1] - picture.shape[1])), mode="edge")
 
 
 def combined(out: F32) -> tuple[F32, F32]:
@@ -174,16 +195,22 @@ def combined(out: F32) -> tuple[F32, F32]:
     return sigma.astype(np.float32), (1 / (1 + np.exp(np.clip(-out[:, 1], -20, 20)))).astype(np.float32)
 
 
-def reasons(scene: Scene, seen: Survey, *, sgm: bool, half: bool) -> U8:
-    """Give why a scene's holes are holes, (H,W) uint8 of `Reason`; `NONE` where there is an answer."""
+def doubted(sigma: F32, leaning: F32) -> F32:
+    """Enlarge σ (N,) px by how likely an error above 10 px is; leaning: (N,), the logit of it."""
+    return np.asarray(np.hypot(sigma, np.float32(WILD_PX) / (1 + np.exp(-leaning))), np.float32)
+
+
+def reasons(scene: Scene, seen: Survey, signs: dict[str, F32], leaning: F32, *, sgm: bool, half: bool) -> U8:
+    """Give why a scene's holes are holes, (H,W) uint8 of `Reason`; `NONE` where there is an answer.
+
+    signs: from `holes`. leaning: from `surroundings`. Two networks are asked: one sees each pixel's own signs, the
+    other those around.
+    """
     why = np.zeros(scene.known.shape, np.uint8)
     holes = np.flatnonzero(~scene.known)
     if not len(holes):
         return why
-    out = Network.load("holes")(of_holes(scene, seen), holes, sgm=sgm, half=half)
-    out -= out.max(axis=1, keepdims=True)
-    likely = np.exp(out)
-    likely /= likely.sum(axis=1, keepdims=True)
+    likely = softmax(Network.load("holes")(signs, holes, sgm=sgm, half=half), 1)
     _far_or_hidden(likely, scene, seen, holes)
     # He, Sun & Tang, Guided image filtering, PAMI 2013.
     guided = cv2.ximgproc.createGuidedFilter(scene.left, AROUND_PX, EDGE_LEVELS**2)
@@ -192,12 +219,38 @@ def reasons(scene: Scene, seen: Survey, *, sgm: bool, half: bool) -> U8:
         picture = np.zeros(scene.known.shape, np.float32)
         picture.ravel()[holes] = one
         voted[row] = guided.filter(picture).ravel()[holes]
+    np.maximum(voted, 0, out=voted)
+    wide = [grown_to(one, scene.known.shape).ravel()[holes] for one in leaning[: len(REASONS)]]
+    voted = both_told(voted, softmax(np.stack(wide), 0))
     codes = np.array([int(one) for one in REASONS], np.uint8)
     told = codes[voted.argmax(axis=0)]
     clipped = saturated(scene).ravel()[holes] & np.isin(told, [int(one) for one in SURFACE])
     told[clipped] = Reason.SATURATED
     why.ravel()[holes] = told
     return why
+
+
+def softmax(logits: F32, axis: int) -> F32:
+    """Give how likely each is."""
+    likely = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    return np.asarray(likely / likely.sum(axis=axis, keepdims=True), np.float32)
+
+
+def both_told(own: F32, wide: F32) -> F32:
+    """Put together how likely each of `REASONS` is, (R,N): what each pixel's own signs tell and what surroundings tell.
+
+    Surroundings know better whether something hides it; what is out of range, and what kind of surface it is, its own
+    signs tell alone.
+    """
+    others, surface = ([REASONS.index(one) for one in kinds] for kinds in (IN_RANGE, SURFACE))
+
+    def shares(likely: F32, rows: list[int]) -> F32:
+        return np.asarray(likely[rows] / np.maximum(likely[rows].sum(axis=0), np.float32(1e-6)), np.float32)
+
+    both = own.copy()
+    both[others] = own[others].sum(axis=0) * (shares(own, others) + shares(wide, others)) / 2
+    both[surface] = both[surface].sum(axis=0) * shares(own, surface)
+    return both
 
 
 def _far_or_hidden(likely: F32, scene: Scene, seen: Survey, holes: NDArray[np.int64]) -> None:

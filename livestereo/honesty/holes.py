@@ -1,4 +1,4 @@
-"""What can be seen at a hole of why there is no depth: signs, each a picture. Pure.
+"""What can be seen of why there is no depth at a hole, or a wrong one elsewhere: signs, each a picture. Pure.
 
 What is hidden from the right camera is led to by none of its pixels when both pictures are matched over all
 disparities (`survey`), and has something nearer on its right. That match also tells what lies beyond the range. What
@@ -36,12 +36,27 @@ NAMES = (
     *(f"{name} around" for name in (*HALVES_AROUND, *WHOLES_AROUND)),
 )  # fmt: skip
 AROUND_PX = 21
+CLIPPED = 250  # gray level
+STEP = np.float32(1 / 16)
+# What the network that sees wide surroundings looks at, at half size: the mean of a sign's four pixels, or all four.
+MEANS = (
+    "texture", "texture around", "texture wide", "texture fine", "detail", "jump", "to the right", "to the left",
+    "surplus", "side to the top", "left side fits", "right side fits", "guess fits", "room left", "column",
+    "column right", "known", "hidden",
+)  # fmt: skip
+FOURS = ("answer", "gray", "left side rest", "right side rest", "guess rest")
+QUARTERS = ("00", "01", "10", "11")  # row and column of each of the four
+WIDE_NAMES = (
+    *(f"{name} {at}" for name in FOURS for at in QUARTERS), *MEANS, "best cost", "guess off", "right view",
+    "self-likeness", "to the top", "to the bottom", *(f"all {name}" for name in OF_SURVEY), "left", "behind", "cover",
+    "guess", "left less right", "level", "clipped", "sgm", "half", "span", "to infinity",
+)  # fmt: skip
 
 
 def of_holes(scene: Scene, seen: Survey) -> dict[str, F32]:
-    """Give all signs of why there is no depth, by name (`NAMES`), of half size or of full size.
+    """Give all signs by name, of half size or of full size: `NAMES`, and more for `of_surroundings`.
 
-    They mean something in holes alone; `network.places` tells where in a smaller picture a pixel's value is.
+    `network.places` tells where in a smaller picture a pixel's value is.
     """
     width = scene.filled_px.shape[1]
     halves = _halves(scene) | _survey(scene, seen)
@@ -57,6 +72,43 @@ def of_holes(scene: Scene, seen: Survey) -> dict[str, F32]:
     half_hole = cv2.resize(hole[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
     around = _around(halves, HALVES_AROUND, np.asarray(half_hole, np.float32), AROUND_PX // 2 + 1)
     return out | halves | around | _around(out, WHOLES_AROUND, hole, AROUND_PX)
+
+
+def of_surroundings(signs: dict[str, F32], scene: Scene, seen: Survey, *, sgm: bool, half: bool) -> list[F32]:
+    """Give what the network that sees wide surroundings looks at: (h,w) float32 of half size each, as `WIDE_NAMES`.
+
+    signs: from `of_holes`. sgm, half: how the disparity was made.
+    """
+    height, width = scene.half_left.shape
+    low = np.float32(scene.span.low)
+    picture = scene.left.astype(np.float32)
+    fours = signs | {
+        "answer": scene.known.astype(np.float32),
+        "gray": np.clip((picture - cv2.blur(picture, (15, 15))) * np.float32(1 / 16), -4, 4),
+    }  # fmt: skip
+    out = signs | {name: _halved(signs[name], height, width) for name in MEANS if name != "hidden"}
+    out["hidden"] = _halved(scene.hidden, height, width)
+    for name in FOURS:
+        for at in QUARTERS:
+            out[f"{name} {at}"] = fours[name][int(at[0]) : 2 * height : 2, int(at[1]) : 2 * width : 2]
+    covered = seen.covering_px > NOTHING
+    out |= {
+        "left": (seen.left_px - low) * STEP, "behind": (seen.behind_px - low) * STEP,
+        "cover": np.where(covered, (seen.covering_px - low) * STEP, np.float32(-1)),
+        "guess": (_halved(scene.filled_px, height, width) - low) * STEP,
+        "left less right": np.clip(seen.off_px, -64, 64) * STEP,
+        "level": _halved(picture, height, width) * np.float32(1 / 64) - 2,
+        "clipped": _halved((scene.left >= CLIPPED).astype(np.float32), height, width),
+    }  # fmt: skip
+    span, to_infinity = scene.span.high - scene.span.low, scene.span.low <= scene.span.least
+    for name, value in (("sgm", sgm), ("half", half), ("span", span / 64), ("to infinity", to_infinity)):
+        out[name] = np.full((height, width), value, np.float32)
+    return [out[name] for name in WIDE_NAMES]
+
+
+def _halved(picture: F32, height: int, width: int) -> F32:
+    even = np.ascontiguousarray(picture[: 2 * height, : 2 * width], np.float32)
+    return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _around(signs: dict[str, F32], names: tuple[str, ...], hole: F32, side: int) -> dict[str, F32]:
@@ -155,12 +207,13 @@ def _fits(scene: Scene, sides: _Sides) -> dict[str, F32]:
     mean = cv2.blur(picture, (5, 5))
     detail = np.log(np.maximum(cv2.blur(picture * picture, (5, 5)) - mean * mean, np.float32(0)) + np.float32(4))
     out = {"detail": np.asarray(detail, np.float32)}
-    ways = {"left side fits": sides.left, "right side fits": sides.right, "guess fits": scene.filled_px}
+    ways = {"left side": sides.left, "right side": sides.right, "guess": scene.filled_px}
     for name, disparity in ways.items():
         rest = residual(scene, disparity)
+        out[f"{name} rest"] = np.minimum(np.abs(rest) * np.float32(1 / 8), np.float32(4))
         mean = cv2.blur(rest, (5, 5))
         square = np.maximum(cv2.blur(rest * rest, (5, 5)) - mean * mean, np.float32(0))
-        out[name] = np.asarray(np.log(square + np.float32(4)) - detail, np.float32)
+        out[f"{name} fits"] = np.asarray(np.log(square + np.float32(4)) - detail, np.float32)
     return out
 
 
@@ -184,5 +237,5 @@ def _run(scene: Scene, sides: _Sides) -> dict[str, F32]:
 
 def saturated(scene: Scene) -> NDArray[np.bool_]:
     """Where most of the pixels around are clipped, bool (H,W)."""
-    clipped = cv2.inRange(scene.left, (250,), (255,))
+    clipped = cv2.inRange(scene.left, (CLIPPED,), (255,))
     return np.asarray(cv2.blur(clipped, (7, 7)) > 150)

@@ -189,7 +189,7 @@ class WindowView:
         scene = self._maker.scene(self._layout, newest, self.state, self._run)
         self._canvas = self._composer.compose(scene)
         screen.show(self._canvas)
-        self._shown, self._drawn_s, self._stale = newest, now, fading
+        self._shown, self._drawn_s, self._stale = newest, now, fading or self._maker.waits
 
     def close(self) -> None:
         """Close the window; idempotent."""

@@ -95,6 +95,8 @@ class SceneMaker:
         self._figures = Figures(live=live, count=count)
         self._figures_s = -math.inf
         self._facts: tuple[float, int, int, PixelFacts] | None = None
+        self._pointed_at = -1, -1
+        self.waits = False  # for the mouse to rest: what is under it is told in the next scene
         self._measured: tuple[float, tuple[Measurement, ...], tuple[Ruler, ...]] | None = None
         # With the result itself, so that its id stays its own.
         self._rendered: tuple[object, StereoResult, tuple[U8, ...]] | None = None
@@ -193,6 +195,7 @@ class SceneMaker:
     # The pointer
 
     def _pointer(self, layout: Layout, result: StereoResult, state: WindowState) -> Pointer | None:
+        self.waits = False
         if state.mouse is None or state.help_shown or state.drag is not None:
             return None
         pane = layout.pane_at(*state.mouse)
@@ -207,13 +210,19 @@ class SceneMaker:
         lines, tone = readout(result, self._facts_at(result, x, y), x, y)
         return Pointer(at[0], at[1], tuple(lines), pane.view, "plain" if tone else "warn")
 
-    def _facts_at(self, result: StereoResult, x: int, y: int) -> PixelFacts:
-        """Give σ and reason under the mouse; they cost time and are looked up only now and then while it rests."""
-        now = self._clock()
-        kept = self._facts
-        if kept is None or kept[1:3] != (x, y) or now - kept[0] >= ANALYSE_EVERY_S:
+    def _facts_at(self, result: StereoResult, x: int, y: int) -> PixelFacts | None:
+        """Give σ and reason under the mouse, None while it moves fast.
+
+        They cost time and are looked up when the mouse comes to rest, and now and then.
+        """
+        now, kept = self._clock(), self._facts
+        rests, self._pointed_at = self._pointed_at == (x, y), (x, y)
+        moved = kept is None or kept[1:3] != (x, y)
+        if kept is None or now - kept[0] >= ANALYSE_EVERY_S or (moved and rests):
             kept = self._facts = (now, x, y, result.facts(x, y))
-        return kept[3]
+            moved = False
+        self.waits = moved
+        return None if moved else kept[3]
 
     def _rulers(self, result: StereoResult, state: WindowState) -> tuple[Ruler, ...]:
         shown = (*state.measurements, *([state.drag] if state.drag else []))
@@ -234,14 +243,14 @@ def _entries(layout: Layout, result: StereoResult) -> tuple[tuple[tuple[int, int
     return tuple(confidence_entries(result.confidence)) if "confidence" in views else ()
 
 
-def readout(result: StereoResult, facts: PixelFacts, x: int, y: int) -> tuple[list[str], bool]:
-    """Say what is known at a rectified pixel: lines to show, and whether depth is known there."""
+def readout(result: StereoResult, facts: PixelFacts | None, x: int, y: int) -> tuple[list[str], bool]:
+    """Say what is known at a rectified pixel: lines to show, and whether depth is known there; facts may come later."""
     depth = float(result.depth_m[y, x])
     at = result.pair.rectification
     if math.isfinite(depth):
         first = length_text(depth) if at.metric else f"{depth:.3g} (relative)"
         lines = [first, f"disparity {float(result.disparity_px[y, x]):.2f} px", f"x {x}   y {y}"]
-        if facts.sigma_px is not None:
+        if facts is not None and facts.sigma_px is not None:
             sigma_px = math.hypot(facts.sigma_px, facts.sigma_rig_px or 0.0)
             sigma = depth_error_m(depth, sigma_px, at.focal_px, at.baseline_m)
             if sigma > depth / 2:  # the first-order law says nothing of a depth this unsure
@@ -254,6 +263,8 @@ def readout(result: StereoResult, facts: PixelFacts, x: int, y: int) -> tuple[li
             if facts.sigma_rig_px is None:
                 lines.insert(1, "σ of matching alone")
         return lines, True
+    if facts is None:
+        return ["no depth", "…", f"x {x}   y {y}"], False
     why = facts.reason or Reason.UNKNOWN
     text = REASON_TEXT[why] if why not in (Reason.UNKNOWN, Reason.NONE) else "no answer here"
     return ["no depth", text, f"x {x}   y {y}"], False

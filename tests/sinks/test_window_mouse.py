@@ -7,7 +7,7 @@ from sink_scenes import make_result
 from window_bench import Bench
 
 from livestereo.sinks.window_scene import length_text, measured_text, readout
-from livestereo.types import Action
+from livestereo.types import Action, PixelFacts, StereoResult
 
 
 def test_depth_and_its_sigma_under_the_mouse() -> None:
@@ -45,6 +45,32 @@ def test_the_pointer_is_drawn_in_both_panes() -> None:
     bench.poll()
     changed = (bench.screen.shown[-1] != before).any(axis=(0, 2))
     assert changed[:640].any() and changed[642:1280].any()
+
+
+def test_sigma_waits_for_the_mouse_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    told = StereoResult.facts
+
+    def facts(result: StereoResult, x: int, y: int) -> PixelFacts:
+        asked.append((x, y))
+        return told(result, x, y)
+
+    monkeypatch.setattr(StereoResult, "facts", facts)
+    bench = Bench()
+    for x in range(100, 200, 10):  # a fast move: ten pictures in a fifth of a second
+        bench.screen.mouse("move", x, 300)
+        bench.clock.now += 0.02
+        bench.poll()
+    assert 1 <= len(asked) <= 2
+    moving = bench.screen.shown[-1]
+    drawn = len(bench.screen.shown)
+    bench.clock.now += 0.1  # at rest, with no new pair
+    bench.poll()
+    assert asked[-1][0] == 95 and len(bench.screen.shown) == drawn + 1
+    assert (bench.screen.shown[-1] != moving).any()
+    bench.clock.now += 0.1
+    bench.poll()
+    assert len(bench.screen.shown) == drawn + 1 and len(asked) <= 3
 
 
 def test_click_measures_a_point_and_drag_a_line() -> None:
