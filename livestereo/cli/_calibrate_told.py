@@ -45,6 +45,10 @@ def tables_of(report: SolveReport, result: dict[str, Any], plan: Plan) -> list[A
     heldout = report.heldout_vertical_rms_px
     table.add_row("row error on held-out pairs", f"{heldout:.3f} px" if heldout == heldout else "too few pairs to tell")
     table.add_row("baseline", f"{report.baseline_m * scale:.2f} {unit}")
+    near, far = report.distance_m
+    if near == near:
+        # What shows a person that the squares were named ten times too small.
+        table.add_row("board's distance", f"{near:.2f} to {far:.2f} {'m' if report.metric else 'squares'}")
     table.add_row("focal length", f"{report.focal_left_px:.1f} px left, {report.focal_right_px:.1f} px right")
     table.add_row("cameras turned", f"{report.rotation_deg:.2f}°, toe-in {report.toe_in_deg:.2f}°")
     table.add_row("lens model", report.lens_model)

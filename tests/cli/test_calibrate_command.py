@@ -179,6 +179,16 @@ def test_one_place_again_and_again_is_refused(folder: Path, capsys: pytest.Captu
     assert not (folder / "rig.json").exists()
 
 
+def test_a_person_sees_where_the_board_was(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Squares named ten times too small leave every figure but lengths as it is."""
+    spec = "--board", "chessboard:9x6:2.5mm"
+    code, told, _ = run_command(capsys, "calibrate", "left*.png", "right*.png", *spec, "-o", "rig.json")
+    assert code == 0
+    line = next(line for line in told.splitlines() if "board's distance" in line)
+    near, far = (float(word) for word in line.split() if word[0].isdigit())
+    assert 0.02 <= near < far <= 0.07  # the pictures were taken at ten times that
+
+
 def test_copies_of_one_pair_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for side in ("left", "right"):
         for path in folder.glob(f"{side}*.png"):
