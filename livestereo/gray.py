@@ -10,7 +10,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from livestereo.compiled import numba_loaded
 from livestereo.sources.frames import LazyFrame
 from livestereo.sources.request import FLIPS
 from livestereo.sources.split import turn
@@ -18,17 +17,8 @@ from livestereo.types import U8, Frame, StereoFrame
 
 
 def grays_of(pair: StereoFrame) -> tuple[U8, U8]:
-    """Give `gray_of` left and right; two JPEGs together, and sooner, where numba is in use."""
-    left, right = pair.left, pair.right
-    if left.encoded is None or right.encoded is None or not (_of_bytes(left) and _of_bytes(right) and numba_loaded()):
-        return gray_of(left), gray_of(right)
-    from livestereo.jpeg import planes_of
-
-    planes = planes_of(left.encoded, right.encoded)
-    if planes is None:
-        return gray_of(left), gray_of(right)
-    left.__dict__["chroma"] = planes.left_chroma  # beside the frame's own: for whoever looks at it, see `render.shown`
-    return _turned(planes.left, left), _turned(planes.right, right)
+    """Give `gray_of` left and right."""
+    return gray_of(pair.left), gray_of(pair.right)
 
 
 def _turned(gray: U8, frame: Frame) -> U8:
@@ -68,3 +58,19 @@ def decode_luma(encoded: bytes | U8) -> U8 | None:
     except cv2.error:
         return None
     return None if image is None else np.asarray(image, np.uint8)
+
+
+def decode_chroma(encoded: bytes | U8) -> tuple[U8, U8] | None:
+    """Decode a JPEG's Cb and Cr alone, (H/2,W/2) uint8 each, sides rounded up; None where it is damaged.
+
+    The decoder scales while it decodes: most JPEGs store colour at half the size, which is left as it is.
+    """
+    try:
+        data = np.frombuffer(encoded, np.uint8)
+        small = cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        return None
+    if small is None:
+        return None
+    _, red, blue = cv2.split(cv2.cvtColor(small, cv2.COLOR_BGR2YCrCb))
+    return np.asarray(blue, np.uint8), np.asarray(red, np.uint8)

@@ -1,8 +1,7 @@
 """The left picture as it is looked at: the rectified luma, which is there already, with the JPEG's own small chroma.
 
-A JPEG's colour is stored at half its size, and is decoded beside the luma (`gray.grays_of`): to rectify it so takes a
-quarter of the time of decoding and rectifying the whole picture. It looks the same; whoever stores or measures colour
-takes `pair.left`.
+A JPEG's colour is stored at half its size: to decode and rectify it so takes half the time of decoding and rectifying
+the whole picture. It looks the same; whoever stores or measures colour takes `pair.left`.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livestereo.compiled import numba_loaded
+from livestereo.gray import decode_chroma
 from livestereo.same import Same
 from livestereo.types import U8, RectifiedPair
 
@@ -23,15 +23,16 @@ NEUTRAL = 128  # of chroma
 def left_as_shown(pair: RectifiedPair) -> U8:
     """Give the rectified left picture to look at, (H,W,3) uint8 BGR."""
     frame = pair.frame.left
-    chroma: tuple[U8, U8] | None = frame.__dict__.get("chroma")
-    if chroma is None or frame.turned != "none" or "left" in pair.__dict__ or "image" in frame.__dict__:
+    decoded = "left" in pair.__dict__ or "image" in frame.__dict__
+    # Without compiled code to put them together, little is gained.
+    if frame.encoded is None or frame.turned != "none" or decoded or not numba_loaded():
         return pair.left
-    return _coloured(pair, *chroma)
+    chroma = decode_chroma(frame.encoded)
+    return pair.left if chroma is None else _coloured(pair, *chroma)
 
 
 def _coloured(pair: RectifiedPair, blue: U8, red: U8) -> U8:
-    """Colour the rectified luma by Cb and Cr, (h,w) uint8 each, as they come from the camera."""
-    height, width = pair.left_gray.shape
+    """Colour the rectified luma by Cb and Cr of half the size, uint8 each, as they come from the camera."""
     at = pair.rectification
     if "left" in at.maps:
         whole, fraction = at.maps["left"]
@@ -39,17 +40,9 @@ def _coloured(pair: RectifiedPair, blue: U8, red: U8) -> U8:
         blue, red = (
             np.asarray(cv2.remap(one, *maps, cv2.INTER_LINEAR, borderValue=(NEUTRAL,)), np.uint8) for one in (blue, red)
         )
-    if blue.shape == (-(-height // 2), -(-width // 2)) and numba_loaded():
-        from livestereo.render.colour_kernel import colour_luma
+    from livestereo.render.colour_kernel import colour_luma
 
-        painted = colour_luma(pair.left_gray, blue, red)
-        return np.asarray(cv2.cvtColor(painted, cv2.COLOR_BGRA2BGR), np.uint8)
-    large = (2 * blue.shape[1], 2 * blue.shape[0]) if "left" in at.maps else (width, height)
-    planes = [
-        np.asarray(cv2.resize(one, large, interpolation=cv2.INTER_LINEAR), np.uint8)[:height, :width]
-        for one in (red, blue)
-    ]
-    return np.asarray(cv2.cvtColor(cv2.merge([pair.left_gray, *planes]), cv2.COLOR_YCrCb2BGR), np.uint8)
+    return np.asarray(cv2.cvtColor(colour_luma(pair.left_gray, blue, red), cv2.COLOR_BGRA2BGR), np.uint8)
 
 
 @lru_cache(maxsize=4)

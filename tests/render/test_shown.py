@@ -23,7 +23,6 @@ SAMPLINGS = {
 
 @pytest.fixture(autouse=True)
 def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livestereo.gray.numba_loaded", lambda: True)
     monkeypatch.setattr(shown, "numba_loaded", lambda: True)
 
 
