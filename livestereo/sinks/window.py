@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Protocol
 
 from livestereo import display
@@ -59,7 +60,8 @@ class WindowView:
     """Shows results as they come, newest first, and turns keys and mouse into actions.
 
     `accept` may be called from any thread; all else belongs to the main thread. The window opens with the
-    first result, in the size that suits the pictures. snapshots: writes what is shown on the key `s`.
+    first result, in the size that suits the pictures. snapshots: writes what is shown on the key `s`. pool: looks up
+    what is known of the pixel under the mouse; a thread of the view's own if it is left out.
 
     Raises (from the first `poll` with a result):
         LiveStereoError: there is no display.
@@ -68,7 +70,8 @@ class WindowView:
     def __init__(
         self, state: WindowState, *, title: str = TITLE, measure: Measure | None = None, effects: Effects | None = None,
         snapshots: Snapshots | None = None, cards: Sequence[Card] = (),
-        open_screen: Callable[[str, SizeWH], Screen] = display.Window, clock: Clock = monotonic,
+        open_screen: Callable[[str, SizeWH], Screen] = display.Window, pool: Executor | None = None,
+        clock: Clock = monotonic,
     ) -> None:  # fmt: skip
         self.state = state
         self._title = title
@@ -80,7 +83,8 @@ class WindowView:
         self._clock = clock
         self._screen: Screen | None = None
         self._composer = Composer()
-        self._maker = SceneMaker(live=True, clock=clock)
+        self._pool = pool or ThreadPoolExecutor(1, thread_name_prefix="livestereo-facts")
+        self._maker = SceneMaker(live=True, pool=self._pool, clock=clock)
         self._newest: StereoResult | None = None
         self._shown: StereoResult | None = None
         self._layout: Layout | None = None
@@ -98,7 +102,7 @@ class WindowView:
         """Get ready for this source."""
         self._maker = SceneMaker(
             live=info.live, count=info.count, measure=self._measure, effects=self._effects,
-            cards=self._cards, clock=self._clock,
+            cards=self._cards, pool=self._pool, clock=self._clock,
         )  # fmt: skip
         self._title = f"{self._title} – {info.name}" if info.name else self._title
         self._source_name = info.name
@@ -193,5 +197,6 @@ class WindowView:
 
     def close(self) -> None:
         """Close the window; idempotent."""
+        self._pool.shutdown(cancel_futures=True)
         if self._screen is not None:
             self._screen.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from typing import Protocol
 
@@ -26,6 +27,7 @@ from livestereo.render.views import (
     shows_depth_colours,
     to_rectified,
 )
+from livestereo.sinks.aside import Aside, AtOnce
 from livestereo.sinks.base import RecorderState, RunState
 from livestereo.sinks.window_keys import SHORT, working
 from livestereo.sinks.window_state import Measurement, WindowState
@@ -77,12 +79,12 @@ class SceneMaker:
     """Builds scenes; keeps the few figures that are averaged over time.
 
     live: cameras against files. measure: lines to show for a measurement. effects: renders effects.
-    cards: what a command shows beside the pictures.
+    cards: what a command shows beside the pictures. pool: looks up what is known of a pixel.
     """
 
     def __init__(
         self, *, live: bool, count: int | None = None, measure: Measure | None = None, effects: Effects | None = None,
-        cards: Sequence[Card] = (), clock: Clock = monotonic,
+        cards: Sequence[Card] = (), pool: Executor | None = None, clock: Clock = monotonic,
     ) -> None:  # fmt: skip
         self._cards = tuple(cards)
         self._live = live
@@ -94,9 +96,8 @@ class SceneMaker:
         self._shown_rate = RateMeter(clock=clock)
         self._figures = Figures(live=live, count=count)
         self._figures_s = -math.inf
-        self._facts: tuple[float, int, int, PixelFacts] | None = None
-        self._pointed_at = -1, -1
-        self.waits = False  # for the mouse to rest: what is under it is told in the next scene
+        self._facts: Aside[PixelFacts] = Aside(pool or AtOnce(), ANALYSE_EVERY_S, clock)
+        self.waits = False  # for what is under the mouse: it is told in a later scene
         self._measured: tuple[float, tuple[Measurement, ...], tuple[Ruler, ...]] | None = None
         # With the result itself, so that its id stays its own.
         self._rendered: tuple[object, StereoResult, tuple[U8, ...]] | None = None
@@ -207,22 +208,10 @@ class SceneMaker:
         u, v = to_rectified(at[0], at[1], result)
         h, w = result.depth_m.shape
         x, y = min(w - 1, max(0, round(u))), min(h - 1, max(0, round(v)))
-        lines, tone = readout(result, self._facts_at(result, x, y), x, y)
+        facts = self._facts.get((x, y), partial(result.facts, x, y))
+        self.waits = facts is None
+        lines, tone = readout(result, facts, x, y)
         return Pointer(at[0], at[1], tuple(lines), pane.view, "plain" if tone else "warn")
-
-    def _facts_at(self, result: StereoResult, x: int, y: int) -> PixelFacts | None:
-        """Give σ and reason under the mouse, None while it moves fast.
-
-        They cost time and are looked up when the mouse comes to rest, and now and then.
-        """
-        now, kept = self._clock(), self._facts
-        rests, self._pointed_at = self._pointed_at == (x, y), (x, y)
-        moved = kept is None or kept[1:3] != (x, y)
-        if kept is None or now - kept[0] >= ANALYSE_EVERY_S or (moved and rests):
-            kept = self._facts = (now, x, y, result.facts(x, y))
-            moved = False
-        self.waits = moved
-        return None if moved else kept[3]
 
     def _rulers(self, result: StereoResult, state: WindowState) -> tuple[Ruler, ...]:
         shown = (*state.measurements, *([state.drag] if state.drag else []))

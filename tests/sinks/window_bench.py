@@ -8,6 +8,7 @@ from sink_scenes import FakeClock, FakeScreen, make_result
 
 from livestereo.render.compose import Ruler
 from livestereo.settings import Settings
+from livestereo.sinks.aside import AtOnce
 from livestereo.sinks.snapshot import Snapshots
 from livestereo.sinks.window import WindowView
 from livestereo.sinks.window_effects import WindowEffects
@@ -32,7 +33,7 @@ class Bench:
         self.measured: list[Measurement] = []
         self.view = WindowView(
             self.state, open_screen=self._open, clock=self.clock, snapshots=self.snapshots, measure=self._measure,
-            effects=WindowEffects(),
+            effects=WindowEffects(), pool=AtOnce(),
         )  # fmt: skip
         self.view.open(SourceInfo("test", True, fps=30))
         self.view.accept(make_result())
