@@ -54,4 +54,11 @@ def run(args: list[str] | None = None) -> None:
     # One command named: import that alone, so that a start costs no more than it needs.
     names = named if named and named[0] in COMMANDS else COMMANDS
     # Patterns such as 'left*.png' are ours to resolve, on Windows too.
-    build_app(names)(args=words, prog_name="livestereo", windows_expand_args=False)
+    try:
+        build_app(names)(args=words, prog_name="livestereo", windows_expand_args=False)
+    except OSError as error:  # help that cannot be written; commands tell of their own
+        from livestereo.cli._errors import report_errors
+        from livestereo.cli._output import Output
+
+        with report_errors(Output()):
+            raise error
