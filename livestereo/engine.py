@@ -151,6 +151,7 @@ class _Run:
         self.shown_s = -math.inf
         self.messages = Messages(settings.notes, len(source.info.notes), tell, clock)
         self.told_s = -math.inf
+        self.told_of = self.builder.newest  # a new pipeline is told at once: the views show its range
         self.recorders = Recorders(_each_once(*pair_sinks, *sinks))
         self.at_end = False
 
@@ -189,7 +190,8 @@ class _Run:
             if self.flow.held and not self.at_end:
                 self.messages.say("The end. q closes the window.")
             self.at_end = self.flow.held
-            if self.messages.waiting or now - self.told_s >= TELL_S:
+            news = self.messages.waiting or self.builder.newest is not self.told_of
+            if news or now - self.told_s >= TELL_S:
                 self._tell_views(now)
             if now >= self.deadline_s:
                 break
@@ -338,7 +340,7 @@ class _Run:
     # --- figures
 
     def _tell_views(self, now: float) -> None:
-        self.told_s = now
+        self.told_s, self.told_of = now, self.builder.newest
         self.messages.hear(self.source.info.notes)
         for why in self.recorders.news():
             self.messages.say(why, warn=True)
@@ -358,7 +360,7 @@ class _Run:
             recording_s=recorder.seconds if recorder is not None else None,
             recorder=recorder,
             messages=texts,
-            resolved=self.builder.newest.pipelines[0].settings if self.builder.newest else None,
+            resolved=self.told_of.pipelines[0].settings if self.told_of else None,
         )
         for view in self.views:
             view.tell(state)

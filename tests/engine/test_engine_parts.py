@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import sys
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -125,6 +126,24 @@ def test_balanced_live_goes_to_half_size_where_it_must(full_s: float, half_s: fl
     summary = run(source, build, settings, views=[view], clock=lambda: clock[0])
     assert (summary.settings["scale"], summary.settings["num_disparities"]) == (scale, count)
     assert any("half size" in warning for warning in summary.warnings) == (scale == 0.5)
+
+
+def test_what_was_built_late_is_told_at_once() -> None:
+    """However little time has passed since the views were told last: here the clock stands still."""
+    told = threading.Event()
+
+    def build(settings: Settings, frame: Any) -> Pipeline:
+        assert told.wait(60)
+        return Pipeline(_SlowMatcher([0.0], 0.0), [], RECTIFICATION, settings=settings)
+
+    def quit_when_resolved(view: ScriptedView) -> Action | None:
+        if view.states:
+            told.set()
+        return Action("quit") if view.states and view.states[-1].resolved else None
+
+    source = SteeredSource([pair(i) for i in range(3)])
+    source.give(1)
+    run(source, build, Settings(workers=1, threads=1), views=[ScriptedView(quit_when_resolved)], clock=lambda: 0.0)
 
 
 def test_who_stops_the_run_stops_what_stands_around_it() -> None:
