@@ -187,7 +187,7 @@ def fit(folder: Path, steps: int) -> None:
     rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.05)
     mean_of = {name: value.clone() for name, value in network.state_dict().items()}  # of the last steps
     pool: list[Any] = []
-    lost = 0.0
+    lost: list[float] = []
     for step in range(steps):
         while len(pool) < 12 * BATCH:
             pool += crops(files[int(rng.integers(len(files)))], network, place, rng)
@@ -212,10 +212,10 @@ def fit(folder: Path, steps: int) -> None:
             old = min(KEEP, step / (step + 50))
             for name, value in network.state_dict().items():
                 mean_of[name].mul_(old).add_(value, alpha=1 - old)
-        lost += float(loss.detach())
+        lost.append(float(loss.detach()))
         if step % 1000 == 999 or step + 1 == steps:
-            print(f"step {step + 1}: {lost / 1000:.4f}", flush=True)
-            lost = 0.0
+            print(f"step {step + 1}: {np.mean(lost):.4f}", flush=True)
+            lost.clear()
             smooth = build(mean, scale)
             smooth.load_state_dict(mean_of)
             smooth.eval()
@@ -251,6 +251,9 @@ def score(network: Any, files: list[Path], place: Any) -> None:
             out = functional.pixel_shuffle(network(filled), 2)[0, : len(REASONS), : y.shape[0], : y.shape[1]]
             use = y < len(REASONS)
             np.add.at(both, (y[use], out.argmax(0).numpy()[use]), 1)
+    if not files:
+        print("no heaps are held out")
+        return
     for row, one in enumerate(REASONS):
         precision, recall = (100 * both[row, row] / max(both.sum(axis)[row], 1) for axis in (0, 1))
         print(f"held out, {one.name}: precision {precision:.1f} %, recall {recall:.1f} %")

@@ -19,12 +19,14 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 from calibration.rectify import make_rectification
+from calibration.rig import StereoRig
 from calibration.rigfile import RigFile, load_rig
 from livestereo.cli._build import build_pipeline
 from livestereo.measure import MeasureError, Ruler
 from livestereo.settings import resolve_settings
 from livestereo.sources import open_source
 from livestereo.sources.demo.lens import undistort
+from livestereo.sources.demo.truth import DemoTruth
 from livestereo.types import StereoResult
 
 
@@ -57,19 +59,19 @@ def calibrated(seed: int, views: int) -> RigFile:
         return load_rig(folder / "rig.json")
 
 
-def true_points(result: StereoResult, truth: object, pixels: np.ndarray, rig: object) -> np.ndarray:
+def true_points(result: StereoResult, truth: DemoTruth, pixels: np.ndarray, rig: StereoRig) -> np.ndarray:
     """True positions (N,3) in the true left camera's frame of what rectified pixels (N,2) show; NaN if nothing."""
     map1, map2 = result.pair.rectification.maps["left"]
     # CV_16SC2 maps: whole pixels and 5 bits of fraction each way.
     u, v = pixels.T
     fraction = map2[v, u]
     raw = map1[v, u].astype(np.float64) + np.stack([fraction & 31, fraction >> 5], axis=1) / 32
-    depth = truth.raw_depth_m  # type: ignore[attr-defined]
+    depth = truth.raw_depth_m
     nearest = np.rint(raw).astype(int)
     inside = (nearest >= 0).all(axis=1) & (nearest[:, 0] < depth.shape[1]) & (nearest[:, 1] < depth.shape[0])
     nearest = np.where(inside[:, None], nearest, 0)
     z = np.where(inside, depth[nearest[:, 1], nearest[:, 0]], np.nan)
-    x, y = undistort(rig.left, raw[:, 0], raw[:, 1])  # type: ignore[attr-defined]
+    x, y = undistort(rig.left, raw[:, 0], raw[:, 1])
     return np.column_stack([x, y, np.ones(len(raw))]) * z[:, None]
 
 

@@ -68,7 +68,8 @@ class Rectification:
         if side not in self.maps:
             return image
         map1, map2 = self.maps[side]
-        return cv2.remap(image, map1, map2, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)  # type: ignore[return-value]
+        made = cv2.remap(image, map1, map2, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        return np.asarray(made, np.uint8)
 
     def to_display(self, array: NDArray[Any]) -> NDArray[Any]:
         """Turn a rectified array upright."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import io
 import os
 import signal
@@ -31,7 +32,7 @@ def _run() -> None:
     _share_heaps()
     _speak_any_language()
     try:
-        import cv2  # noqa: F401  (first, so that a missing system library is told once and clearly)
+        importlib.import_module("cv2")  # first, so that a missing system library is told once and clearly
     except ImportError as error:
         print(f"error: OpenCV cannot start: {error}.\nOn Debian and Ubuntu run: {APT_LINE}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -66,7 +67,7 @@ def _speak_any_language() -> None:
     """Write a letter that the terminal's encoding lacks as its number, instead of ending with an error over it; nothing
     where a stream was closed from outside (`>&-`, a service)."""
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the end)
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the end)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

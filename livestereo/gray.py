@@ -21,24 +21,15 @@ def grays_of(pair: StereoFrame) -> tuple[U8, U8]:
     return gray_of(pair.left), gray_of(pair.right)
 
 
-def _turned(gray: U8, frame: Frame) -> U8:
-    return turn(gray, frame.turned) if frame.turned in FLIPS else gray
-
-
-def _of_bytes(frame: Frame) -> bool:
-    """Whether the gray of a frame with a JPEG is the JPEG's."""
-    return frame.turned in FLIPS and frame.__dict__.get("gray") is None
-
-
 def gray_of(frame: Frame) -> U8:
     """Give a frame's gray picture, (H,W) uint8, turned as its `image` is; what is looked at decides nothing."""
     kept: U8 | None = frame.__dict__.get("gray")
     if kept is not None:
         return kept
-    if frame.encoded is not None and _of_bytes(frame):
+    if frame.encoded is not None and frame.turned in FLIPS:
         gray = decode_luma(frame.encoded)
         if gray is not None:
-            return _turned(gray, frame)
+            return turn(gray, frame.turned)
     image = frame.image
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 

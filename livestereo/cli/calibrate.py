@@ -21,6 +21,7 @@ from livestereo.errors import IncompleteSource, SettingsError
 
 if TYPE_CHECKING:
     from calibration.boards import Board
+    from calibration.rig import LensModel
     from calibration.rigfile import RigFile
     from calibration.solution import Solution
     from calibration.solve import SolveOptions
@@ -111,12 +112,12 @@ def calibrate(
     spec = parse_board(board)
     if measured is not None:
         spec = spec.with_measured(parse_measured(measured))
-    if lens_model not in ("auto", "pinhole", "rational", "fisheye"):
+    if lens_model not in _LENSES:
         raise SettingsError(f"Unknown lens model {lens_model!r}.", "Give auto, pinhole, rational or fisheye.")
     wanted = _parse_goal(goal)
     distances = (1.0, 2.0, 4.0, *_parse_distances(at))
     options = SolveOptions(
-        lens=None if lens_model == "auto" else lens_model,  # type: ignore[arg-type]
+        lens=_LENSES[lens_model],
         depths_m=tuple(dict.fromkeys(distances if wanted is None else (*distances, wanted[1]))),
     )
     _check_writable(out, report)
@@ -352,6 +353,10 @@ def _check_writable(*paths: Path | None) -> None:
 
 
 _DEGREES = {"none": 0, "90": 90, "180": 180, "270": 270}
+_LENSES: dict[str, LensModel | None] = {
+    "auto": None, "pinhole": "pinhole", "rational": "rational", "fisheye": "fisheye",
+}  # fmt: skip
+_FLIP_BY: dict[int, Flip] = {0: "none", 90: "90", 180: "180", 270: "270"}
 
 
 def _then(first: Flip, second: Flip) -> Flip:
@@ -361,8 +366,7 @@ def _then(first: Flip, second: Flip) -> Flip:
     if first == second and first in ("h", "v"):
         return "none"
     if first in _DEGREES and second in _DEGREES:
-        total = (_DEGREES[first] + _DEGREES[second]) % 360
-        return {0: "none", 90: "90", 180: "180", 270: "270"}[total]  # type: ignore[return-value]
+        return _FLIP_BY[(_DEGREES[first] + _DEGREES[second]) % 360]
     if {first, second} == {"h", "v"}:
         return "180"
     if {first, second} in ({"h", "180"}, {"v", "180"}):

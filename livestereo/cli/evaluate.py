@@ -175,12 +175,11 @@ def _methods(compare: str | None, match: MatchOptions) -> Iterator[tuple[str, Se
 def _score(case: _Case, label: str, settings: Settings, match: MatchOptions, out: Path | None) -> dict[str, Any]:
     import time
 
-    import cv2
-
     from livestereo.cli._build import build_pipeline
     from livestereo.cli._setup import rectification_without_rig
     from livestereo.evaluation.error_picture import error_picture
     from livestereo.evaluation.metrics import score
+    from livestereo.gray import grays_of
     from livestereo.imageio import write_picture
     from livestereo.span import with_span
 
@@ -190,8 +189,7 @@ def _score(case: _Case, label: str, settings: Settings, match: MatchOptions, out
         if case.ndisp is not None:
             settings = settings.changed(num_disparities=-(-case.ndisp // 16) * 16, min_disparity=0)
         elif case.rectify is None:
-            grays = [cv2.cvtColor(f.image, cv2.COLOR_BGR2GRAY) for f in (case.frame.left, case.frame.right)]
-            rectification = with_span(rectification, *grays)  # type: ignore[arg-type]
+            rectification = with_span(rectification, *grays_of(case.frame))
     pipeline = build_pipeline(settings, rectification)
     try:
         taken = []

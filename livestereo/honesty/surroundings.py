@@ -37,7 +37,8 @@ def _rest() -> Any:
 
 
 def leanings(signs: Sequence[F32]) -> F32:
-    """Give how much speaks for each of `explain.REASONS`, then for errors above 3 and above 10 px.
+    """Give how much speaks for each of `explain.REASONS`, then for errors above 3 px, which is learnt beside the others
+    and not used, and above 10 px.
 
     signs: (h,w) float32 each, as `holes.WIDE_NAMES`. The answer is (R+2,2h,2w) float32, logits.
     """
