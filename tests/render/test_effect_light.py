@@ -192,6 +192,7 @@ def test_an_unknown_focus_point_takes_the_nearest_known_and_says_so() -> None:
     [
         {"medium": "soup"}, {"visibility_m": 0.0}, {"focus_m": 1.0, "focus_at": (1, 2)}, {"near_m": 3.0, "far_m": 2.0},
         {"between": -1}, {"reach": 0.0}, {"glasses": "x"}, {"layout": "x"}, {"aperture": float("nan")},
+        {"near_m": float("nan")}, {"shift_px": float("nan")},
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:

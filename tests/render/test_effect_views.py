@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from effect_scenes import RECT, SQUARE, SQUARE_M, SQUARE_PX, WALL_M, WALL_PX, H, W, result, scene, view
 
+from livestereo.errors import SettingsError
 from livestereo.imageio import OutputError
 from livestereo.mpo import write_mpo
 from livestereo.render.effects import EFFECTS, EffectScene, EffectSettings, LiveEffect, apply_effect, choose, scene_of
@@ -278,3 +279,10 @@ def test_depth_that_is_likelier_wrong_is_left_out_of_photos() -> None:
     # Where nearly everything is doubted, nothing is left out.
     unsure = replace(told, explain=lambda r: replace(r.match, confidence=0.4 * doubted))
     assert scene_of(unsure).known.all()
+
+
+def test_a_shift_that_leaves_little_of_the_picture_is_refused() -> None:
+    half = scene().left.shape[1] // 2
+    assert choose(scene(), EffectSettings(shift_px=-half)).shift_px == -half
+    with pytest.raises(SettingsError, match="more than half"):
+        choose(scene(), EffectSettings(shift_px=half + 1))

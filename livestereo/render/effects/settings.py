@@ -60,6 +60,10 @@ class EffectSettings:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise SettingsError(f"{name.removesuffix('_m').removesuffix('_px')} must be above 0, got {value:g}.")
+        for name, shown in (("near_m", "near"), ("shift_px", "zero-parallax")):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise SettingsError(f"{shown} must be a number, got {value:g}.")
         if self.far_m is not None and self.near_m >= self.far_m:
             raise SettingsError(f"near ({self.near_m:g}) must be below far ({self.far_m:g}).")
         if not 0 <= self.between <= 60:
@@ -103,8 +107,14 @@ def choose(scene: EffectScene, settings: EffectSettings) -> Chosen:
     """Fill in what is left open.
 
     Raises:
-        SettingsError: the focus point lies outside the picture.
+        SettingsError: the focus point lies outside the picture, or little of it is left by the shift.
     """
+    widest = scene.left.shape[1] // 2
+    if settings.shift_px is not None and abs(settings.shift_px) > widest:
+        raise SettingsError(
+            f"zero-parallax {settings.shift_px:g} px is more than half of the picture's width.",
+            f"Give a disparity from {-widest} to {widest} px, that of what shall lie on the screen.",
+        )
     notes: list[str] = []
     focus_m = settings.focus_m
     if settings.focus_at is not None:
