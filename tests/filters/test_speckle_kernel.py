@@ -1,4 +1,4 @@
-"""The compiled speckle removal against OpenCV's, which it must equal in every pixel."""
+"""The compiled parts of the filters against OpenCV's, which they must equal in every pixel."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 pytest.importorskip("numba")
 
+from livestereo.filters import median
+from livestereo.filters.median import MedianFilter
 from livestereo.filters.speckle_kernel import SpeckleRemover
 from livestereo.fixed import INVALID
 
@@ -65,3 +67,19 @@ def test_a_spiral_is_one_patch():
         raw[ring, ring] = 0
     for size in (40, 200, 900):
         assert_like_opencv(raw, size, 16)
+
+
+@pytest.mark.parametrize("width", [3, 5])
+@pytest.mark.parametrize("holes", [0.0, 0.2, 1.0])
+def test_the_median_is_the_same_with_compiled_code_and_without(width, holes, monkeypatch):
+    rng = np.random.default_rng(3)
+    raw = rng.integers(INVALID + 1, 32768, (41, 57)).astype(np.int16)
+    raw[rng.random(raw.shape) < holes] = INVALID
+    given = raw.copy()
+    found = []
+    for compiled in (True, False):
+        monkeypatch.setattr(median, "numba_loaded", lambda compiled=compiled: compiled)
+        found.append(MedianFilter(width).apply_fixed(raw))
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(found[0][given == INVALID], INVALID)
+    np.testing.assert_array_equal(raw, given)
