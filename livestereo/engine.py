@@ -40,7 +40,7 @@ from typing import Any
 from livestereo.engine_actions import Resolve, changed_settings, is_about_settings
 from livestereo.engine_flow import Flow, Job
 from livestereo.engine_messages import Messages
-from livestereo.engine_plan import brisk_switching
+from livestereo.engine_plan import brisk_switching, views_per_s
 from livestereo.engine_recorders import Recorders
 from livestereo.engine_rooms import Builder, Observer, Observers, Reader, Room, Workers
 from livestereo.engine_stats import NAN, RunMeter, RunSummary
@@ -60,8 +60,6 @@ DRAIN_S = 1.2
 JOIN_S = 0.5
 # How long the main thread waits for a result before it polls the views, or looks round.
 POLL_S = 0.008
-# No screen shows more pictures than this: a view is given the newest result at most so often.
-VIEW_S = 1 / 60
 IDLE_S = 0.1
 TELL_S = 0.2
 
@@ -149,6 +147,7 @@ class _Run:
         self.last: StereoResult | None = None
         self.unseen: StereoResult | None = None
         self.shown_s = -math.inf
+        self.view_s = 1 / views_per_s(source.info, pace)
         self.messages = Messages(settings.notes, len(source.info.notes), tell, clock)
         self.told_s = -math.inf
         self.told_of = self.builder.newest  # a new pipeline is told at once: the views show its range
@@ -231,7 +230,7 @@ class _Run:
             self.observers.see(newest)
 
     def _show_newest(self, now: float) -> None:
-        if self.unseen is not None and now - self.shown_s >= VIEW_S:
+        if self.unseen is not None and now - self.shown_s >= self.view_s:
             for view in self.views:
                 view.accept(self.unseen)
             self.unseen, self.shown_s = None, now

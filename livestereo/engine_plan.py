@@ -1,4 +1,4 @@
-"""How many pairs to match at the same time, with how many threads each, and at which size it keeps up."""
+"""How many pairs to match at once, with how many threads each, at which size it keeps up, how often it is shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import cv2
 from livestereo.pipeline import Pipeline
 from livestereo.settings import Settings
 from livestereo.timing import Clock
-from livestereo.types import StereoFrame
+from livestereo.types import SourceInfo, StereoFrame
 
 # Matchers that use a second thread; the others take one thread per pair whatever they are given.
 PARALLEL_MODES = ("3way", "hh4")
@@ -22,6 +22,10 @@ STEP = 16
 # A worker that comes back from compiled code waits so long for a thread that runs Python; Python's own 5 ms are as
 # long as a whole stage, and cost a tenth of the pairs.
 SWITCH_S = 0.001
+# A view is given the newest result at most so many times a second: no screen shows more, and of a film that comes
+# faster than it was made, its own rate is as smooth.
+VIEWS_PER_S = 60.0
+FEWEST_VIEWS_PER_S = 25.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,13 @@ def seconds_per_pair(pipeline: Pipeline, frame: StereoFrame, clock: Clock, runs:
 def keeps_up(seconds: float, plan: Plan, fps: float) -> bool:
     """Whether pairs that take so long are matched as fast as the cameras give them."""
     return seconds / plan.workers * fps <= BUSY_SHARE
+
+
+def views_per_s(info: SourceInfo, pace: float | None) -> float:
+    """Give how many pictures a second a view is given at most. pace: None for a film that runs as fast as it goes."""
+    if info.live or info.fps is None or pace is not None:
+        return VIEWS_PER_S
+    return min(max(info.fps, FEWEST_VIEWS_PER_S), VIEWS_PER_S)
 
 
 @contextmanager

@@ -57,6 +57,9 @@ def _jpeg(frame: Frame) -> bytes:
     return bytes(data)
 
 
+STAMPED_FPS = 30.0  # of a clip that is pulled
+
+
 class MemorySource:
     """A clip as a source without end: pulled like a file, or live at `fps` with newest-wins."""
 
@@ -65,14 +68,14 @@ class MemorySource:
         self._next = 0
         self._start = monotonic()
         self._pace = threading.Event()  # never set: stands in for a camera's own pace
-        self.info = SourceInfo(name=clip.name, live=fps is not None, fps=fps)
+        self.info = SourceInfo(name=clip.name, live=fps is not None, fps=fps or STAMPED_FPS)
 
     def read(self, timeout_s: float) -> StereoFrame:
         """Give the next pair; a live one when it is due."""
         number = self._next
         self._next += 1
         if self._fps is None:
-            stamp = number / 30
+            stamp = number / STAMPED_FPS
         else:
             stamp = self._start + number / self._fps
             wait = stamp - monotonic()

@@ -15,14 +15,14 @@ from engine_fakes import RECTIFICATION, FakeMatcher, ScriptedView, SteeredSource
 
 from livestereo.engine import run
 from livestereo.engine_actions import changed_settings
-from livestereo.engine_plan import Plan, brisk_switching, keeps_up, make_plan, smaller_choices
+from livestereo.engine_plan import Plan, brisk_switching, keeps_up, make_plan, smaller_choices, views_per_s
 from livestereo.engine_stats import Sample
 from livestereo.engine_stop import stopping_signals
 from livestereo.errors import SettingsError
 from livestereo.pipeline import Pipeline
 from livestereo.settings import Settings
 from livestereo.timing import percentile
-from livestereo.types import Action, MatchResult
+from livestereo.types import Action, MatchResult, SourceInfo
 
 
 def test_files_get_a_worker_for_each_core_and_live_one_pair_at_a_time() -> None:
@@ -126,6 +126,17 @@ def test_balanced_live_goes_to_half_size_where_it_must(full_s: float, half_s: fl
     summary = run(source, build, settings, views=[view], clock=lambda: clock[0])
     assert (summary.settings["scale"], summary.settings["num_disparities"]) == (scale, count)
     assert any("half size" in warning for warning in summary.warnings) == (scale == 0.5)
+
+
+@pytest.mark.parametrize(
+    ("live", "fps", "pace", "rate"),
+    [
+        (True, 30.0, None, 60), (False, 30.0, None, 30), (False, 30.0, 1.0, 60), (False, 5.0, None, 25),
+        (False, 240.0, None, 60), (False, None, None, 60),
+    ],
+)  # fmt: skip
+def test_a_film_is_shown_at_its_own_rate_at_most(live: bool, fps: float | None, pace: float | None, rate: int) -> None:
+    assert views_per_s(SourceInfo("any", live, fps=fps), pace) == rate
 
 
 def test_what_was_built_late_is_told_at_once() -> None:
