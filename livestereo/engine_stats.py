@@ -36,7 +36,8 @@ class Sample:
         if value != value:
             return
         self.total += value
-        self.maximum = value if self.maximum != self.maximum else max(self.maximum, value)
+        if not value <= self.maximum:  # nor where there is none yet
+            self.maximum = value
         if self._seen % self._every == 0:
             if len(self._kept) >= self.LIMIT:
                 self._kept = self._kept[::2]
@@ -128,7 +129,10 @@ class RunMeter:
         self._skew_size.add(abs(result.frame.skew_s) * 1000)
         self._fill.add(fill_percent(result.match))
         for name, seconds in result.stage_s.items():
-            self._stages.setdefault(name, Sample()).add(seconds * 1000)
+            stage = self._stages.get(name)
+            if stage is None:
+                stage = self._stages[name] = Sample()
+            stage.add(seconds * 1000)
         if self._hash is not None:
             raw = raw_of(result.match)
             fixed = to_fixed(result.disparity_px) if raw is None else raw
