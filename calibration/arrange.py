@@ -150,6 +150,11 @@ def looks_the_same_turned(board: Board) -> bool:
     return board.kind == "chessboard" or (board.kind == "circles" and board.rows % 2 == 0)
 
 
+def same_turned(board: Board) -> bool:
+    """Whether the board turned by 180° looks exactly the same, so that nothing in one picture tells its ends apart."""
+    return looks_the_same_turned(board) and not (board.kind == "chessboard" and (board.columns + board.rows) % 2)
+
+
 def turned(found: Detection | None, flip: Flip) -> Detection | None:
     """Move a detection as turning or mirroring its picture does (90 and 270 are degrees clockwise)."""
     if found is None or flip == "none":

@@ -173,6 +173,11 @@ def residuals(board: BoardModel, seen: Observations, state: State) -> Array:
     return _linearize(board, seen, state, derivatives=False)[0]
 
 
+def pose_derivatives(board: BoardModel, seen: Observations, state: State) -> Array:
+    """Give the derivatives (M,2,6) of each predicted corner by its view's pose: rotation, translation."""
+    return _linearize(board, seen, state)[2]
+
+
 def adjust(
     board: BoardModel,
     seen: Observations,

@@ -1,8 +1,8 @@
 """Every setting as data: its range, its rule and what it is for, so that files, options and panels share one truth.
 
-    PARAMETERS["speckle_size"].check(200)      -> 200
-    PARAMETERS["speckle_size"].check(-1)       raises ValueError("must be 0 to 10000")
-    for_matcher("sgm")                         -> what a tuning panel shows while `sgm` runs
+PARAMETERS["speckle_size"].check(200)      -> 200
+PARAMETERS["speckle_size"].check(-1)       raises ValueError("must be 0 to 10000")
+for_matcher("sgm")                         -> what a tuning panel shows while `sgm` runs
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The settings file, `livestereo.toml`: settings at the top, presets of one's own in tables.
 
-    num_disparities = 128
+num_disparities = 128
 
-    [presets.desk]
-    base = "quality"
-    min_depth = 0.3
+[presets.desk]
+base = "quality"
+min_depth = 0.3
 """
 
 from __future__ import annotations

@@ -85,8 +85,6 @@ class Collected:
         return np.asarray(left, dtype=np.uint8), np.asarray(right, dtype=np.uint8)
 
 
-
-
 def collect(
     source: Source, board: Board, *, frames: int | None, advance: Callable[[int], object] = lambda n: None
 ) -> Collected:

@@ -57,7 +57,8 @@ def effect(
     zero_parallax: Annotated[
         float | None,
         _option(
-            "anaglyph, sbs: disparity that lies on the screen; wiggle: that stands still.", "--zero-parallax",
+            "anaglyph, sbs: disparity that lies on the screen; wiggle: that stands still.",
+            "--zero-parallax",
             metavar="PX",
         ),
     ] = None,

@@ -232,6 +232,7 @@ def _measured(
     readout_s: tuple[float | None, float | None],
 ) -> SyncResult:  # fmt: skip
     """Measure; what the source lacked is told where there are too few pairs for it."""
+    from calibration.arrange import same_turned
     from livestereo.sync import SyncRefused, measure
 
     info = opened.source.info
@@ -245,6 +246,7 @@ def _measured(
             rig=opened.rig_file.rig if opened.rig_file is not None else None,
             readout_s=readout_s,
             free_running=free,
+            either_end=board is not None and same_turned(board),
         )
     except SyncRefused as refused:
         if gathered.why == "silent":

@@ -123,7 +123,6 @@ class SgbmMatcher:
         inside = self._padding.crop(np.asarray(raw, np.int16), self._invalid)
         return FixedResult(raw=with_our_invalid(inside, self._invalid))
 
-
     def _check_memory(self, picture: U8) -> None:
         """Refuse what the system would end the program for.
 

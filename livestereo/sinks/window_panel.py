@@ -180,9 +180,7 @@ class TuningPanel:
             draw_text(canvas, text, rect.x + rect.w / 2, rect.y + (rect.h - line_height(size)) / 2, size, colour,
                       anchor="middle")  # fmt: skip
 
-    def _draw_row(
-        self, canvas: U8, row: Parameter, rect: Rect, settings: Settings, size: int, *, chosen: bool
-    ) -> None:
+    def _draw_row(self, canvas: U8, row: Parameter, rect: Rect, settings: Settings, size: int, *, chosen: bool) -> None:
         value = settings.value_of(row.name)
         if chosen:
             panel(canvas, Rect(rect.x - 5, rect.y - 2, rect.w + 10, rect.h), theme.RAISED, 0.75, 4)

@@ -1,107 +1,110 @@
-"""Lenses, relative pose and a first offset from the board's views alone, where no calibration is given."""
+"""Where the search for the offset begins: lenses, readouts, how the cameras stand, and about how far they are apart."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from calibration.board_model import BoardModel
+from calibration.projection import camera_vector
 from calibration.rig import Intrinsics, StereoRig
-from livestereo.sync.offset import Array, SyncRefused, hermite
-from livestereo.sync.recording import Recording, SideTrack
+from livestereo.sync.board_lens import GuessedLens, guess_lenses, usual_lenses
+from livestereo.sync.offset import Array, SyncRefused
+from livestereo.sync.paths import CLEARLY, LEAST_LOOKS, Fitted, Path, best_shift, fit_shift, path_of
+from livestereo.sync.rolling import Readout, measure_readout
+from livestereo.sync.tracks import Track, at_one_moment, speeds_px_s
 
-VIEWS = 24
-LEAST_CORNERS = 8
+# Cameras are searched so far at first; films that were not started together are apart by more.
 SEARCH_S = 0.3
+MOST_LAG_S = 20.0
+LEAST_OVERLAP = 0.5
+# A look tells of time where the board moves at this share of its fast speed, or faster.
+MOVING = 0.25
 
 
 @dataclass(frozen=True)
-class _Poses:
-    """The board as one camera saw it: times (n,), rotation vectors and translations (n,6)."""
+class Start:
+    """lenses: of both cameras. R (3,3), t (3,): left to right. shift_s: right's moment less left's, about.
+    readouts: as the board shows them, None where it does not. guesses: how the lenses were found without a rig."""
 
-    times: Array
-    poses: Array
+    lenses: tuple[Intrinsics, Intrinsics]
+    R: Array
+    t: Array
+    shift_s: float
+    readouts: tuple[Readout | None, Readout | None]
+    guesses: tuple[GuessedLens, ...] = ()
 
 
-def rig_from_views(recording: Recording, object_points: Array) -> tuple[StereoRig, float]:
-    """(rig, shift in seconds): good enough to start from; lengths are in the board's unit.
+def starts_of(tracks: tuple[Track, Track], object_points: Array, rig: StereoRig | None) -> list[Start]:
+    """Find a start, the likeliest first where the lenses are neither given nor told by the views: then each is for
+    lenses of another focal length. object_points: (C,3) by id. rig: the calibration, where there is one.
 
     Raises:
         SyncRefused: the views do not carry it.
     """
-    lenses = [_lens(track, object_points) for track in (recording.left, recording.right)]
+    if rig is not None:
+        return [_with_lenses(tracks, object_points, (rig.left, rig.right), (rig.R_right_left, rig.t_right_left_m))]
+    guesses = guess_lenses(tracks, object_points)
+    if guesses is None:
+        return [_with_lenses(tracks, object_points, lenses) for lenses in zip(*map(usual_lenses, tracks))]
+    lenses, readouts = (guesses[0].lens, guesses[1].lens), (guesses[0].readout, guesses[1].readout)
+    fitted = _fitted(tracks, object_points, lenses, readouts)
+    return [Start(lenses, fitted.R, fitted.t, fitted.shift_s, readouts, guesses)]
+
+
+def _with_lenses(
+    tracks: tuple[Track, Track], object_points: Array, lenses: tuple[Intrinsics, Intrinsics],
+    pose: tuple[Array, Array] | None = None,
+) -> Start:  # fmt: skip
+    """Start from lenses, and from how the cameras stand where that is known."""
+    model = BoardModel(object_points)
     left, right = (
-        _poses(track, times, lens, object_points)
-        for track, times, lens in zip((recording.left, recording.right), recording.times_s, lenses)
+        measure_readout(track, model, camera_vector(lens), lens.model, np.zeros(4))
+        for track, lens in zip(tracks, lenses)
     )
-    step = max(recording.period_s) / 4
-    best: tuple[float, float, Array, Array] | None = None
-    for shift in np.arange(-SEARCH_S, SEARCH_S + step, step):
-        others = hermite(right.times, right.poses, left.times + shift)
-        good = np.isfinite(others).all(axis=1)
-        if np.count_nonzero(good) < max(10, 0.3 * len(others)):
-            continue
-        turns, moves = _relative(left.poses[good], others[good])
-        cost = float(np.median(np.linalg.norm(moves - np.median(moves, axis=0), axis=1)))
-        if best is None or cost < best[0]:
-            best = cost, float(shift), np.median(turns, axis=0), np.median(moves, axis=0)
-    if best is None:
-        raise SyncRefused(
-            "The board was not seen by both cameras for long enough at a time.", "Keep all of it in both pictures."
-        )
-    _, shift, turn, move = best
-    return StereoRig(lenses[0], lenses[1], np.asarray(cv2.Rodrigues(turn)[0], np.float64), move), shift
+    fitted = _fitted(tracks, object_points, lenses, (left, right))
+    R, t = pose if pose is not None else (fitted.R, fitted.t)
+    return Start(lenses, R, t, fitted.shift_s, (left, right))
 
 
-def _lens(track: SideTrack, object_points: Array) -> Intrinsics:
-    """Focal length and one distortion term from some views in different places."""
-    seen = [c for c in track.corners if c is not None and len(c.ids) >= LEAST_CORNERS]
-    if len(seen) < LEAST_CORNERS:
-        raise SyncRefused("The board was seen too seldom.", "Keep all of it in both pictures.")
-    centres = np.array([c.points_px.mean(axis=0) for c in seen])
-    chosen = [0]
-    distance = np.linalg.norm(centres - centres[0], axis=1)
-    while len(chosen) < min(VIEWS, len(seen)):
-        chosen.append(int(np.argmax(distance)))
-        distance = np.minimum(distance, np.linalg.norm(centres - centres[chosen[-1]], axis=1))
-    width, height = track.size_wh
-    focal = 0.9 * width
-    K = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
-    flags = (
-        cv2.CALIB_USE_INTRINSIC_GUESS | cv2.CALIB_FIX_ASPECT_RATIO | cv2.CALIB_ZERO_TANGENT_DIST
-        | cv2.CALIB_FIX_PRINCIPAL_POINT | cv2.CALIB_FIX_K2 | cv2.CALIB_FIX_K3
-    )  # fmt: skip
-    _, K, distortion, _, _ = cv2.calibrateCamera(
-        [object_points[seen[at].ids].astype(np.float32) for at in chosen],
-        [seen[at].points_px.astype(np.float32).reshape(-1, 1, 2) for at in chosen],
-        (width, height), K, np.zeros(5), flags=flags,
-    )  # fmt: skip
-    return Intrinsics(
-        np.asarray(K, np.float64), np.asarray(distortion, np.float64).reshape(-1)[:5], "pinhole", track.size_wh
-    )
+def _fitted(
+    tracks: tuple[Track, Track], object_points: Array, lenses: tuple[Intrinsics, Intrinsics],
+    readouts: tuple[Readout | None, Readout | None],
+) -> Fitted:  # fmt: skip
+    """The shift at which both see one rigid rig: near nought, unless another fits clearly better."""
+    paths = []
+    for track, lens, readout in zip(tracks, lenses, readouts):
+        seconds = max(readout.seconds, 0.0) if readout is not None else 0.0
+        places = at_one_moment(track, seconds)
+        found = [track.detection(f, places[f]) for f in range(len(places))]
+        paths.append(path_of(track.times_s + seconds / 2, found, object_points, lens))
+    left, right = _where_moving(paths[0], tracks[0]).thinned(), paths[1]
+    step = max(track.period_s for track in tracks) / 4
+    span = float(left.times_s[-1] - left.times_s[0])
+    near = _best_of(left, right, np.arange(-SEARCH_S, SEARCH_S + step, step))
+    try:
+        far = best_shift(left, right, min(MOST_LAG_S, (1 - LEAST_OVERLAP) * span), 2 * step)
+    except SyncRefused:
+        if not np.isfinite(near.misfit):
+            raise
+        return near
+    if not far.misfit < CLEARLY * near.misfit:
+        return near
+    return _best_of(left, right, far.shift_s + np.arange(-2.0, 3.0) * step)
 
 
-def _poses(track: SideTrack, times: Array, lens: Intrinsics, object_points: Array) -> _Poses:
-    kept, poses = [], []
-    for t_s, corners in zip(times, track.corners):
-        if corners is None or len(corners.ids) < LEAST_CORNERS:
-            continue
-        found, turn, move = cv2.solvePnP(
-            object_points[corners.ids], corners.points_px.astype(np.float64), lens.K, lens.distortion,
-            flags=cv2.SOLVEPNP_IPPE,
-        )  # fmt: skip
-        if found:
-            kept.append(t_s)
-            poses.append(np.concatenate([turn.reshape(3), move.reshape(3)]))
-    return _Poses(np.asarray(kept), np.asarray(poses).reshape(-1, 6))
+def _best_of(left: Path, right: Path, shifts_s: NDArray[np.floating]) -> Fitted:
+    return min((fit_shift(left, right, float(shift)) for shift in shifts_s), key=lambda one: one.misfit)
 
 
-def _relative(left: Array, right: Array) -> tuple[Array, Array]:
-    """Rotation vectors and translations (n,3) from the left camera to the right one, one for each view."""
-    turns, moves = [], []
-    for a, b in zip(left, right):
-        R = cv2.Rodrigues(b[:3])[0] @ cv2.Rodrigues(a[:3])[0].T
-        turns.append(cv2.Rodrigues(R)[0].reshape(3))
-        moves.append(b[3:] - R @ a[3:])
-    return np.asarray(turns), np.asarray(moves)
+def _where_moving(path: Path, track: Track) -> Path:
+    """Leave out where the board rests, unless hardly anything is left then: it fits any time there."""
+    speed = speeds_px_s(track)
+    if not np.isfinite(speed).any():
+        return path
+    with np.errstate(invalid="ignore"):
+        moving = speed > MOVING * np.nanpercentile(speed, 90)
+    places = np.where(moving[:, None], path.places, np.nan)
+    return Path(path.times_s, places) if np.isfinite(places[:, 0]).sum() > 2 * LEAST_LOOKS else path

@@ -11,29 +11,22 @@ become one rigid rig. It is searched over seconds, then measured as `sync --boar
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from calibration.detection import Detection
-from calibration.lens import rays_of_pixels
 from calibration.rig import Intrinsics, StereoRig
 from livestereo.sync.board import board_offset
 from livestereo.sync.offset import Array, Offset, SyncRefused, hermite
+from livestereo.sync.paths import LEAST_CORNERS, LEAST_LOOKS, best_shift, path_of
 from livestereo.sync.recording import Recording, SideTrack
 
 # Films are compared at up to so many seconds apart, but half of them must overlap.
 MOST_LAG_S = 20.0
 LEAST_OVERLAP = 0.5
-LEAST_LOOKS = 25
 # A path is read between looks no further apart than this: a hand changes its mind in less than half a second.
 MOST_STEP_S = 0.12
-# The best lag must fit so much better than any that is not near it.
-CLEARLY, NEAR_S = 0.7, 0.4
-LEAST_CORNERS = 6
-LEAST_AHEAD = 0.15  # cosine from the axis: corners further out fit no plane
 
 
 @dataclass(frozen=True)
@@ -68,12 +61,12 @@ def film_lag(film: Film, object_points: Array, lenses: tuple[Intrinsics, Intrins
         raise SyncRefused("The board was seen too seldom.", "Keep all of it in both pictures.")
     if film.step_s > MOST_STEP_S:
         raise SyncRefused("The pictures are too far apart in time to follow the board.", "Take shorter films.")
-    outer = _outer(object_points)
-    paths = [_path(side, object_points, lens, outer) for side, lens in zip(sides, lenses)]
-    coarse, R, t = _coarse(film, paths)
-    rig = StereoRig(lenses[0], lenses[1], R, t)
-    fine = board_offset(_recording(film, coarse), object_points, rig)
-    return dataclasses.replace(fine, shift_s=fine.shift_s + coarse)
+    left, right = (path_of(side.times_s, side.found, object_points, lens) for side, lens in zip(sides, lenses))
+    span = float(film.left.times_s[-1] - film.left.times_s[0])
+    coarse = best_shift(left, right, min(MOST_LAG_S, (1 - LEAST_OVERLAP) * span), film.step_s / 4)
+    rig = StereoRig(lenses[0], lenses[1], coarse.R, coarse.t)
+    fine = board_offset(_recording(film, coarse.shift_s), object_points, rig)
+    return dataclasses.replace(fine, shift_s=fine.shift_s + coarse.shift_s)
 
 
 def right_at(film: Film, lag: Offset) -> list[Detection | None]:
@@ -120,72 +113,6 @@ def _places(side: FilmSide) -> Array:
         if one is not None:
             row[one.ids] = one.points_px
     return places
-
-
-def _outer(object_points: Array) -> Array:
-    """Four places (4,3) that stand for the board."""
-    low, high = object_points.min(axis=0), object_points.max(axis=0)
-    return np.array([[low[0], low[1], 0], [high[0], low[1], 0], [high[0], high[1], 0], [low[0], high[1], 0]])
-
-
-def _path(side: FilmSide, object_points: Array, lens: Intrinsics, outer: Array) -> Array:
-    """Where the camera saw the four places at each look, (n,12) in its frame; NaN where it saw no board."""
-    path = np.full((len(side.found), 12), np.nan)
-    for row, one in zip(path, side.found):
-        if one is None or len(one) < LEAST_CORNERS:
-            continue
-        rays = rays_of_pixels(lens, one.points_px.astype(np.float64))
-        good = np.asarray(np.nan_to_num(rays[:, 2]) > LEAST_AHEAD)
-        if good.sum() < LEAST_CORNERS:
-            continue
-        plane = rays[good, :2] / rays[good, 2:]
-        known, turn, move = cv2.solvePnP(
-            object_points[one.ids[good]], plane, np.eye(3), np.zeros(5), flags=cv2.SOLVEPNP_IPPE
-        )
-        if known:
-            row[:] = (outer @ np.asarray(cv2.Rodrigues(turn)[0], np.float64).T + move.reshape(3)).ravel()
-    return path
-
-
-def _coarse(film: Film, paths: Sequence[Array]) -> tuple[float, Array, Array]:
-    """The lag at which both paths fit one rigid rig best, to a quarter of a look, and that rig's R, t."""
-    span = film.left.times_s[-1] - film.left.times_s[0]
-    reach = min(MOST_LAG_S, (1 - LEAST_OVERLAP) * float(span))
-    step = film.step_s / 4
-    count = int(np.ceil(reach / step))
-    shifts = np.arange(-count, count + 1) * step
-    costs = np.array([_misfit(film, paths, float(shift))[0] for shift in shifts])
-    if not np.isfinite(costs).any():
-        raise SyncRefused(
-            "The board was not seen by both cameras for long enough at a time.", "Keep all of it in both pictures."
-        )
-    best = int(np.argmin(costs))
-    far = np.abs(shifts - shifts[best]) > NEAR_S
-    if far.any() and costs[best] > CLEARLY * float(np.min(costs[far])):
-        raise SyncRefused("The board's motion fits more than one time.", "Move the board differently every time.")
-    _, R, t = _misfit(film, paths, float(shifts[best]))
-    return float(shifts[best]), R, t
-
-
-def _misfit(film: Film, paths: Sequence[Array], shift_s: float) -> tuple[float, Array, Array]:
-    """How badly one rigid motion takes the left path to the right one: median distance as seen by the camera."""
-    other = hermite(film.right.times_s, paths[1], film.left.times_s + shift_s)
-    good = np.isfinite(other).all(axis=1) & np.isfinite(paths[0]).all(axis=1)
-    seen = np.isfinite(paths[0]).all(axis=1).sum()
-    if good.sum() < max(LEAST_LOOKS, 0.4 * seen):
-        return float("inf"), np.eye(3), np.zeros(3)
-    a, b = paths[0][good].reshape(-1, 3), other[good].reshape(-1, 3)
-    weight = np.ones(len(a))
-    for _ in range(4):
-        share = weight / weight.sum()
-        ma, mb = share @ a, share @ b
-        u, _, vt = np.linalg.svd(((b - mb) * weight[:, None]).T @ (a - ma))
-        R = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
-        t = mb - R @ ma
-        off = np.linalg.norm(a @ R.T + t - b, axis=1) / np.linalg.norm(b, axis=1)
-        usual = max(float(np.median(off)), 1e-9)
-        weight = 1 / np.maximum(off / usual, 1.0)
-    return usual, R, t
 
 
 def _recording(film: Film, shift_s: float) -> Recording:

@@ -53,11 +53,13 @@ def measure(
     rig: StereoRig | None = None,
     readout_s: Sequence[float | None] = (None, None),
     free_running: bool = True,
+    either_end: bool = False,
 ) -> SyncResult:
     """Measure by every method that can tell here (a board, flashes, motion) and take the surest.
 
     object_points: (C,3) of the board's corners by id, where a board was shown. free_running: pairs are made by
-    stamps and can be made anew; False for films that are paired by number.
+    stamps and can be made anew; False for films that are paired by number. either_end: the board looks the same
+    turned by 180°.
 
     Raises:
         SyncRefused: no method can tell; says why, and what would help.
@@ -69,7 +71,7 @@ def measure(
     ]
     if object_points is not None:
         points = object_points
-        ways.insert(0, lambda: board_offset(recording, points, rig, readout_s))
+        ways.insert(0, lambda: board_offset(recording, points, rig, readout_s, either_end=either_end))
     found: list[Offset] = []
     refused: list[SyncRefused] = []
     for way in ways:

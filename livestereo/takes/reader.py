@@ -246,4 +246,3 @@ def require_pairs(reader: TakeReader) -> None:
     """
     if not reader.pairs:
         raise TakeError(f"{reader.folder} holds no pair.", "Record again; `livestereo verify` tells what was lost.")
-

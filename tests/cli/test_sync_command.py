@@ -62,7 +62,33 @@ def test_a_board_that_is_not_there_is_told_first(capsys, tmp_path: Path) -> None
     left, right = film(tmp_path / "a.avi", 60), film(tmp_path / "b.avi", 60, seed=1)
     code, _, err = run_command(capsys, "sync", left, right, "--board", "chessboard:9x6:25mm")
     assert code == 1
-    assert "The board was seen by both cameras in 0 pairs" in err
+    assert "The board was found in 0 left and 0 right pictures of 60 pairs" in err
+
+
+@pytest.mark.parametrize(
+    ("demo", "frames_late"), [("phase=7.3ms", 0), ("phase=-6ms,readout=20ms,board=chessboard:7x5:30mm", 13)]
+)
+def test_films_of_a_board_need_no_rig(capsys, tmp_path: Path, demo: str, frames_late: int) -> None:
+    """The right film shows everything later by its own frames, and by the phase."""
+    count = 160
+    with open_demo(f"demo:board,seed=9,size=320x240,{demo}") as source:
+        spec = source.board.text
+        pairs = [source.read() for _ in range(count + frames_late)]
+    paths = tmp_path / "l.avi", tmp_path / "r.avi"
+    pictures = [p.left.image for p in pairs[:count]], [p.right.image for p in pairs[frames_late:]]
+    for path, images in zip(paths, pictures):
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 240))
+        for image in images:
+            writer.write(image)
+        writer.release()
+    code, told, err = run_json(capsys, "sync", *paths, "--board", spec, "--json")
+    assert code == 0, err
+    phase_ms = float(demo.split("phase=")[1].split("ms")[0])
+    assert told["method"] == "board" and told["uncertainty_ms"] < 1
+    # 320 px wide, JPEG: corners to 0.05 px, a thousand of them moving by 2 px a frame.
+    assert abs(told["skew_ms"] - frames_late / 0.03 - phase_ms) < max(0.5, told["uncertainty_ms"])
+    readout_ms = 20 if "readout" in demo else 0
+    assert told["readout_ms"] == pytest.approx([readout_ms] * 2, abs=0.5)
 
 
 def test_one_frame_is_too_few(capsys, tmp_path: Path) -> None:

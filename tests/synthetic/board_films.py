@@ -16,32 +16,45 @@ NOISE_PX = 0.05
 PER_PLACE_S = 2.0
 
 
-def pose_at(scene: Scene, t_s: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where the board is: it rests for a moment at each place of the scene."""
+def pose_at(scene: Scene, t_s: float, *, rests: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Where the board is: it rests for a moment at each place of the scene, or only slows down there."""
     last = len(scene.R) - 1
     at = float(np.clip(t_s / PER_PLACE_S, 0, last - 1e-9))
     i, u = int(at), at % 1
-    u = u * u * (3 - 2 * u)
+    u = u * u * (3 - 2 * u) if rests else u - 0.6 * np.sin(2 * np.pi * u) / (2 * np.pi)
     turn = rotation(u * rotation_vector(scene.R[i + 1] @ scene.R[i].T))
     return turn @ scene.R[i], (1 - u) * scene.t[i] + u * scene.t[i + 1]
 
 
-def make_film(seed: int = 0, *, lag_s: float = 0.0, fps: tuple[float, float] = (15.0, 15.0)) -> tuple[Scene, Film]:
-    """Film the board. lag_s: how much later the right film shows everything by its own stamps."""
+def make_film(
+    seed: int = 0,
+    *,
+    lag_s: float = 0.0,
+    fps: tuple[float, float] = (15.0, 15.0),
+    readout_s: float = 0.0,
+    rests: bool = True,
+) -> tuple[Scene, Film]:
+    """Film the board. lag_s: how much later the right film shows everything by its own stamps. readout_s: from the
+    first row to the last. rests: the board rests at each place."""
     scene = make_scene(seed, CARRIED)
     rng = np.random.default_rng(seed)
     end_s = (len(scene.R) - 1) * PER_PLACE_S
     points = scene.board.object_points()
+    rig = scene.rig
     sides = []
     for camera, R, t, rate, late_s in (
-        (scene.rig.left, np.eye(3), np.zeros(3), fps[0], 0.0),
-        (scene.rig.right, scene.rig.R_right_left, scene.rig.t_right_left_m, fps[1], lag_s),
+        (rig.left, np.eye(3), np.zeros(3), fps[0], 0.0),
+        (rig.right, rig.R_right_left, rig.t_right_left_m, fps[1], lag_s),
     ):
         times = np.arange(int(end_s * rate)) / rate
         found = []
         for moment in times - late_s:
-            A, b = pose_at(scene, float(moment))
-            seen = project((points @ A.T + b) @ R.T + t, camera_vector(camera), camera.model)
+            seen, last = (
+                project((points @ A.T + b) @ R.T + t, camera_vector(camera), camera.model)
+                for A, b in (pose_at(scene, float(at), rests=rests) for at in (moment, moment + readout_s))
+            )
+            # A corner is read with its row; so far it moves alike.
+            seen = seen + seen[:, 1:] / CARRIED.size_wh[1] * (last - seen)
             seen = (seen + rng.normal(0, NOISE_PX, seen.shape)).astype(np.float32)
             ids = np.arange(len(seen), dtype=np.int32)
             found.append(Detection(seen, ids, CARRIED.size_wh, grid_spacing_px(seen, scene.board.grid)))

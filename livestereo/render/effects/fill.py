@@ -23,9 +23,7 @@ PIECE_PX = 1.0  # a larger change from pixel to pixel ends a piece
 STEP_PX = 2.0  # a larger change within a few pixels is a depth edge
 
 
-def fill_disparity(
-    disparity_px: F32, guide_bgr: U8, *, quick: bool = False, measured_px: F32 | None = None
-) -> F32:
+def fill_disparity(disparity_px: F32, guide_bgr: U8, *, quick: bool = False, measured_px: F32 | None = None) -> F32:
     """Fill every hole and align depth edges with the picture.
 
     disparity_px: (H,W) float32, NaN invalid. guide_bgr: (H,W,3) uint8, the rectified left picture.

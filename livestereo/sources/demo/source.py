@@ -323,8 +323,7 @@ class DemoSource:
         if self.faults.swap:
             frames.reverse()
         frames = [
-            Frame(turn(f.image, flip), f.t_s, f.seq, f.encoded, flip)
-            for f, flip in zip(frames, self._request.flip)
+            Frame(turn(f.image, flip), f.t_s, f.seq, f.encoded, flip) for f, flip in zip(frames, self._request.flip)
         ]
         left, right = in_order(frames[0], frames[1], self._request)
         skew = -given.skew_s if self.faults.swap != self._request.swap else given.skew_s
