@@ -150,7 +150,7 @@ def test_settings_are_frozen_and_changed_makes_another() -> None:
 def test_a_saved_preset_is_read_again_beside_what_stood_there(tmp_path: Path) -> None:
     file = tmp_path / "new" / "livestereo.toml"
     save_preset(file, "a", {"median": 0, "wls": True, "wls_sigma": 2.5, "mode": "hh", "min_depth": None})
-    file.write_text("# mine\ncolormap = \"gray\"\n\n" + file.read_text())
+    file.write_text('# mine\ncolormap = "gray"\n\n' + file.read_text())
     save_preset(file, "b", {"median": 3})
     save_preset(file, "a", {"median": 3, "matcher": "bm"})
     assert "# mine" in file.read_text()

@@ -19,11 +19,14 @@ from calibration.uncertainty import predict_depth_error, widened
 from calibration.verdict import SYNC_DOUBT, SYNC_LOST
 from calibration.views import View
 from livestereo.cli._calibrate_files import Collected, choose_looks
+from livestereo.cli._calibrate_rolling import unrolled
 from livestereo.sync.lag import Film, FilmSide, film_lag, nearest, right_at
 from livestereo.sync.offset import Offset, SyncRefused
 
 # Put together anew, the pairs must fit each other so much better than before.
 _BETTER = 0.7
+# Of the views, so many must be left where corners are brought to one moment.
+_MOST_VIEWS_KEPT = 0.7
 # A shift below this is no news to a person: other errors of time are as large.
 _TOLD_S = 0.001
 _MEASURE = (
@@ -45,6 +48,7 @@ def solve_films(
     solution: Solution | None = None
     try:
         solution = solve(collected.views, board, options, tell)
+        solution, collected = _unrolled(solution, collected, board, options, tell)
         ratio = solution.report.sync_ratio
         if not ratio > SYNC_DOUBT:
             return solution, collected
@@ -61,6 +65,29 @@ def solve_films(
     if ratio > SYNC_LOST:
         collected = dataclasses.replace(collected, warnings=(*collected.warnings, _MEASURE))
     return solution, collected
+
+
+def _unrolled(
+    solution: Solution, collected: Collected, board: Board, options: SolveOptions, tell: Progress
+) -> tuple[Solution, Collected]:
+    """Solve again with what shutters that roll made of a moving board undone, where they do and it fits better so."""
+    film = film_of(collected)
+    report = solution.report
+    if film is None or report.flip != ("none", "none"):
+        return solution, collected
+    rig = solution.rig
+    lenses = (rig.right, rig.left) if report.swapped else (rig.left, rig.right)
+    try:
+        found = unrolled(collected, film, board, lenses, report.shape.vector, report.noise_px)
+        if found is None:
+            return solution, collected
+        straight, off = found
+        again = solve(straight.views, board, options, tell)
+        again = _widened(again, solve(off.views, board, dataclasses.replace(options, heldout=False)), options)
+    except CalibrationError:
+        return solution, collected
+    better = again.report.rms_px < report.rms_px and len(straight.views) >= _MOST_VIEWS_KEPT * len(collected.views)
+    return (again, straight) if better else (solution, collected)
 
 
 def _again(

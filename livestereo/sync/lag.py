@@ -65,7 +65,7 @@ def film_lag(film: Film, object_points: Array, lenses: tuple[Intrinsics, Intrins
     span = float(film.left.times_s[-1] - film.left.times_s[0])
     coarse = best_shift(left, right, min(MOST_LAG_S, (1 - LEAST_OVERLAP) * span), film.step_s / 4)
     rig = StereoRig(lenses[0], lenses[1], coarse.R, coarse.t)
-    fine = board_offset(_recording(film, coarse.shift_s), object_points, rig)
+    fine = board_offset(recording_of(film, coarse.shift_s), object_points, rig)
     return dataclasses.replace(fine, shift_s=fine.shift_s + coarse.shift_s)
 
 
@@ -115,7 +115,7 @@ def _places(side: FilmSide) -> Array:
     return places
 
 
-def _recording(film: Film, shift_s: float) -> Recording:
+def recording_of(film: Film, shift_s: float) -> Recording:
     """The films as `board_offset` takes them, the right one earlier by `shift_s`."""
     tracks, periods = [], []
     for side in (film.left, film.right):

@@ -26,6 +26,8 @@ LEAST_WIDTH = 0.1  # of a view's corners, by their length
 BLOCKS = 10
 ROUNDS = 3
 SMALL_S = 1e-3
+# Variance of the slope of a cubic through the looks at −2, −1, 1, 2, where each has a variance of 1.
+SPEED_NOISE = 2 * ((2 / 3) ** 2 + (1 / 12) ** 2)
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,21 @@ def measure_readout(track: Track, board: BoardModel, camera: Array, model: LensM
         R, t = fit.state.R, fit.state.t
         x = by_readout[frames[seen.view], seen.ids]
         J = pose_derivatives(board, seen, fit.state)
-        xx, xy, scale = np.zeros((3, len(frames)))
+        xx, xy, scale, levers = np.zeros((4, len(frames)))
         for v in range(len(frames)):
             rows = seen.view == v
             q, _ = np.linalg.qr(J[rows].reshape(-1, 6))
             a, y = x[rows].ravel(), fit.residuals_px[rows].ravel()
             a, y = a - q @ (q.T @ a), y - q @ (q.T @ y)
             xx[v], xy[v], scale[v] = a @ a, a @ y, float(np.mean(y * y))
+            share = track.shares[frames[v], seen.ids[rows]]
+            levers[v] = np.sum((0.5 - share) ** 2) * (2 - 6 / len(share))
         # A view that fits worse than most counts less: its corners are blurred, or not all of the board's.
         weight = 1 / (np.median(scale) + scale)
+        # Speeds are read from noisy corners: what that adds to xx, and through the readout to xy, is no motion.
+        moved = SPEED_NOISE / track.period_s**2 * levers
+        spread = float(np.median(scale) / (1 + readout_s**2 * np.median(moved / np.maximum(2 * track.seen[frames], 1))))
+        xx, xy = xx - spread * moved, xy - readout_s * spread * moved
         total = float(weight @ xx)
         if not total > 0:
             return None

@@ -96,8 +96,8 @@ def _in_runs(points: Array, shares: Array, times: Array) -> NDArray[np.intp]:
     return run
 
 
-def at_one_moment(track: Track, readout_s: float) -> Array:
-    """Give where all corners were when the middle row was read, (n,C,2) px.
+def at_one_moment(track: Track, readout_s: float, moment_s: float | None = None) -> Array:
+    """Give where all corners were when the middle row was read, or `moment_s` after the first one, (n,C,2) px.
 
     Each look is moved by the way of its corner in between: of the cubic through the two looks before and the two after.
     Its own look is no part of that cubic; else its noise would be less the further it is moved, and a readout that is
@@ -112,7 +112,7 @@ def at_one_moment(track: Track, readout_s: float) -> Array:
         known[:2] = known[-2:] = False
     known &= np.isfinite(places).all(axis=(1, 3)) & np.isfinite(own)
     moved = np.zeros_like(track.points_px)
-    middle = np.broadcast_to((track.times_s + readout_s / 2)[:, None], own.shape)
+    middle = np.broadcast_to((track.times_s + (readout_s / 2 if moment_s is None else moment_s))[:, None], own.shape)
     with np.errstate(invalid="ignore", divide="ignore"):
         for j in range(4):
             others = [nodes[:, m] for m in range(4) if m != j]

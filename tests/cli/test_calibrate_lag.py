@@ -6,14 +6,12 @@ import contextlib
 
 import pytest
 from synthetic.board_films import make_film
+from synthetic.collected_films import collected_of
 
 from calibration.errors import CalibrationError
 from calibration.solve import SolveOptions, solve
-from calibration.synthetic import Scene, depth_error_percent
-from calibration.views import View
-from livestereo.cli._calibrate_files import Collected, Look, choose_looks
+from calibration.synthetic import depth_error_percent
 from livestereo.cli._calibrate_lag import solve_films
-from livestereo.sync.lag import Film
 
 OPTIONS = SolveOptions(lens="pinhole", heldout=False)
 
@@ -23,17 +21,6 @@ def _few_views(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livestereo.cli._calibrate_files.VIDEO_VIEWS", 24)
 
 
-def collected_of(scene: Scene, film: Film) -> Collected:
-    """What `collect` gives of the film: pictures paired by number."""
-    pairs = zip(film.left.found, film.right.found, film.left.times_s, film.right.times_s)
-    looks = [
-        Look(View(str(i), a, b), (b"left %d" % i, b"right %d" % i), 1.0, i, None, (float(s), float(t)))
-        for i, (a, b, s, t) in enumerate(pairs)
-    ]
-    chosen = choose_looks(looks, scene.board)
-    return Collected([look.view for look in chosen], {}, len(looks), looks=looks)
-
-
 def tell(what: str, done: int, total: int) -> None:
     """Nobody listens."""
 
@@ -41,7 +28,7 @@ def tell(what: str, done: int, total: int) -> None:
 @pytest.mark.parametrize("lag_s", [-0.1, 2.0])
 def test_films_apart_in_time_are_put_together(lag_s: float) -> None:
     scene, film = make_film(1, lag_s=lag_s)
-    collected = collected_of(scene, film)
+    collected = collected_of(scene.board, film)
     with contextlib.suppress(CalibrationError):  # so far apart that nothing fits
         assert solve(collected.views, scene.board, OPTIONS).report.verdict != "good"
     solution, used = solve_films(collected, scene.board, OPTIONS, tell)
@@ -59,14 +46,14 @@ def test_films_apart_in_time_are_put_together(lag_s: float) -> None:
 
 def test_films_of_one_time_are_left_alone() -> None:
     scene, film = make_film(1)
-    collected = collected_of(scene, film)
+    collected = collected_of(scene.board, film)
     solution, used = solve_films(collected, scene.board, OPTIONS, tell)
     assert used is collected and solution.report.verdict == "good"
 
 
 def test_what_cannot_be_put_together_is_told_as_it_is() -> None:
     scene, film = make_film(1, lag_s=0.02)
-    collected = collected_of(scene, film)
+    collected = collected_of(scene.board, film)
     collected.looks = collected.looks[:20]  # too short to tell
     solution, used = solve_films(collected, scene.board, OPTIONS, tell)
     assert solution.report.verdict != "good" and used.shift_s is None
@@ -75,7 +62,7 @@ def test_what_cannot_be_put_together_is_told_as_it_is() -> None:
 
 def test_where_no_rig_fits_the_way_to_measure_the_lag_is_told() -> None:
     scene, film = make_film(1, lag_s=0.4)
-    collected = collected_of(scene, film)
+    collected = collected_of(scene.board, film)
     collected.looks = collected.looks[:20]
     with pytest.raises(CalibrationError, match="do not agree") as error:
         solve_films(collected, scene.board, OPTIONS, tell)

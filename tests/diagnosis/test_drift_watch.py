@@ -58,4 +58,3 @@ def test_pictures_with_nothing_to_match_give_no_figure(frames: tuple[list[Stereo
     plain = np.full((made.size_wh[1], made.size_wh[0]), 128, np.uint8)
     result: Any = SimpleNamespace(pair=RectifiedPair(pairs[0], made, plain, plain))
     assert list(watch.observe(pairs[0], result, CaptureStats())) == [] and watch.figures == {}
-

@@ -79,7 +79,13 @@ def test_own_names_are_known_and_others_not_even_with_the_token() -> None:
 def test_other_origins_are_refused() -> None:
     own = {"host": "127.0.0.1:8080", "origin": "http://127.0.0.1:8080"}
     assert LOCAL.check("POST", {}, own) is None
-    for origin in ("http://evil.example", "null", "http://127.0.0.1:9999", "https://127.0.0.1:8080", "http://localhost:8080"):
+    for origin in (
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1:9999",
+        "https://127.0.0.1:8080",
+        "http://localhost:8080",
+    ):
         refused = LOCAL.check("POST", {}, {**own, "origin": origin})
         assert refused is not None and refused.status == 403, origin
 

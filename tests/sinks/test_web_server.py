@@ -55,9 +55,7 @@ def ask(
 
 def command(web: WebView, name: str, value: Any = None) -> tuple[int, dict[str, Any]]:
     body = json.dumps({"name": name, "value": value}).encode()
-    status, _, answer = ask(
-        web, "POST", "/action", body, {"Content-Type": "application/json", "X-LiveStereo": "1"}
-    )
+    status, _, answer = ask(web, "POST", "/action", body, {"Content-Type": "application/json", "X-LiveStereo": "1"})
     return status, json.loads(answer)
 
 

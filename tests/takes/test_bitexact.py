@@ -169,6 +169,7 @@ def test_where_the_filters_began_anew_matters(tmp_path: Path) -> None:
 def test_depth_behind_a_damaged_pair_cannot_be_proved_and_is_not_called_different(tmp_path: Path) -> None:
     record(tmp_path, {0: [RECORD]})
     with TakeSource(tmp_path / "take") as source:
+
         def frame_of(number: int) -> StereoFrame | None:
             return None if number == 10 else source.frame(number)
 
