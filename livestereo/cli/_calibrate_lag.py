@@ -81,9 +81,10 @@ def _unrolled(
         found = unrolled(collected, film, board, lenses, report.shape.vector, report.noise_px)
         if found is None:
             return solution, collected
-        straight, off = found
+        straight, *others = found
         again = solve(straight.views, board, options, tell)
-        again = _widened(again, solve(off.views, board, dataclasses.replace(options, heldout=False)), options)
+        for off in others:
+            again = _widened(again, solve(off.views, board, dataclasses.replace(options, heldout=False)), options)
     except CalibrationError:
         return solution, collected
     better = again.report.rms_px < report.rms_px and len(straight.views) >= _MOST_VIEWS_KEPT * len(collected.views)

@@ -40,12 +40,12 @@ _MOST_KEPT = 0.8
 
 def unrolled(
     collected: Collected, film: Film, board: Board, lenses: tuple[Intrinsics, Intrinsics], shape: Array, noise_px: float
-) -> tuple[Collected, Collected] | None:
+) -> tuple[Collected, Collected, Collected] | None:
     """Bring the corners of two films to one moment of each picture; None where their shutters do not roll, or the
     board rests in the views that were chosen.
 
-    lenses: of both cameras, about. shape: of the board (4,). noise_px: σ of the corners. The second answer is the same
-    with the readouts one σ off, for what their uncertainty does to the rig.
+    lenses: of both cameras, about. shape: of the board (4,). noise_px: σ of the corners. The others are the same with
+    the left readout one σ off, and the right one, for what their uncertainty does to the rig.
     """
     sides = film.left, film.right
     if film.step_s > MOST_STEP_S or min(sum(one is not None for one in side.found) for side in sides) < LEAST_LOOKS:
@@ -69,8 +69,9 @@ def unrolled(
         "right, from first row to last) and the board moved: its corners were taken at one moment of each picture."
     )
     straight = _at_one_moment(collected, board, tracks, [one.seconds for one in readouts])
-    other = _at_one_moment(collected, board, tracks, off)
-    return dataclasses.replace(straight, notes=(*collected.notes, told)), other
+    left_off = _at_one_moment(collected, board, tracks, [off[0], readouts[1].seconds])
+    right_off = _at_one_moment(collected, board, tracks, [readouts[0].seconds, off[1]])
+    return dataclasses.replace(straight, notes=(*collected.notes, told)), left_off, right_off
 
 
 def _at_one_moment(

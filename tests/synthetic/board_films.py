@@ -49,12 +49,15 @@ def make_film(
         times = np.arange(int(end_s * rate)) / rate
         found = []
         for moment in times - late_s:
-            seen, last = (
+            first, middle, last = (
                 project((points @ A.T + b) @ R.T + t, camera_vector(camera), camera.model)
-                for A, b in (pose_at(scene, float(at), rests=rests) for at in (moment, moment + readout_s))
+                for A, b in (pose_at(scene, float(moment + k * readout_s / 2), rests=rests) for k in range(3))
             )
-            # A corner is read with its row; so far it moves alike.
-            seen = seen + seen[:, 1:] / CARRIED.size_wh[1] * (last - seen)
+            seen = first
+            for _ in range(3 if readout_s else 0):
+                # A corner is read with its row, on a parabola of the way that it moves within a readout.
+                u = 2 * seen[:, 1:] / CARRIED.size_wh[1]
+                seen = first + u * (middle - first) + u * (u - 1) / 2 * (last - 2 * middle + first)
             seen = (seen + rng.normal(0, NOISE_PX, seen.shape)).astype(np.float32)
             ids = np.arange(len(seen), dtype=np.int32)
             found.append(Detection(seen, ids, CARRIED.size_wh, grid_spacing_px(seen, scene.board.grid)))
