@@ -23,8 +23,8 @@ from livestereo.sync.board_lens import guess_lenses
 from livestereo.sync.lag import MOST_STEP_S, Film, recording_of
 from livestereo.sync.offset import Array
 from livestereo.sync.paths import LEAST_LOOKS
-from livestereo.sync.rolling import LEAST_CORNERS, Readout, measure_readout
-from livestereo.sync.tracks import Track, at_one_moment, tracks_of
+from livestereo.sync.rolling import Readout, measure_readout
+from livestereo.sync.tracks import LEAST_CORNERS, Track, at_one_moment, tracks_of
 
 # A shutter rolls where its readout is so many standard errors from nought, and so long at least.
 _SURELY, _LEAST_S = 4.0, 0.001

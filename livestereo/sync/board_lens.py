@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from calibration.board_model import BoardModel
 from calibration.detection import Detection
+from calibration.errors import CalibrationError
 from calibration.projection import intrinsics_of
 from calibration.rig import Intrinsics
 from calibration.solve_lens import choose_lens
@@ -21,11 +22,10 @@ from calibration.solve_start import CameraFit, solve_camera
 from calibration.views import View, choose_diverse
 from livestereo.sync.offset import Array
 from livestereo.sync.rolling import Readout, measure_readout
-from livestereo.sync.tracks import Track, at_one_moment, speeds_px_s
+from livestereo.sync.tracks import LEAST_CORNERS, Track, at_one_moment, speeds_px_s, spread_out
 
 VIEWS = 40
 LEAST_VIEWS = 8
-LEAST_CORNERS = 8
 # Views that leave the focal length more open than this share of it do not tell the lens.
 FOCAL_KNOWN = 0.05
 POSSIBLE_FOCAL = (0.25, 6.0)  # picture widths
@@ -49,6 +49,13 @@ class GuessedLens:
 
 def guess_lenses(tracks: tuple[Track, Track], object_points: Array) -> tuple[GuessedLens, GuessedLens] | None:
     """Estimate both lenses; None where the views do not tell them. object_points: (C,3) by id."""
+    try:
+        return _guessed(tracks, object_points)
+    except (CalibrationError, np.linalg.LinAlgError):
+        return None
+
+
+def _guessed(tracks: tuple[Track, Track], object_points: Array) -> tuple[GuessedLens, GuessedLens] | None:
     model = BoardModel(object_points)
     frames = [_different(track, object_points) for track in tracks]
     if min(len(chosen) for chosen in frames) < LEAST_VIEWS:
@@ -111,7 +118,9 @@ def _refined(track: Track, model: BoardModel, fit: CameraFit, frames: NDArray[np
 def _different(track: Track, object_points: Array) -> NDArray[np.intp]:
     """Frames (k,) of views that differ most, slow ones first."""
     speed = speeds_px_s(track)
-    frames = np.flatnonzero((track.seen >= LEAST_CORNERS) & np.isfinite(speed))
+    known = np.isfinite(track.shares)
+    whole = [bool(np.isfinite(v)) and spread_out(object_points[seen]) for v, seen in zip(speed, known)]
+    frames = np.flatnonzero(whole)
     if len(frames) >= LEAST_VIEWS:
         looks = np.array([_look(track, int(f), object_points) for f in frames])
         worth = 1 / (1 + speed[frames] / (SLOW * track.size_wh[0]))

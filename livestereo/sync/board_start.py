@@ -78,10 +78,16 @@ def _fitted(
     for track, lens, readout in zip(tracks, lenses, readouts):
         seconds = max(readout.seconds, 0.0) if readout is not None else 0.0
         places = at_one_moment(track, seconds)
+        # To find where the board is, a corner that comes and goes is good where it is.
+        places = np.where(np.isfinite(places), places, track.points_px)
         found = [track.detection(f, places[f]) for f in range(len(places))]
         paths.append(path_of(track.times_s + seconds / 2, found, object_points, lens))
     left, right = _where_moving(paths[0], tracks[0]).thinned(), paths[1]
     step = max(track.period_s for track in tracks) / 4
+    if min(len(left.times_s), np.isfinite(right.places[:, 0]).sum()) < LEAST_LOOKS:
+        raise SyncRefused(
+            "The board was not seen by both cameras for long enough at a time.", "Keep all of it in both pictures."
+        )
     span = float(left.times_s[-1] - left.times_s[0])
     near = _best_of(left, right, np.arange(-SEARCH_S, SEARCH_S + step, step))
     try:

@@ -17,12 +17,10 @@ from calibration.bundle import State, adjust, pose_derivatives
 from calibration.rig import LensModel
 from calibration.solve_start import best_poses, gather, poses
 from livestereo.sync.offset import Array, time_blocks
-from livestereo.sync.tracks import Track, at_one_moment, speeds_px_s
+from livestereo.sync.tracks import LEAST_CORNERS, Track, at_one_moment, speeds_px_s, spread_out
 
-LEAST_CORNERS = 8
 MOST_FRAMES = 80
 LEAST_FRAMES = 12
-LEAST_WIDTH = 0.1  # of a view's corners, by their length
 BLOCKS = 10
 ROUNDS = 3
 SMALL_S = 1e-3
@@ -39,10 +37,17 @@ class Readout:
 
 
 def measure_readout(track: Track, board: BoardModel, camera: Array, model: LensModel, shape: Array) -> Readout | None:
-    """Measure how long the shutter rolls; None where the board moves in too few frames.
+    """Measure how long the shutter rolls; None where the board moves in too few frames, or is none.
 
     camera: its vector (4+n,). shape: of the board (4,).
     """
+    try:
+        return _measured(track, board, camera, model, shape)
+    except np.linalg.LinAlgError:  # corners that are no board's have no pose
+        return None
+
+
+def _measured(track: Track, board: BoardModel, camera: Array, model: LensModel, shape: Array) -> Readout | None:
     frames = _moving(track)
     readout_s = 0.0
     R, t = np.empty((0, 3, 3)), np.empty((0, 3))
@@ -50,7 +55,7 @@ def measure_readout(track: Track, board: BoardModel, camera: Array, model: LensM
         places, later = (at_one_moment(track, value) for value in (readout_s, readout_s + SMALL_S))
         by_readout = (later - places) / SMALL_S
         known: NDArray[np.bool_] = np.asarray(np.isfinite(by_readout).all(axis=2))
-        enough = np.array([_spread_out(board.flat[known[f]]) for f in frames], bool)
+        enough = np.array([spread_out(board.flat[known[f]]) for f in frames], bool)
         frames = frames[enough]
         if len(frames) < LEAST_FRAMES:
             return None
@@ -100,11 +105,3 @@ def _moving(track: Track) -> NDArray[np.intp]:
     if len(frames) > MOST_FRAMES:
         frames = frames[np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int)]
     return frames
-
-
-def _spread_out(flat: Array) -> bool:
-    """Whether corners (k,3) of the board, by their own places, carry a pose: enough of them, and not in one row."""
-    if len(flat) < LEAST_CORNERS:
-        return False
-    long, wide = np.linalg.svd(flat[:, :2] - flat[:, :2].mean(axis=0), compute_uv=False)
-    return bool(wide > LEAST_WIDTH * long)

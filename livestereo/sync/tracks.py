@@ -16,6 +16,8 @@ from livestereo.sync.recording import Recording
 APART_S = 0.5
 # Neighbours in time count as such up to so many periods apart: one frame may be missing.
 MOST_STEP = 2.6
+LEAST_CORNERS = 8  # that carry a pose
+LEAST_WIDTH = 0.1  # of a view's corners, by their length
 MOST_SPAN = 5.6  # from the second look before to the second after
 
 
@@ -132,3 +134,11 @@ def speeds_px_s(track: Track) -> Array:
     mean = np.where(known, moved, 0.0).sum(axis=1) / np.maximum(count, 1)
     speed[1:-1] = np.where((count > 0) & (gaps < 2 * MOST_STEP * track.period_s), mean / gaps, np.nan)
     return speed
+
+
+def spread_out(flat: Array) -> bool:
+    """Whether corners (k,3) of the board, by their own places, carry a pose: enough of them, and not in one row."""
+    if len(flat) < LEAST_CORNERS:
+        return False
+    long, wide = np.linalg.svd(flat[:, :2] - flat[:, :2].mean(axis=0), compute_uv=False)
+    return bool(wide > LEAST_WIDTH * long)

@@ -105,3 +105,23 @@ def test_corners_numbered_from_either_end_are_brought_into_one_order() -> None:
     for rig in (scene.rig, None):
         offset = board_offset(mixed, points, rig, either_end=True)
         assert abs(offset.shift_s - 0.008) < min(0.0005, offset.uncertainty_s)
+
+
+NO_BOARD = {
+    "in one row": lambda one, at: dataclasses.replace(one, points_px=one.points_px[:9], ids=one.ids[:9]),
+    "three": lambda one, at: dataclasses.replace(one, points_px=one.points_px[:3], ids=one.ids[:3]),
+    "now and then": lambda one, at: one if at % 5 == 0 else None,
+}
+
+
+@pytest.mark.parametrize("name", NO_BOARD)
+def test_corners_that_carry_nothing_are_refused_in_words(name: str) -> None:
+    scene, recording, points = filmed(2)
+    left, right = (
+        dataclasses.replace(side, corners=[NO_BOARD[name](one, at) for at, one in enumerate(side.corners[:180])])
+        for side in (recording.left, recording.right)
+    )
+    times = recording.times_s[0][:180], recording.times_s[1][:180]
+    for rig in (scene.rig, None):
+        with pytest.raises(SyncRefused):
+            board_offset(dataclasses.replace(recording, left=left, right=right, times_s=times), points, rig)
