@@ -26,6 +26,7 @@ from calibration.rectify import make_rectification
 from livestereo.cli._build import build_pipeline
 from livestereo.cli._setup import rectification_without_rig
 from livestereo.evaluation.formats import load_truth
+from livestereo.honesty.holes import CLIPPED
 from livestereo.settings import resolve_settings
 from livestereo.sources import open_source
 from livestereo.sources.demo.truth import DemoTruth
@@ -48,6 +49,7 @@ SETS: dict[str, tuple[str, str, str, float | None, float]] = {
 }  # fmt: skip
 SCORED_REASONS = (
     Reason.OCCLUDED, Reason.OUT_OF_VIEW, Reason.TOO_NEAR, Reason.TOO_FAR, Reason.NO_TEXTURE, Reason.REPEATED_TEXTURE,
+    Reason.SATURATED,
 )  # fmt: skip
 
 
@@ -141,6 +143,9 @@ def reason_counts(case: Case) -> dict[Reason, list[int]]:
     """
     assert case.scene is not None and case.result.reason is not None
     why = case.scene.reasons(case.low, case.count)
+    # The scene knows nothing of exposure: what its surface explains is saturated where the picture is clipped.
+    clipped = case.result.pair.left_gray >= CLIPPED
+    why[clipped & np.isin(why, (Reason.UNKNOWN, Reason.NO_TEXTURE, Reason.REPEATED_TEXTURE))] = Reason.SATURATED
     told = case.result.reason
     count = (why != Reason.NONE) & (told != Reason.NONE) & (told != Reason.OUTSIDE_ROI)
     square = np.ones((3, 3), np.uint8)

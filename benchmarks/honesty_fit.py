@@ -1,4 +1,4 @@
-"""Fits the networks of honest depth that see single pixels to rendered heaps; nothing that is scored is looked at.
+"""Fits the networks of honest depth that see single pixels to rendered scenes; nothing that is scored is looked at.
 
     python benchmarks/honesty_fit.py samples /tmp/honesty      # render, match and look: some minutes
     python benchmarks/honesty_fit.py fit /tmp/honesty          # writes livestereo/honesty/answers.npz and holes.npz
@@ -21,6 +21,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for products this small, several thr
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.honesty_halls import make_hall
 from benchmarks.honesty_scenes import Heap, make_heap
 from livestereo.cli._build import build_pipeline
 from livestereo.honesty.explain import LOG_SIGMA, REASONS, combined
@@ -34,14 +35,14 @@ from livestereo.matchers.exposure import evened
 from livestereo.settings import resolve_settings
 from livestereo.types import U8, Reason, StereoResult
 
-HEAPS, EPOCHS, HOLE_EPOCHS = 100, 16, 6
+HEAPS, HALLS, EPOCHS, HOLE_EPOCHS = 100, 200, 16, 8
 PER_HEAP, HOLES_PER_HEAP = 6000, 4000
 BOUNDS = (10.0, 25.0, 60.0)
 WILDEST_PX = 40.0
-HIDDEN = (40, 24)  # of the network of holes
-SHAKE = 0.4
+HIDDEN = (64, 32)  # of the network of holes
+SHAKE = 0.2
 # How much a reason counts: heaps hold far more that repeats itself than rooms do, and things too near are cut up less.
-COUNTS = {Reason.REPEATED_TEXTURE: 0.15, Reason.TOO_NEAR: 1.5}
+COUNTS = {Reason.REPEATED_TEXTURE: 0.2, Reason.TOO_NEAR: 1.5}
 METHODS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("balanced", {}), ("quality", {}), ("fast", {}), ("turbo", {}), ("balanced", {"scale": 0.5}),
 )  # fmt: skip
@@ -102,10 +103,10 @@ def matched(made: Heap, numbers: Iterable[int], rng: np.random.Generator) -> Ite
         yield Looked(made, number, low, count, result, left, right, span, scene)
 
 
-def samples(folder: Path, first: int, last: int) -> None:
+def samples(folder: Path, kind: str, first: int, last: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(first, last):
-        made = make_heap(seed)
+        made = make_heap(seed) if kind == "heap" else make_hall(seed)
         rng = np.random.default_rng((seed, 5))
         found: dict[str, list[Any]] = {name: [] for name in ("x", "e", "m", "hx", "hy", "hm")}
         for one in matched(made, (0, int(rng.integers(1, len(METHODS)))), rng):
@@ -123,11 +124,12 @@ def samples(folder: Path, first: int, last: int) -> None:
             found["hx"].append(picked(signs, HOLE_NAMES, use, truth.shape))
             found["hy"].append(why.ravel()[use])
             found["hm"].append(np.full(len(use), one.number, np.int8))
-        np.savez(folder / f"heap{seed}.npz", **{name: np.concatenate(rows) for name, rows in found.items()})
+        np.savez(folder / f"{kind}{seed}.npz", **{name: np.concatenate(rows) for name, rows in found.items()})
 
 
 def load(folder: Path) -> dict[str, Any]:
-    files = [np.load(path) for path in sorted(folder.glob("heap*.npz"), key=lambda path: int(path.stem[4:]))]
+    paths = [path for kind in ("hall", "heap") for path in folder.glob(f"{kind}*.npz")]
+    files = [np.load(path) for path in sorted(paths, key=lambda path: (path.stem[:4], int(path.stem[4:])))]
     return {name: np.concatenate([file[name] for file in files]) for name in files[0].files}
 
 
@@ -268,8 +270,9 @@ def fit_holes(data: dict[str, Any], epochs: int) -> None:
 def main() -> None:
     work, folder, *rest = sys.argv[1:]
     if work == "samples":
-        first, last = (int(one) for one in rest) if rest else (0, HEAPS)
-        samples(Path(folder), first, last)
+        for kind in rest[:1] or ("heap", "hall"):
+            first, last = (int(one) for one in rest[1:]) if rest[1:] else (0, HEAPS if kind == "heap" else HALLS)
+            samples(Path(folder), kind, first, last)
     else:
         data = load(Path(folder))
         print({name: values.shape for name, values in data.items()})

@@ -1,8 +1,9 @@
-"""Fits the network that sees wide surroundings to rendered heaps; nothing that is scored is looked at.
+"""Fits the network that sees wide surroundings to rendered heaps and rooms; nothing that is scored is looked at.
 
     pip install torch onnx                                             # for the fit alone, not to run the program
-    python benchmarks/honesty_fit_wide.py samples /tmp/wide           # render, match and look: a quarter of an hour
+    python benchmarks/honesty_fit_wide.py samples /tmp/wide           # render, match and look: half an hour on 2 cores
     python benchmarks/honesty_fit_wide.py fit /tmp/wide [STEPS]       # writes surroundings.npz, surroundings.onnx
+    python benchmarks/honesty_fit_wide.py further /tmp/wide [STEPS [RATE]]   # goes on from those, more gently
 
 The scores are those of `benchmarks/honesty.py`, on other scenes.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import copy
 import itertools
 
 from benchmarks.honesty_fit import METHODS, OF_HALF, OF_SGM, matched
-from benchmarks.honesty_scenes import make_heap
+from benchmarks.honesty_halls import make_hall
+from benchmarks.honesty_scenes import Heap, make_heap
 from livestereo.honesty.explain import REASONS
 from livestereo.honesty.holes import QUARTERS, of_holes, of_surroundings
 from livestereo.honesty.holes import WIDE_NAMES as NAMES
@@ -31,12 +34,19 @@ from livestereo.honesty.surroundings import HERE
 from livestereo.honesty.survey import survey
 from livestereo.types import Reason
 
-HEAPS, HELD_OUT = 400, 30
-STEPS, BATCH, RATE = 7000, 4, 3e-3
+# By kind of scene: how it is made, the numbers of those fitted on, and of those held out.
+KINDS: dict[str, tuple[Callable[[int], Heap], tuple[int, ...], tuple[int, ...]]] = {
+    "heap": (make_heap, tuple(range(400)), tuple(range(400, 430))),
+    "hall": (make_hall, (*range(240), *range(260, 410)), tuple(range(240, 260))),
+}  # fmt: skip
+HALLS = 0.55  # of what is looked at
+STEPS, BATCH, RATE, GENTLE_RATE = 12_000, 4, 3e-3, 2e-3
 CROP = 96, 160  # of half size
 WIDTHS = (24, 32, 48, 64, 64)  # of the network, at half size and each half as large
 NOISE, KEEP = 0.2, 0.998
 NOT_COUNTED = 255
+PLACE = np.full(256, NOT_COUNTED, np.int64)  # of a reason's number in `REASONS`
+PLACE[[int(one) for one in REASONS]] = np.arange(len(REASONS))
 WILD = (24, 80)  # errors, in eighths of a pixel, that answers are learnt to be worse than
 # How much a reason counts: heaps hold far more that repeats itself than rooms do.
 COUNTS = {Reason.REPEATED_TEXTURE: 0.3}
@@ -46,11 +56,11 @@ LEVELS = {
 }  # fmt: skip
 
 
-def samples(folder: Path, first: int, last: int) -> None:
-    """Write one file for each heap and way of matching: signs, true reason of holes, error of answers in eighths."""
+def samples(folder: Path, kind: str, numbers: Iterable[int]) -> None:
+    """Write one file for each scene and way of matching: signs, true reason of holes, error of answers in eighths."""
     folder.mkdir(parents=True, exist_ok=True)
-    for seed in range(first, last):
-        made = make_heap(seed)
+    for seed in numbers:
+        made = KINDS[kind][0](seed)
         rng = np.random.default_rng((seed, 5))
         for turn, one in enumerate(matched(made, (0, 0, int(rng.integers(1, len(METHODS)))), rng)):
             scene, truth = one.scene, made.truth
@@ -63,13 +73,15 @@ def samples(folder: Path, first: int, last: int) -> None:
             error = np.abs(scene.disparity_px - truth.disparity_px)
             steps = np.where(np.isfinite(error), np.minimum(8 * np.nan_to_num(error), NOT_COUNTED - 1), NOT_COUNTED)
             np.savez(
-                folder / f"heap{seed}_{turn}.npz", x=signs.astype(np.float16),
+                folder / f"{kind}{seed}_{turn}.npz", x=signs.astype(np.float16),
                 y=reason[:height, :width].astype(np.uint8), e=steps[:height, :width].astype(np.uint8),
             )  # fmt: skip
 
 
-def files_of(folder: Path, first: int, last: int) -> list[Path]:
-    return [path for path in sorted(folder.glob("heap*.npz")) if first <= int(path.stem[4:].split("_")[0]) < last]
+def files_of(folder: Path, kind: str, *, held_out: bool) -> list[Path]:
+    """Give the samples of the scenes of a kind that are fitted on, or of those held out."""
+    numbers = KINDS[kind][2 if held_out else 1]
+    return [path for path in sorted(folder.glob(f"{kind}*.npz")) if int(path.stem[4:].split("_")[0]) in numbers]
 
 
 def build(mean: Any, scale: Any) -> Any:
@@ -113,7 +125,7 @@ def build(mean: Any, scale: Any) -> Any:
     return UNet()
 
 
-def crops(path: Path, network: Any, place: Any, rng: np.random.Generator) -> Iterator[tuple[Any, Any, Any]]:
+def crops(path: Path, network: Any, rng: np.random.Generator) -> Iterator[tuple[Any, Any, Any]]:
     """Cut out pieces, each where there are more holes than at another place; upside down and in another light."""
     import torch
 
@@ -132,7 +144,7 @@ def crops(path: Path, network: Any, place: Any, rng: np.random.Generator) -> Ite
         ]
         cuts = [reason[2 * a : 2 * (a + tall), 2 * b : 2 * (b + wide)] for a, b in places]
         best = int(np.argmax([(cut < NOT_COUNTED).sum() for cut in cuts]))
-        (a, b), y = places[best], place[cuts[best]]
+        (a, b), y = places[best], PLACE[cuts[best]]
         e = error[2 * a : 2 * (a + tall), 2 * b : 2 * (b + wide)]
         part = torch.tensor(signs[None, :, a : a + tall, b : b + wide].astype(np.float32))
         x = network.even(part)[0].numpy()
@@ -154,46 +166,73 @@ def turned(name: str) -> str:
     return f"{name[:-2]}{1 - int(name[-2])}{name[-1]}" if name[-2:] in QUARTERS else name
 
 
-def measured(files: list[Path], place: Any, rng: np.random.Generator) -> tuple[Any, Any, Any]:
+def measured(files: list[Path], rng: np.random.Generator) -> tuple[Any, Any, Any]:
     """Give mean and scale of each sign, and how many pixels there are of each reason."""
     total, square, pixels, counts = 0.0, 0.0, 0, np.zeros(len(REASONS))
     for path in rng.choice(np.array(files, object), min(len(files), 100), replace=False):
         with np.load(path) as file:
-            x, y = file["x"].astype(np.float64), place[file["y"]]
+            x, y = file["x"].astype(np.float64), PLACE[file["y"]]
         total, square, pixels = total + x.sum((1, 2)), square + (x * x).sum((1, 2)), pixels + x[0].size
         counts += np.bincount(y[y < len(REASONS)], minlength=len(REASONS))
     mean = total / pixels
     return mean, np.sqrt(np.maximum(square / pixels - mean * mean, 0)) + 1e-3, counts
 
 
-def fit(folder: Path, steps: int) -> None:
+def begun(folder: Path) -> tuple[Any, Any]:
+    """Give a new network, and how many pixels there are of each reason."""
+    files = [path for kind in KINDS for path in files_of(folder, kind, held_out=False)]
+    mean, scale, counts = measured(files, np.random.default_rng(0))
+    return build(mean, scale), counts
+
+
+def loaded() -> Any:
+    """Give the network that `write` wrote."""
+    import onnx
+    import torch
+
+    with np.load(HERE / "surroundings.npz") as file:
+        network = build(file["mean"], file["scale"])
+        state = network.state_dict()
+        state["stem.weight"] = torch.tensor(file["weight"])[:, :, None, None]
+        state["stem.bias"] = torch.tensor(file["bias"])
+    for one in onnx.load(str(HERE / "surroundings.onnx")).graph.initializer:
+        state[one.name] = torch.tensor(onnx.numpy_helper.to_array(one).copy()).reshape(state[one.name].shape)
+    network.load_state_dict(state)
+    return network
+
+
+def fit(folder: Path, steps: int, peak: float, *, further: bool) -> None:
     import torch
     from torch.nn import functional
 
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # for networks this small, more are slower
     rng = np.random.default_rng(0)
-    place = np.full(256, NOT_COUNTED, np.int64)
-    place[[int(one) for one in REASONS]] = np.arange(len(REASONS))
-    files = files_of(folder, 0, HEAPS)
-    mean, scale, counts = measured(files, place, rng)
+    network, counts = begun(folder)
     print("pixels by reason:", dict(zip([one.name for one in REASONS], counts.astype(int).tolist())))
+    if further:
+        network = loaded()
+    network = network.to(memory_format=torch.channels_last)
     # Seldom ones count somewhat more than their number.
     weight = (counts.mean() / np.maximum(counts, 1)) ** 0.15
     for one, much in COUNTS.items():
         weight[REASONS.index(one)] *= much
     weights = torch.tensor(weight, dtype=torch.float32)
-    network = build(mean, scale)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-3)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.05)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=peak, weight_decay=1e-3)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=0.05)
     mean_of = {name: value.clone() for name, value in network.state_dict().items()}  # of the last steps
+    heaps, halls = (files_of(folder, kind, held_out=False) for kind in ("heap", "hall"))
     pool: list[Any] = []
     lost: list[float] = []
     for step in range(steps):
         while len(pool) < 12 * BATCH:
-            pool += crops(files[int(rng.integers(len(files)))], network, place, rng)
+            files = halls if halls and rng.uniform() < HALLS else heaps or halls
+            pool += crops(files[int(rng.integers(len(files)))], network, rng)
         taken = [pool.pop(int(rng.integers(len(pool)))) for _ in range(BATCH)]
         x, y, e = (torch.tensor(np.stack(rows)) for rows in zip(*taken))
-        out = functional.pixel_shuffle(network.told(x), 2)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            told = network.told(x.to(memory_format=torch.channels_last))
+        out = functional.pixel_shuffle(told.float(), 2)
         use, answers = y < len(REASONS), e < NOT_COUNTED
         if not use.any():
             continue
@@ -216,10 +255,11 @@ def fit(folder: Path, steps: int) -> None:
         if step % 1000 == 999 or step + 1 == steps:
             print(f"step {step + 1}: {np.mean(lost):.4f}", flush=True)
             lost.clear()
-            smooth = build(mean, scale)
+            smooth = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
             smooth.load_state_dict(mean_of)
             smooth.eval()
-            score(smooth, files_of(folder, HEAPS, HEAPS + HELD_OUT), place)
+            for kind in KINDS:
+                score(smooth, kind, files_of(folder, kind, held_out=True))
             write(smooth)
 
 
@@ -237,8 +277,8 @@ def write(network: Any) -> None:
     )  # fmt: skip
 
 
-def score(network: Any, files: list[Path], place: Any) -> None:
-    """Print precision and recall on heaps that were held out."""
+def score(network: Any, kind: str, files: list[Path]) -> None:
+    """Print precision and recall on scenes that were held out."""
     import torch
     from torch.nn import functional
 
@@ -246,26 +286,31 @@ def score(network: Any, files: list[Path], place: Any) -> None:
     with torch.no_grad():
         for path in files:
             with np.load(path) as file:
-                x, y = torch.tensor(file["x"].astype(np.float32))[None], place[file["y"]]
+                x, y = torch.tensor(file["x"].astype(np.float32))[None], PLACE[file["y"]]
             filled = functional.pad(x, (0, -x.shape[3] % 16, 0, -x.shape[2] % 16), mode="replicate")
             out = functional.pixel_shuffle(network(filled), 2)[0, : len(REASONS), : y.shape[0], : y.shape[1]]
             use = y < len(REASONS)
             np.add.at(both, (y[use], out.argmax(0).numpy()[use]), 1)
     if not files:
-        print("no heaps are held out")
+        print(f"no {kind} is held out")
         return
     for row, one in enumerate(REASONS):
         precision, recall = (100 * both[row, row] / max(both.sum(axis)[row], 1) for axis in (0, 1))
-        print(f"held out, {one.name}: precision {precision:.1f} %, recall {recall:.1f} %")
+        print(f"held out, {kind}, {one.name}: precision {precision:.1f} %, recall {recall:.1f} %")
 
 
 def main() -> None:
     work, folder, *rest = sys.argv[1:]
     if work == "samples":
-        first, last = (int(one) for one in rest) if rest else (0, HEAPS + HELD_OUT)
-        samples(Path(folder), first, last)
+        kinds = rest[:1] or list(KINDS)
+        for kind in kinds:
+            _, fitted, held_out = KINDS[kind]
+            numbers = range(*(int(one) for one in rest[1:])) if rest[1:] else sorted(fitted + held_out)
+            samples(Path(folder), kind, numbers)
     else:
-        fit(Path(folder), int(rest[0]) if rest else STEPS)
+        steps = int(rest[0]) if rest else STEPS
+        peak = float(rest[1]) if rest[1:] else GENTLE_RATE if work == "further" else RATE
+        fit(Path(folder), steps, peak, further=work == "further")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 from calibration.rectify import Rectification, make_rectification
+from calibration.rig import StereoRig
 from livestereo.sources.demo import paint
 from livestereo.sources.demo.camera import Camera, sensors
 from livestereo.sources.demo.lens import make_rig
@@ -165,7 +166,11 @@ def make_heap(seed: int) -> Heap:
     rng = np.random.default_rng((seed, 909))
     size = SIZES[int(rng.integers(len(SIZES)))]
     rig = make_rig(1000 + seed, size)
-    scene = heap_scene(rng, rig.left.focal_px)
+    return shoot(heap_scene(rng, rig.left.focal_px), rig, size, seed, rng)
+
+
+def shoot(scene: Scene, rig: StereoRig, size: tuple[int, int], seed: int, rng: np.random.Generator) -> Heap:
+    """Take a pair of pictures of a scene with cameras from excellent to poor, and choose a range that fits."""
     quality = float(rng.uniform(0.15, 1.4))
     plain = bool(rng.uniform() < 0.5)  # half the cameras give their pictures uncompressed
     frames, clean = [], []
@@ -177,6 +182,7 @@ def make_heap(seed: int) -> Heap:
             jpeg=0 if plain else sensor.jpeg,
         )  # fmt: skip
         R, t = (np.eye(3), np.zeros(3)) if side == 0 else (rig.R_right_left, rig.t_right_left_m)
+        R = R @ scene.R_left_world
         lens = rig.left if side == 0 else rig.right
         view = View(Stage(scene, lens, R, t), Camera(own, size, (seed, side)))
         picture = view.picture(Moment(0.0))

@@ -3,7 +3,7 @@
     network = Network.load("answers")
     out = network(signs, sgm=False, half=False)      # signs: (N, F), out: (N, outputs)
 
-Fitted by `benchmarks/honesty_fit.py` on rendered heaps of things alone.
+Fitted by `benchmarks/honesty_fit.py` on rendered heaps of things and random rooms.
 """
 
 from __future__ import annotations
