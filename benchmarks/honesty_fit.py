@@ -21,7 +21,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for products this small, several thr
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.honesty_halls import make_hall
+from benchmarks.honesty_halls import FITTED, make_hall
 from benchmarks.honesty_scenes import Heap, make_heap
 from livestereo.cli._build import build_pipeline
 from livestereo.honesty.explain import LOG_SIGMA, REASONS, combined
@@ -35,14 +35,14 @@ from livestereo.matchers.exposure import evened
 from livestereo.settings import resolve_settings
 from livestereo.types import U8, Reason, StereoResult
 
-HEAPS, HALLS, EPOCHS, HOLE_EPOCHS = 100, 200, 16, 8
+HEAPS, EPOCHS, HOLE_EPOCHS = 100, 16, 8
 PER_HEAP, HOLES_PER_HEAP = 6000, 4000
 BOUNDS = (10.0, 25.0, 60.0)
 WILDEST_PX = 40.0
 HIDDEN = (64, 32)  # of the network of holes
 SHAKE = 0.2
-# How much a reason counts: heaps hold far more that repeats itself than rooms do, and things too near are cut up less.
-COUNTS = {Reason.REPEATED_TEXTURE: 0.2, Reason.TOO_NEAR: 1.5}
+# How much a reason counts: these scenes hold far more that repeats itself than others do, and things too near.
+COUNTS = {Reason.REPEATED_TEXTURE: 0.25, Reason.TOO_NEAR: 0.8}
 METHODS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("balanced", {}), ("quality", {}), ("fast", {}), ("turbo", {}), ("balanced", {"scale": 0.5}),
 )  # fmt: skip
@@ -103,9 +103,9 @@ def matched(made: Heap, numbers: Iterable[int], rng: np.random.Generator) -> Ite
         yield Looked(made, number, low, count, result, left, right, span, scene)
 
 
-def samples(folder: Path, kind: str, first: int, last: int) -> None:
+def samples(folder: Path, kind: str, numbers: Iterable[int]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for seed in range(first, last):
+    for seed in numbers:
         made = make_heap(seed) if kind == "heap" else make_hall(seed)
         rng = np.random.default_rng((seed, 5))
         found: dict[str, list[Any]] = {name: [] for name in ("x", "e", "m", "hx", "hy", "hm")}
@@ -271,8 +271,8 @@ def main() -> None:
     work, folder, *rest = sys.argv[1:]
     if work == "samples":
         for kind in rest[:1] or ("heap", "hall"):
-            first, last = (int(one) for one in rest[1:]) if rest[1:] else (0, HEAPS if kind == "heap" else HALLS)
-            samples(Path(folder), kind, first, last)
+            numbers = range(*(int(one) for one in rest[1:])) if rest[1:] else range(HEAPS) if kind == "heap" else FITTED
+            samples(Path(folder), kind, numbers)
     else:
         data = load(Path(folder))
         print({name: values.shape for name, values in data.items()})

@@ -24,7 +24,7 @@ import copy
 import itertools
 
 from benchmarks.honesty_fit import METHODS, OF_HALF, OF_SGM, matched
-from benchmarks.honesty_halls import make_hall
+from benchmarks.honesty_halls import FITTED, HELD_OUT, make_hall
 from benchmarks.honesty_scenes import Heap, make_heap
 from livestereo.honesty.explain import REASONS
 from livestereo.honesty.holes import QUARTERS, of_holes, of_surroundings
@@ -37,7 +37,7 @@ from livestereo.types import Reason
 # By kind of scene: how it is made, the numbers of those fitted on, and of those held out.
 KINDS: dict[str, tuple[Callable[[int], Heap], tuple[int, ...], tuple[int, ...]]] = {
     "heap": (make_heap, tuple(range(400)), tuple(range(400, 430))),
-    "hall": (make_hall, (*range(240), *range(260, 410)), tuple(range(240, 260))),
+    "hall": (make_hall, FITTED, HELD_OUT),
 }  # fmt: skip
 HALLS = 0.55  # of what is looked at
 STEPS, BATCH, RATE, GENTLE_RATE = 12_000, 4, 3e-3, 2e-3

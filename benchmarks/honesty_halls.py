@@ -26,6 +26,8 @@ from livestereo.types import U8
 
 Painted = tuple[U8, Surface]
 FLAT_ON_WALLS = "flat"  # casts no shadow
+# Numbers of the rooms that are fitted on, and of those held out.
+FITTED, HELD_OUT = (*range(240), *range(260, 410)), tuple(range(240, 260))
 
 
 class Hall:
