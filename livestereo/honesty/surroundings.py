@@ -2,7 +2,7 @@
 
 Of the U-Net kind (Ronneberger, Fischer & Brox, MICCAI 2015): it looks at the signs of `holes.of_surroundings` at half
 size, as far around as what hides a hole may be away, and tells four pixels of full size at each of half size. Fitted
-by `benchmarks/honesty_fit_wide.py` on rendered heaps of things and random rooms.
+by `benchmarks/honesty_fit_wide.py` on rendered heaps of things alone.
 """
 
 from __future__ import annotations
