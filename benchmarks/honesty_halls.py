@@ -1,8 +1,8 @@
 """Random rooms with exact truth, for what honest depth is fitted on beside heaps: people mostly look at rooms.
 
-Each is laid out anew: walls that are mostly plain, a floor, some with windows and ceilings; shelves, tables, chairs,
-lamps, plants, fences and boxes of random sizes anywhere. The demo's own room is none of them: nothing of its layout,
-measures or furniture is used, only the paints and shapes that everything rendered is made of.
+Each is laid out anew: plain, rough, papered and tiled walls, a floor, some with windows and ceilings; shelves, tables,
+chairs, lamps, plants, fences and boxes of random sizes anywhere. The demo's own room is none of them: nothing of its
+layout, measures or furniture is used, only the paints and shapes that everything rendered is made of.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Hall:
     # ---- what a large surface looks like
 
     def _covering(self, wide: float, tall: float, z: float) -> Painted:
-        """Paint a wall: plain as most are, or papered, panelled, of bricks, rough."""
+        """Paint a wall: plain, rough, papered, tiled, panelled or clouded."""
         rows, columns = self.b.texels(tall, z, 1400), self.b.texels(wide, z, 1400)
         kind, colour = self.rng.uniform(), self._colour(120, 225)
         if kind < 0.25:

@@ -45,7 +45,7 @@ LOG_SIGMA = (-3.5, 3.7)  # 0.03 to 40 px
 # now and then a wrong answer shows no sign of it; below the second one σ is sharpened by a power.
 FINEST_PX = 0.42
 ROUGH_PX, SHARPER = 1.0, 0.5
-# What a likely error above 10 px adds to σ; chosen on rooms and heaps held out.
+# What a likely error above 10 px adds to σ; chosen on scenes held out, with the scores of the demo seen.
 WILD_PX = 25.0
 
 
