@@ -2,9 +2,8 @@
 
 Unknowns that all views share ("common"): both cameras (fx, fy, cx, cy, distortion), the pose of the right camera
 (rotation as exp([δ]) R, translation), and the board's shape. Each view adds the board's pose in the left camera's
-frame. The poses are eliminated view by view (Schur complement), so that a step costs little more than building the
-derivatives; what is left of each view, `ViewTerm`, also gives the covariance and the solves without one view
-(`calibration.uncertainty`).
+frame. The poses are eliminated view by view (Schur complement), so that a step costs little more than derivatives;
+what is left of each view, `ViewTerm`, also gives the covariance and the solves without one (`calibration.uncertainty`).
 
 Levenberg–Marquardt, with priors on common unknowns as extra squares (Triggs et al., "Bundle adjustment: a modern
 synthesis", 2000, sections 4 and 6).

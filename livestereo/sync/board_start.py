@@ -12,14 +12,12 @@ from calibration.projection import camera_vector
 from calibration.rig import Intrinsics, StereoRig
 from livestereo.sync.board_lens import GuessedLens, guess_lenses, usual_lenses
 from livestereo.sync.offset import Array, SyncRefused
-from livestereo.sync.paths import CLEARLY, LEAST_LOOKS, Fitted, Path, best_shift, fit_shift, path_of
+from livestereo.sync.paths import CLEARLY, LEAST_LOOKS, Fitted, Path, best_shift, fit_shift, path_of, reach_of
 from livestereo.sync.rolling import Readout, measure_readout
 from livestereo.sync.tracks import Track, at_one_moment, speeds_px_s
 
 # Cameras are searched so far at first; films that were not started together are apart by more.
 SEARCH_S = 0.3
-MOST_LAG_S = 20.0
-LEAST_OVERLAP = 0.5
 # A look tells of time where the board moves at this share of its fast speed, or faster.
 MOVING = 0.25
 
@@ -88,10 +86,9 @@ def _fitted(
         raise SyncRefused(
             "The board was not seen by both cameras for long enough at a time.", "Keep all of it in both pictures."
         )
-    span = float(left.times_s[-1] - left.times_s[0])
     near = _best_of(left, right, np.arange(-SEARCH_S, SEARCH_S + step, step))
     try:
-        far = best_shift(left, right, min(MOST_LAG_S, (1 - LEAST_OVERLAP) * span), 2 * step)
+        far = best_shift(left, right, reach_of(left), 2 * step)
     except SyncRefused:
         if not np.isfinite(near.misfit):
             raise

@@ -19,12 +19,9 @@ from calibration.detection import Detection
 from calibration.rig import Intrinsics, StereoRig
 from livestereo.sync.board import board_offset
 from livestereo.sync.offset import Array, Offset, SyncRefused, hermite
-from livestereo.sync.paths import LEAST_CORNERS, LEAST_LOOKS, best_shift, path_of
+from livestereo.sync.paths import LEAST_CORNERS, LEAST_LOOKS, best_shift, path_of, reach_of
 from livestereo.sync.recording import Recording, SideTrack
 
-# Films are compared at up to so many seconds apart, but half of them must overlap.
-MOST_LAG_S = 20.0
-LEAST_OVERLAP = 0.5
 # A path is read between looks no further apart than this: a hand changes its mind in less than half a second.
 MOST_STEP_S = 0.12
 
@@ -62,8 +59,7 @@ def film_lag(film: Film, object_points: Array, lenses: tuple[Intrinsics, Intrins
     if film.step_s > MOST_STEP_S:
         raise SyncRefused("The pictures are too far apart in time to follow the board.", "Take shorter films.")
     left, right = (path_of(side.times_s, side.found, object_points, lens) for side, lens in zip(sides, lenses))
-    span = float(film.left.times_s[-1] - film.left.times_s[0])
-    coarse = best_shift(left, right, min(MOST_LAG_S, (1 - LEAST_OVERLAP) * span), film.step_s / 4)
+    coarse = best_shift(left, right, reach_of(left), film.step_s / 4)
     rig = StereoRig(lenses[0], lenses[1], coarse.R, coarse.t)
     fine = board_offset(recording_of(film, coarse.shift_s), object_points, rig)
     return dataclasses.replace(fine, shift_s=fine.shift_s + coarse.shift_s)

@@ -19,6 +19,8 @@ LEAST_AHEAD = 0.15  # cosine from the axis: corners further out fit no plane
 # The best shift must fit so much better than any that is not near it.
 CLEARLY, NEAR_S = 0.7, 0.4
 MOST_LOOKS = 160  # of the left path; more only cost time
+# Films are compared at up to so many seconds apart, but half of them must overlap.
+MOST_LAG_S, LEAST_OVERLAP = 20.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ def path_of(times_s: Array, found: Sequence[Detection | None], object_points: Ar
         if known:
             row[:] = (outer @ np.asarray(cv2.Rodrigues(turn)[0], np.float64).T + move.reshape(3)).ravel()
     return Path(times_s, places)
+
+
+def reach_of(left: Path) -> float:
+    """How far apart films may be that one of them is as long as this path, seconds."""
+    return min(MOST_LAG_S, (1 - LEAST_OVERLAP) * float(left.times_s[-1] - left.times_s[0]))
 
 
 def best_shift(left: Path, right: Path, reach_s: float, step_s: float) -> Fitted:

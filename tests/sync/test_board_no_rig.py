@@ -13,25 +13,16 @@ from calibration.projection import camera_vector
 from calibration.synthetic import Scene
 from livestereo.sync.board import board_offset
 from livestereo.sync.board_lens import guess_lenses
-from livestereo.sync.lag import Film
+from livestereo.sync.lag import recording_of
 from livestereo.sync.offset import SyncRefused
-from livestereo.sync.recording import Recording, SideTrack
+from livestereo.sync.recording import Recording
 from livestereo.sync.rolling import measure_readout
 from livestereo.sync.tracks import at_one_moment, tracks_of
 
 
-def recording_of(film: Film) -> Recording:
-    sides = [
-        SideTrack("none", corners=list(side.found), size_wh=side.found[0].size_wh) for side in (film.left, film.right)
-    ]
-    times = film.left.times_s, film.right.times_s
-    periods = tuple(float(np.median(np.diff(t))) for t in times)
-    return Recording(sides[0], sides[1], times, periods, (0.0, 0.0), 0.0, 0.0, 0.0)
-
-
 def filmed(seed: int, **how) -> tuple[Scene, Recording, np.ndarray]:
     scene, film = make_film(seed, fps=(30, 30), **how)
-    return scene, recording_of(film), scene.board.object_points()
+    return scene, recording_of(film, 0.0), scene.board.object_points()
 
 
 @pytest.mark.parametrize(("lag_s", "readout_s"), [(0.0123, 0.025), (-4.1, 0.0)])
