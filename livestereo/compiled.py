@@ -50,6 +50,20 @@ def numba_loaded() -> bool:
     return "numba" in sys.modules and numba_usable()
 
 
+def vector_bytes() -> int:
+    """Give the bytes of one vector: 64 where the processor has byte operations on 512 bits, else 32.
+
+    Narrower processors get a vector in two halves, which costs nothing.
+    """
+    import llvmlite.binding as llvm
+    import numba
+
+    config: Any = numba.config
+    forced = config.CPU_FEATURES
+    has = forced.split(",") if forced is not None else llvm.get_host_cpu_features().flatten().split(",")
+    return 64 if "+avx512bw" in has else 32
+
+
 def cache_folder(name: str, sources: Sequence[Path]) -> Path | None:
     """Give the user's folder for compiled code, made if need be; None where nothing can be written.
 

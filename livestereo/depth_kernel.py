@@ -71,45 +71,71 @@ def _make(cache: bool) -> Compiled:
     return jit(fill)
 
 
-def _make_plain(cache: bool) -> Callable[..., Any]:
-    jit: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.njit(nogil=True, cache=cache, error_model="numpy")
+def _make_plain(cache: bool) -> Compiled:
+    jit: Callable[[Callable[..., Any]], Compiled] = numba.njit(nogil=True, cache=cache, error_model="numpy")
     nan, infinite = np.float32(np.nan), np.float32(np.inf)
 
-    def fill(raw: Any, step: Any, focal_baseline: Any, doffs: Any, depth: Any) -> Any:
-        """Write `depth` (H,W) float32 from `raw` (H,W) int16, as `fill` above; give how many have a disparity."""
+    def fill(raw: Any, step: Any, focal_baseline: Any, doffs: Any, depth: Any) -> None:
+        """Write `depth` (H,W) float32 from `raw` (H,W) int16, as `fill` above."""
         rows, columns = raw.shape
-        missing = 0
         for y in range(rows):
             here, to = raw[y], depth[y]
-            missing_here: Any = np.int32(0)
             for x in range(columns):
                 shifted = np.float32(here[x]) * step + doffs
                 far = focal_baseline / shifted
                 known = here[x] != INVALID
                 to[x] = far if known & (shifted > np.float32(0)) & (far < infinite) else nan
-                missing_here += np.int32(0) if known else np.int32(1)
-            missing += missing_here
-        return rows * columns - missing
 
     return jit(fill)
 
 
+def _make_count(cache: bool) -> Callable[..., Any]:
+    jit: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.njit(nogil=True, cache=cache)
+
+    def count(raw: Any) -> Any:
+        """Count what is not INVALID in (H,W) int16."""
+        rows, columns = raw.shape
+        found = 0
+        for y in range(rows):
+            here = raw[y]
+            found_here: Any = np.int32(0)
+            for x in range(columns):
+                found_here += np.int32(1) if here[x] != INVALID else np.int32(0)
+            found += found_here
+        return found
+
+    return jit(count)
+
+
 @lru_cache(maxsize=1)
-def _fill_plain() -> Callable[..., Any]:
-    def try_out(function: Callable[..., Any]) -> None:
+def _fill_plain() -> Compiled:
+    def try_out(function: Compiled) -> None:
         one = np.float32(1)
         function(np.zeros((2, 3), np.int16), one, one, one, np.empty((2, 3), np.float32))
 
     return compiled_once("depth-plain", Path(__file__), _make_plain, try_out)
 
 
-def depth_and_known(raw: NDArray[np.int16], focal_baseline: float, doffs_px: float) -> tuple[F32, int]:
-    """Give depth (H,W) float32, NaN invalid, from int16 in 1/16 px, `INVALID` for none, and how many have one."""
+@lru_cache(maxsize=1)
+def _count() -> Callable[..., Any]:
+    def try_out(function: Callable[..., Any]) -> None:
+        function(np.zeros((2, 3), np.int16))
+
+    return compiled_once("depth-count", Path(__file__), _make_count, try_out)
+
+
+def known_of(raw: NDArray[np.int16]) -> int:
+    """Count how many of int16 in 1/16 px, (H,W), `INVALID` for none, have a disparity."""
+    return int(_count()(np.ascontiguousarray(raw)))
+
+
+def depth_of(raw: NDArray[np.int16], focal_baseline: float, doffs_px: float) -> F32:
+    """Give depth (H,W) float32, NaN invalid, from int16 in 1/16 px, `INVALID` for none."""
     depth = np.empty(raw.shape, np.float32)
-    known = _fill_plain()(
+    _fill_plain()(
         np.ascontiguousarray(raw), np.float32(1 / STEPS), np.float32(focal_baseline), np.float32(doffs_px), depth
     )
-    return depth, int(known)
+    return depth
 
 
 @lru_cache(maxsize=1)

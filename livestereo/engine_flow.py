@@ -36,9 +36,12 @@ class Flow:
 
     live: the newest pair wins and the overwritten ones are counted; otherwise `put` waits for room, so that every
     pair is worked on. No more pairs than workers + 2 are in work or wait to be taken out: that bounds the memory.
+
+    Files want throughput, and a thread that wakes takes the processor from one that matches: the reader is woken when
+    half of its room is free, the main thread when two results are there or nothing else is in work.
     """
 
-    def __init__(self, *, live: bool, room: int = 2) -> None:
+    def __init__(self, *, live: bool, room: int = 4) -> None:
         self._live = live
         self._ahead = 1
         self._room = 1 if live else room
@@ -136,7 +139,8 @@ class Flow:
                 self._steps = max(0, self._steps - 1)
             job = Job(self._next_ticket, frame, grabbed_s, self._generation, self.epoch, again is not None, fresh)
             self._next_ticket += 1
-            self._space.notify_all()
+            if len(self._waiting) <= self._room // 2:
+                self._space.notify_all()
             if self._over() or self._ended:
                 self._tell_all()
             return job
@@ -145,7 +149,9 @@ class Flow:
         """Give the result of a job."""
         with self._lock:
             self._done[job.ticket] = (job, result)
-            self._news.notify_all()
+            in_work = self._next_ticket - self._next_out - len(self._done)
+            if self._live or len(self._done) >= 2 or not in_work:
+                self._news.notify_all()
 
     def fail(self, error: BaseException) -> None:
         """Keep the first failure of a thread for the main one and end the run."""

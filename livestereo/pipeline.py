@@ -12,7 +12,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ from livestereo.errors import RigError
 from livestereo.filters.base import Filter
 from livestereo.fixed import INVALID, FixedResult, from_fixed, raw_of, rounded, where_invalid
 from livestereo.gray import grays_of
+from livestereo.late import late_result
 from livestereo.matchers.base import Matcher
 from livestereo.settings import Settings
 from livestereo.timing import StageTimer, monotonic
@@ -77,13 +79,13 @@ class Pipeline:
         self._box = _seen_box(rectification)
         self._outside_roi = None if self._box is None else _outside(rectification.size_wh, self._box)
         self._compiled: _Compiled | None = None
-        self._compiled_depth: Callable[[NDArray[np.int16], float, float], tuple[F32, int]] | None = None
+        self._compiled_late: tuple[Callable[[NDArray[np.int16], float, float], F32], Callable[..., int]] | None = None
         self._remapper: Remapper | None = None
         if numba_loaded():  # with `sgm`, say; the same numbers sooner
-            from livestereo.depth_kernel import depth_and_known, disparity_and_depth
+            from livestereo.depth_kernel import depth_of, disparity_and_depth, known_of
             from livestereo.remap_kernel import Remapper
 
-            self._compiled, self._compiled_depth = disparity_and_depth, depth_and_known
+            self._compiled, self._compiled_late = disparity_and_depth, (depth_of, known_of)
             self._remapper = Remapper()
 
     @property
@@ -138,28 +140,24 @@ class Pipeline:
                 match = one.apply(match, pair.left_gray)
         with timer.stage("depth"):
             match, depth = self._measured(match, pair.left_gray.shape)
-        return StereoResult(
-            frame=pair.frame,
-            pair=pair,
-            match=match,
-            depth_m=depth,
-            stage_s=timer.seconds,
-            finished_s=monotonic(),
-            explain=self._explain,
-            settings=self.settings,
-        )
+        fields: dict[str, Any] = {
+            "frame": pair.frame, "pair": pair, "match": match, "stage_s": timer.seconds, "finished_s": monotonic(),
+            "explain": self._explain, "settings": self.settings,
+        }  # fmt: skip
+        return late_result(depth, **fields) if callable(depth) else StereoResult(depth_m=depth, **fields)
 
-    def _measured(self, match: MatchResult, shape: tuple[int, ...]) -> tuple[MatchResult, F32]:
-        """Give the result at full size, in whole sixteenths of the matched pixels, and its depth."""
+    def _measured(self, match: MatchResult, shape: tuple[int, ...]) -> tuple[MatchResult, F32 | Callable[[], F32]]:
+        """Give the result at full size, in whole sixteenths of the matched pixels, and its depth, or what makes it."""
         at = self.rectification
         # Stateless filters need nothing at full size: rounding and depth are then a quarter of the work.
         small = self.scale != 1 and not self.stateful
         factor = np.float32(2 if small else 1)
         raw = raw_of(match)
-        if raw is not None and self._compiled_depth is not None and not small:  # disparity is made when it is asked for
+        if raw is not None and self._compiled_late is not None and not small:  # floats are made when they are asked for
             raw = raw if self._box is None else _inside(raw, self._box)
-            depth, known = self._compiled_depth(raw, at.focal_px * at.baseline_m, at.doffs_px)
-            return FixedResult(None, match.confidence, match.reason, match.sigma_px, raw=raw, known=known), depth
+            depth_of, known_of = self._compiled_late
+            late = FixedResult(None, match.confidence, match.reason, match.sigma_px, raw=raw, known=known_of(raw))
+            return late, partial(depth_of, raw, at.focal_px * at.baseline_m, at.doffs_px)
         if raw is not None and self._compiled is not None:
             box = self._box or (0, 0, shape[1], shape[0])
             focal_baseline = at.focal_px * at.baseline_m

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,14 @@ def test_it_is_what_the_pipeline_does_in_many_passes(scale: float, doffs_px: flo
     if pipeline._compiled is None:
         pytest.skip("numba may not compile here")
     found = pipeline.process(frame)
-    pipeline._compiled = pipeline._compiled_depth = None
+    pipeline._compiled = pipeline._compiled_late = None
     expected = pipeline.process(frame)
+    assert ("depth_m" in found.__dict__) == (scale != 1)  # of full size it is made when somebody looks
+    again = dataclasses.replace(found, fresh=True)
+    assert again.fresh
+    np.testing.assert_array_equal(again.depth_m, expected.depth_m)
     np.testing.assert_array_equal(found.depth_m, expected.depth_m)
+    assert found.depth_m is found.depth_m
     np.testing.assert_array_equal(found.disparity_px, expected.disparity_px)
     assert np.isfinite(found.depth_m).any()
     assert fill_percent(found.match) == pytest.approx(100 * np.isfinite(found.disparity_px).mean())

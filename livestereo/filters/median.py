@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,6 +12,11 @@ from livestereo.compiled import numba_loaded
 from livestereo.filters.fixed_chain import FixedChain
 from livestereo.fixed import INVALID, equal_to
 from livestereo.types import U8, MatchResult
+
+if TYPE_CHECKING:
+    from livestereo.filters.median_kernel import Median
+
+SIDE = 5  # pixels, of the median that is compiled
 
 
 class MedianFilter:
@@ -25,11 +30,11 @@ class MedianFilter:
 
     def __init__(self, width: int) -> None:
         self._width = width
-        self._keep_invalid: Callable[..., None] = _keep_invalid
-        if numba_loaded():  # with `sgm`, say; the same in a sixth of the time
-            from livestereo.filters.median_kernel import keep_invalid
+        self._compiled: Median | None = None
+        if width == SIDE and numba_loaded():  # with `sgm`, say; the same in half the time
+            from livestereo.filters.median_kernel import Median
 
-            self._keep_invalid = keep_invalid()
+            self._compiled = Median()
 
     def apply(self, match: MatchResult, guide_gray: U8) -> MatchResult:
         """Give the filtered result."""
@@ -37,14 +42,11 @@ class MedianFilter:
 
     def apply_fixed(self, raw: NDArray[np.int16]) -> NDArray[np.int16]:
         """Give the median of int16 disparity."""
+        if self._compiled is not None:
+            return self._compiled.of(raw)
         middle = np.asarray(cv2.medianBlur(raw, self._width), np.int16)
-        self._keep_invalid(raw, middle)
+        cv2.copyTo(raw, equal_to(raw, INVALID), middle)
         return middle
 
     def reset(self) -> None:
         """Nothing is remembered."""
-
-
-def _keep_invalid(before: NDArray[np.int16], after: NDArray[np.int16]) -> None:
-    """Set `after` to INVALID, in place, where `before` is."""
-    cv2.copyTo(before, equal_to(before, INVALID), after)

@@ -28,7 +28,7 @@ class SpeckleFilter:
         self._range = max(1, round(range_px * 16))
         self._labels: U8 | None = None  # kept for speed: OpenCV fills it anew
         self._compiled: SpeckleRemover | None = None
-        if numba_loaded():  # with `sgm`, say; the same answer in half the time
+        if numba_loaded():  # with `sgm`, say; the same answer in a third of the time
             from livestereo.filters.speckle_kernel import SpeckleRemover
 
             self._compiled = SpeckleRemover()

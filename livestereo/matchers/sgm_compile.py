@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from livestereo.compiled import CACHE_TROUBLE, cache_folder, numba_keeps, numba_usable
+from livestereo.compiled import CACHE_TROUBLE, cache_folder, numba_keeps, numba_usable, vector_bytes
 from livestereo.settings import no_sgm
 
 SOURCES = ("sgm_vectors.py", "sgm_kernel.py")
@@ -55,20 +55,6 @@ def sgm_available() -> bool:
     return numba_usable()
 
 
-def chunk_width() -> int:
-    """Give the bytes of one vector: 64 where the processor has byte operations on 512 bits, else 32.
-
-    Narrower processors get a vector in two halves, which costs nothing.
-    """
-    import llvmlite.binding as llvm
-    import numba
-
-    config: Any = numba.config
-    forced = config.CPU_FEATURES
-    has = forced.split(",") if forced is not None else llvm.get_host_cpu_features().flatten().split(",")
-    return 64 if "+avx512bw" in has else 32
-
-
 def get_kernels(num_disparities: int, tolerant: bool, *, cache: bool = True) -> Kernels:
     """Give the kernels for a number of disparities; they compile, or are read from the cache, when first called.
 
@@ -79,7 +65,7 @@ def get_kernels(num_disparities: int, tolerant: bool, *, cache: bool = True) -> 
     """
     if not sgm_available():
         raise no_sgm()
-    chunk = chunk_width()
+    chunk = vector_bytes()
     count = -(-num_disparities // chunk)
     with _lock:
         if (chunk, count, tolerant, cache) not in _made:

@@ -28,7 +28,7 @@ def assert_like_opencv(raw: NDArray[np.int16], size: int, step: int) -> None:
 @given(
     seed=st.integers(0, 2**32 - 1),
     height=st.integers(1, 40),
-    width=st.integers(1, 40),
+    width=st.integers(1, 200),  # in numbers of 64 pixels
     jump=st.sampled_from((1, 4, 8, 16, 48)),
     holes=st.sampled_from((0.0, 0.1, 0.5, 1.0)),
     size=st.integers(0, 100),
