@@ -50,6 +50,11 @@ def panes_of(view: str) -> tuple[str, ...]:
     return _PANES.get(view, (view,))
 
 
+def explained_in(view: str) -> tuple[str, ...]:
+    """Name what of a result's explanation a view shows of every pixel: `confidence`, `reason`."""
+    return tuple(pane for pane in panes_of(view) if pane in ("confidence", "reason"))
+
+
 def shows_depth_colours(view: str) -> bool:
     """Whether the legend in metres belongs to a view."""
     return view in ("split", "depth")

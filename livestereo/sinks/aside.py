@@ -57,3 +57,41 @@ class Aside(Generic[T]):
             key, future = self._ordered
             self._ordered = None
             self._known = key, future.result()
+
+
+class LastDone(Generic[T]):
+    """Works on one thing at a time, always the newest; meanwhile the last one that was done is there."""
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+        self._kind: Hashable = None
+        self._doing: tuple[Hashable, T, Future[object]] | None = None
+        self._done: T | None = None
+
+    def of(self, newest: T, kind: Hashable, work: Callable[[T], object]) -> T | None:
+        """Give the newest thing that `work` was done on; None: none yet, ask again. Work of another kind is forgotten.
+
+        Raises:
+            whatever `work` raised.
+        """
+        if kind != self._kind:
+            self._kind, self._done = kind, None
+        self._take_in()
+        if self._doing is None and newest is not self._done:
+            self._doing = kind, newest, self._pool.submit(work, newest)
+            self._take_in()
+        return self._done
+
+    def forget(self) -> None:
+        """Let go of what was done, and of what is in work."""
+        self._kind = self._done = None
+        if self._doing is not None:
+            self._doing = None, *self._doing[1:]
+
+    def _take_in(self) -> None:
+        if self._doing is not None and self._doing[2].done():
+            kind, one, future = self._doing
+            self._doing = None
+            future.result()
+            if kind == self._kind:
+                self._done = one

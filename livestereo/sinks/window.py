@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
 
 from livestereo import display
@@ -12,7 +13,8 @@ from livestereo.display import Event
 from livestereo.render.cards import draw_waiting
 from livestereo.render.compose import Composer
 from livestereo.render.layout import Layout, natural_canvas
-from livestereo.render.views import displayed_size, panes_of
+from livestereo.render.views import displayed_size, explained_in, panes_of
+from livestereo.sinks.aside import LastDone
 from livestereo.sinks.base import RunState
 from livestereo.sinks.snapshot import Snapshots
 from livestereo.sinks.window_scene import Card, Effects, Measure, SceneMaker
@@ -61,7 +63,7 @@ class WindowView:
 
     `accept` may be called from any thread; all else belongs to the main thread. The window opens with the
     first result, in the size that suits the pictures. snapshots: writes what is shown on the key `s`. pool: looks up
-    what is known of the pixel under the mouse; a thread of the view's own if it is left out.
+    what is known of pixels, of the one under the mouse or of all; threads of the view's own if it is left out.
 
     Raises (from the first `poll` with a result):
         LiveStereoError: there is no display.
@@ -83,7 +85,9 @@ class WindowView:
         self._clock = clock
         self._screen: Screen | None = None
         self._composer = Composer()
-        self._pool = pool or ThreadPoolExecutor(1, thread_name_prefix="livestereo-facts")
+        # One thread for whole pictures, and one for the pixel under the mouse meanwhile.
+        self._pool = pool or ThreadPoolExecutor(2, thread_name_prefix="livestereo-facts")
+        self._explained: LastDone[StereoResult] = LastDone(self._pool)
         self._maker = SceneMaker(live=True, pool=self._pool, clock=clock)
         self._newest: StereoResult | None = None
         self._shown: StereoResult | None = None
@@ -138,7 +142,9 @@ class WindowView:
                 if self._splash:
                     self._splash = False
                     self._fit_to(newest)
-                self._draw_if_needed(self._screen, newest)
+                ready = self._ready(newest)
+                if ready is not None:
+                    self._draw_if_needed(self._screen, ready)
             for event in self._screen.poll():
                 self._stale = True
                 self._actions.extend(self._own(action) for action in self.state.take(event, self._layout))
@@ -181,6 +187,17 @@ class WindowView:
         self.state.say(self._snapshots.save(self._shown, self.state.look(self._shown), self._canvas))
         return Action("")
 
+    def _ready(self, newest: StereoResult) -> StereoResult | None:
+        """Give the newest result whose pictures can be drawn at once; None: the first is being made ready.
+
+        To explain all pixels takes far longer than a picture may: the window lives on meanwhile.
+        """
+        needed = () if self.state.effect else explained_in(self.state.view)
+        if not needed:
+            self._explained.forget()
+            return newest
+        return self._explained.of(newest, needed, partial(_explain, needed))
+
     def _draw_if_needed(self, screen: Screen, newest: StereoResult) -> None:
         now = self._clock()
         size = screen.size_wh
@@ -200,3 +217,9 @@ class WindowView:
         self._pool.shutdown(cancel_futures=True)
         if self._screen is not None:
             self._screen.close()
+
+
+def _explain(needed: Sequence[str], result: StereoResult) -> None:
+    """Have it computed, and kept by the result."""
+    for name in needed:
+        getattr(result, name)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +15,26 @@ from livestereo.display import Event, Key, Mouse
 from livestereo.types import U8, Frame, MatchResult, Reason, RectifiedPair, SizeWH, StereoFrame, StereoResult
 
 FOCAL_PX, BASELINE_M = 500.0, 0.06
+
+
+class Later(Executor):
+    """Does what it was given when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, lambda: fn(*args, **kwargs)))
+        return future
+
+    def work(self) -> None:
+        for future, make in self.waiting:
+            try:
+                future.set_result(make())
+            except ValueError as error:
+                future.set_exception(error)
+        self.waiting.clear()
 
 
 class FakeClock:

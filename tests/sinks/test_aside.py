@@ -2,34 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from typing import Any
-
 import pytest
-from sink_scenes import FakeClock
+from sink_scenes import FakeClock, Later
 
-from livestereo.sinks.aside import Aside, AtOnce
-
-
-class Later(Executor):
-    """Does what it was given when the test says so."""
-
-    def __init__(self) -> None:
-        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        self.waiting.append((future, lambda: fn(*args, **kwargs)))
-        return future
-
-    def work(self) -> None:
-        for future, make in self.waiting:
-            try:
-                future.set_result(make())
-            except ValueError as error:
-                future.set_exception(error)
-        self.waiting.clear()
+from livestereo.sinks.aside import Aside, AtOnce, LastDone
 
 
 def test_it_is_there_when_it_was_made() -> None:
@@ -75,3 +51,36 @@ def test_a_failure_is_raised_where_it_is_asked_for() -> None:
 
 def test_at_once() -> None:
     assert Aside[int](AtOnce(), 0.25, FakeClock()).get(0, lambda: 5) == 5
+
+
+def test_the_newest_is_worked_on_and_the_last_one_done_is_there_meanwhile() -> None:
+    later, worked = Later(), []
+    done: LastDone[str] = LastDone(later)
+    assert done.of("a", "kind", worked.append) is None
+    assert done.of("b", "kind", worked.append) is None and len(later.waiting) == 1  # one at a time
+    later.work()
+    assert done.of("c", "kind", worked.append) == "a" and worked == ["a"]  # b passed meanwhile
+    later.work()
+    assert done.of("c", "kind", worked.append) == "c" and worked == ["a", "c"] and not later.waiting
+
+
+def test_what_was_done_of_another_kind_is_not_given() -> None:
+    later = Later()
+    done: LastDone[str] = LastDone(later)
+    assert done.of("a", "one", len) is None
+    later.work()
+    assert done.of("a", "one", len) == "a"
+    assert done.of("a", "other", len) is None
+    later.work()
+    assert done.of("b", "other", len) == "a"
+    done.forget()
+    later.work()
+    assert done.of("b", "other", len) is None
+
+
+def test_a_failure_of_the_work_comes_out() -> None:
+    def fail(one: str) -> None:
+        raise ValueError(one)
+
+    with pytest.raises(ValueError, match="a"):
+        LastDone[str](AtOnce()).of("a", "kind", fail)

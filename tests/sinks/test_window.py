@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from sink_scenes import FakeClock, FakeScreen, make_result
+from sink_scenes import FakeClock, FakeScreen, Later, make_result
 from window_bench import Bench
 
 from livestereo.display import Closed
@@ -139,3 +139,26 @@ def test_a_recording_is_shown_while_it_goes() -> None:
     figures = bench.view._maker.figures(bench.view._shown, bench.view._run)
     assert (figures.recording_s, figures.recorded_bytes, figures.minutes_left) == (12.0, 67 << 20, 41.0)
     assert figures.queue_percent == 100 * 8 / 256 and figures.lost == {"queue": 2}
+
+
+def test_a_view_that_explains_every_pixel_holds_nothing_up() -> None:
+    later = Later()
+    bench = Bench(pool=later)
+    bench.press("7")
+    first = bench.screen.shown[-1]
+    asked = dataclasses.replace(make_result(seq=1), explain=lambda result: result.match)
+    bench.view.accept(asked)
+    bench.clock.now += 1
+    bench.press("?")  # the window lives on
+    assert bench.state.help_shown and bench.screen.shown[-1] is first
+    bench.press("?")
+    for seq in (2, 3):
+        later.work()
+        bench.clock.now += 1
+        bench.poll()
+        assert not np.array_equal(bench.screen.shown[-1], first)
+        bench.view.accept(make_result(seq=seq))
+    bench.press("4")
+    shown = bench.screen.shown[-1]
+    bench.poll()
+    assert bench.view._shown is bench.view._newest and not np.array_equal(shown, first)

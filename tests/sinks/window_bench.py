@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from pathlib import Path
 
 from sink_scenes import FakeClock, FakeScreen, make_result
@@ -21,7 +22,10 @@ EVERYTHING = {"tune", "measure", "wls", "temporal", "holes", "record", "swap", "
 class Bench:
     """A window with everything fake around it."""
 
-    def __init__(self, can: set[str] | None = None, tmp_path: Path | None = None, **settings: object) -> None:
+    def __init__(
+        self, can: set[str] | None = None, tmp_path: Path | None = None, pool: Executor | None = None,
+        **settings: object,
+    ) -> None:  # fmt: skip
         self.clock = FakeClock()
         self.screens: list[FakeScreen] = []
         config = tmp_path / "livestereo.toml" if tmp_path else None
@@ -33,7 +37,7 @@ class Bench:
         self.measured: list[Measurement] = []
         self.view = WindowView(
             self.state, open_screen=self._open, clock=self.clock, snapshots=self.snapshots, measure=self._measure,
-            effects=WindowEffects(), pool=AtOnce(),
+            effects=WindowEffects(), pool=pool or AtOnce(),
         )  # fmt: skip
         self.view.open(SourceInfo("test", True, fps=30))
         self.view.accept(make_result())
