@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livestereo.compiled import compiled_once
-from livestereo.filters import row_masks
-from livestereo.filters.row_masks import PIXELS, alike, count_ones, lowest_bit, valid
+from livestereo.filters import mask_vectors
+from livestereo.filters.mask_vectors import PIXELS, alike, count_ones, lowest_bit, valid
 from livestereo.fixed import INVALID
 
 Compiled = Callable[..., None]
@@ -185,7 +185,7 @@ def _remove() -> Compiled:
     def try_out(function: Compiled) -> None:
         function(np.zeros((4, 5), np.int16), 1, np.uint16(1), *_memory(4, 5))
 
-    return compiled_once("speckle", [Path(__file__), Path(row_masks.__file__)], _make, try_out)
+    return compiled_once("speckle", [Path(__file__), Path(mask_vectors.__file__)], _make, try_out)
 
 
 def _memory(height: int, width: int) -> list[NDArray[Any]]:
