@@ -195,6 +195,11 @@ class Window:
         if self._open:
             cv2.resizeWindow(self._name, *size_wh)
 
+    def fill_screen(self) -> None:
+        """Cover the whole screen, without a frame."""
+        if self._open:
+            cv2.setWindowProperty(self._name, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN)
+
     def poll(self, wait_s: float = 0.0) -> list[Event]:
         """Let the window live for `wait_s` (at least 1 ms) and give what happened meanwhile, oldest first."""
         if not self._open:
@@ -272,7 +277,7 @@ def show_full_screen(title: str, bgr: U8) -> None:
     """Show one picture over the whole screen, pixel for pixel, until a key is pressed."""
     window = Window(title, (bgr.shape[1], bgr.shape[0]))
     try:
-        cv2.setWindowProperty(title, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN)
+        window.fill_screen()
         window.show(bgr)
         while window.is_open:
             if any(isinstance(event, (Key, Closed)) for event in window.poll(0.05)):

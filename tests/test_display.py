@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
+import cv2
 import pytest
+from fakes.virtual_display import virtual_display
 
 from livestereo import display
 from livestereo.errors import LiveStereoError
@@ -64,3 +67,23 @@ def test_xlib_is_told_who_reads_the_events_by_its_own_library() -> None:
     if done.returncode == 77:
         pytest.skip("libX11-xcb is not installed")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed")
+def test_a_picture_shown_full_screen_covers_the_screen() -> None:
+    code = (
+        "import cv2, numpy as np\n"
+        "from livestereo import display\n"
+        "poll = display.Window.poll\n"
+        "def look(window, wait_s):\n"
+        "    poll(window, wait_s)\n"
+        "    print(cv2.getWindowProperty(window._name, cv2.WND_PROP_FULLSCREEN))\n"
+        "    return [display.Key('q')]\n"
+        "display.Window.poll = look\n"
+        "display.show_full_screen('a board', np.zeros((200, 300, 3), np.uint8))\n"
+    )
+    with virtual_display("300x200") as name:
+        done = subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "DISPLAY": name}, capture_output=True, text=True
+        )
+    assert float(done.stdout) == cv2.WINDOW_FULLSCREEN, done.stderr

@@ -25,7 +25,7 @@ def board(
     ] = "auto",
     dpi: Annotated[int, typer.Option("--dpi", metavar="N", help="Resolution of a PNG.")] = 300,
     screen: Annotated[
-        bool, typer.Option("--screen", help="Show it full screen at true scale; needs --pitch, or --diagonal.")
+        bool, typer.Option("--screen", help="Show it full screen at true scale; needs --pitch.")
     ] = False,
     pitch: Annotated[
         float | None, typer.Option("--pitch", metavar="MM", help="Distance of the monitor's pixels, mm.")
