@@ -13,6 +13,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import cv2
@@ -24,7 +25,7 @@ from livestereo.compiled import numba_loaded
 from livestereo.depth import depth_from_disparity
 from livestereo.errors import RigError
 from livestereo.filters.base import Filter
-from livestereo.fixed import INVALID, FixedResult, from_fixed, raw_of, rounded, where_invalid
+from livestereo.fixed import FixedResult, from_fixed, raw_of, rounded, where_invalid
 from livestereo.gray import grays_of
 from livestereo.late import late_result
 from livestereo.matchers.base import Matcher
@@ -34,11 +35,6 @@ from livestereo.types import F32, U8, Explanation, MatchResult, RectifiedPair, S
 
 if TYPE_CHECKING:
     from livestereo.remap_kernel import Remapper
-
-# Fixed-point disparity, shape, factor, f·B, doffs, box -> disparity and depth; see `depth_kernel`.
-_Compiled = Callable[
-    [NDArray[np.int16], tuple[int, int], np.float32, float, float, tuple[int, int, int, int]], tuple[F32, F32]
-]
 
 
 @dataclass(frozen=True)
@@ -78,14 +74,13 @@ class Pipeline:
         self._ordered_filters = tuple(filters[first_stateful:])
         self._box = _seen_box(rectification)
         self._outside_roi = None if self._box is None else _outside(rectification.size_wh, self._box)
-        self._compiled: _Compiled | None = None
-        self._compiled_late: tuple[Callable[[NDArray[np.int16], float, float], F32], Callable[..., int]] | None = None
+        self._compiled: ModuleType | None = None
         self._remapper: Remapper | None = None
         if numba_loaded():  # with `sgm`, say; the same numbers sooner
-            from livestereo.depth_kernel import depth_of, disparity_and_depth, known_of
+            from livestereo import depth_kernel
             from livestereo.remap_kernel import Remapper
 
-            self._compiled, self._compiled_late = disparity_and_depth, (depth_of, known_of)
+            self._compiled = depth_kernel
             self._remapper = Remapper()
 
     @property
@@ -153,30 +148,41 @@ class Pipeline:
         small = self.scale != 1 and not self.stateful
         factor = np.float32(2 if small else 1)
         raw = raw_of(match)
-        if raw is not None and self._compiled_late is not None and not small:  # floats are made when they are asked for
-            raw = raw if self._box is None else _inside(raw, self._box)
-            depth_of, known_of = self._compiled_late
-            late = FixedResult(None, match.confidence, match.reason, match.sigma_px, raw=raw, known=known_of(raw))
-            return late, partial(depth_of, raw, at.focal_px * at.baseline_m, at.doffs_px)
         if raw is not None and self._compiled is not None:
-            box = self._box or (0, 0, shape[1], shape[0])
-            focal_baseline = at.focal_px * at.baseline_m
-            disparity, depth = self._compiled(raw, (shape[0], shape[1]), factor, focal_baseline, at.doffs_px, box)
-        else:
-            disparity = rounded(match.disparity_px * factor) if raw is None else from_fixed(raw)
-            if raw is not None and small:
-                disparity *= factor
-            depth = depth_from_disparity(disparity, at.focal_px, at.baseline_m, at.doffs_px)
-            if small:
-                disparity, depth = _grown(disparity, shape), _grown(depth, shape)
-            if self._outside_roi is not None:
-                where_invalid(disparity, self._outside_roi)
-                where_invalid(depth, self._outside_roi)
+            late = self._late(self._compiled, raw, match, shape)
+            if late is not None:
+                return late
+        disparity = rounded(match.disparity_px * factor) if raw is None else from_fixed(raw)
+        if raw is not None and small:
+            disparity *= factor
+        depth = depth_from_disparity(disparity, at.focal_px, at.baseline_m, at.doffs_px)
+        if small:
+            disparity, depth = _grown(disparity, shape), _grown(depth, shape)
+        if self._outside_roi is not None:
+            where_invalid(disparity, self._outside_roi)
+            where_invalid(depth, self._outside_roi)
         if small:
             return _doubled(match, shape, disparity), depth
         if raw is not None and self._box is None:  # the same in fixed point, for whoever needs that
             return FixedResult(disparity, match.confidence, match.reason, match.sigma_px, raw=raw), depth
         return dataclasses.replace(match, disparity_px=disparity), depth
+
+    def _late(
+        self, compiled: ModuleType, raw: NDArray[np.int16], match: MatchResult, shape: tuple[int, ...]
+    ) -> tuple[MatchResult, Callable[[], F32]] | None:  # fmt: skip
+        """Give the same where floats are made when they are asked for; None where sixteenths cannot hold it."""
+        at, height, width = self.rectification, shape[0], shape[1]
+        small = raw.shape != (height, width)
+        if not small and self._box is None:
+            known = compiled.known_of(raw)
+        else:
+            found = compiled.placed(raw, (height, width), self._box or (0, 0, width, height))
+            if found is None:
+                return None
+            raw, known = found
+        own = {"confidence": match.confidence, "reason": match.reason, "sigma_px": match.sigma_px}
+        late = FixedResult(raw=raw, known=known, **(_more_doubled(match, shape) if small else own))
+        return late, partial(compiled.depth_of, raw, at.focal_px * at.baseline_m, at.doffs_px)
 
     def reset(self) -> None:
         """Forget the past: after a seek or a gap."""
@@ -223,12 +229,16 @@ def _half(gray: U8) -> U8:
 
 def _doubled(match: MatchResult, shape: tuple[int, ...], disparity_px: F32) -> MatchResult:
     """Bring a half-size result to full size: nearest pixel, so that edges stay edges. disparity_px: brought so."""
-    return MatchResult(
-        disparity_px=disparity_px,
-        confidence=None if match.confidence is None else _grown(match.confidence, shape),
-        reason=None if match.reason is None else _grown(match.reason, shape),
-        sigma_px=None if match.sigma_px is None else _grown(match.sigma_px * np.float32(2), shape),
-    )
+    return MatchResult(disparity_px=disparity_px, **_more_doubled(match, shape))
+
+
+def _more_doubled(match: MatchResult, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Bring what a half-size result holds beside its disparity to full size."""
+    return {
+        "confidence": None if match.confidence is None else _grown(match.confidence, shape),
+        "reason": None if match.reason is None else _grown(match.reason, shape),
+        "sigma_px": None if match.sigma_px is None else _grown(match.sigma_px * np.float32(2), shape),
+    }
 
 
 _Pixels = TypeVar("_Pixels", F32, U8)
@@ -250,14 +260,6 @@ def _seen_box(rectification: Rectification) -> tuple[int, int, int, int] | None:
     if w <= 0 or h <= 0 or (x <= 0 and y <= 0 and x + w >= width and y + h >= height):
         return None
     return max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
-
-
-def _inside(raw: NDArray[np.int16], box: tuple[int, int, int, int]) -> NDArray[np.int16]:
-    """Give a copy with nothing outside the box."""
-    left, top, right, bottom = box
-    kept = np.full_like(raw, INVALID)
-    kept[top:bottom, left:right] = raw[top:bottom, left:right]
-    return kept
 
 
 def _outside(size_wh: SizeWH, box: tuple[int, int, int, int]) -> U8:

@@ -24,9 +24,7 @@ def board(
         str, typer.Option("--orientation", metavar="auto|portrait|landscape", help="How the page lies.")
     ] = "auto",
     dpi: Annotated[int, typer.Option("--dpi", metavar="N", help="Resolution of a PNG.")] = 300,
-    screen: Annotated[
-        bool, typer.Option("--screen", help="Show it full screen at true scale; needs --pitch.")
-    ] = False,
+    screen: Annotated[bool, typer.Option("--screen", help="Show it full screen at true scale; needs --pitch.")] = False,
     pitch: Annotated[
         float | None, typer.Option("--pitch", metavar="MM", help="Distance of the monitor's pixels, mm.")
     ] = None,
