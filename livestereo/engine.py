@@ -23,7 +23,7 @@ Actions that a view's `poll` may give:
     preset                a name; None: the next      a preset; range, display and machine settings stay
     matcher               a name; None: the next      a matcher
     reset                                             the settings of the start
-    swap                                              exchanges left and right from the next pair on
+    swap                                              exchanges left and right, of a pair that stands still too
     message               text                        shown by all views
     anything else         given to `handlers[name](action)`, whose text (or None) is shown as a message
 
@@ -38,7 +38,7 @@ from dataclasses import replace
 from typing import Any
 
 from livestereo.engine_actions import Resolve, changed_settings, is_about_settings
-from livestereo.engine_flow import Flow, Job
+from livestereo.engine_flow import Flow, Job, exchanged
 from livestereo.engine_messages import Messages
 from livestereo.engine_plan import brisk_switching, views_per_s
 from livestereo.engine_recorders import Recorders
@@ -322,13 +322,19 @@ class _Run:
             back = (self.last.frame.seq if self.last else 0) + int(action.value)
             self._seek(max(0, int(action.value) if action.name == "seek" else back))
         elif action.name == "swap":
-            self.reader.swapped = not self.reader.swapped
+            self._swap()
             now = "exchanged" if self.reader.swapped else "as they were"
             self.messages.say(f"Left and right are {now}.")
         elif action.name == "message":
             self.messages.say(str(action.value))
         else:
             self.messages.say(f"{action.name}: not possible here.")
+
+    def _swap(self) -> None:
+        # While a take is made, depth stays that of the pairs as they were recorded.
+        self.reader.swap(waiting=self.recorders.running() is None)
+        if self.last is not None and (self.flow.paused or self.flow.held):
+            self.flow.again(exchanged(self.last.frame))
 
     def _seek(self, seq: int) -> None:
         if not self.reader.seek(seq):

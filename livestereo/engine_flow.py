@@ -31,6 +31,11 @@ class Job:
     fresh: bool = False
 
 
+def exchanged(frame: StereoFrame) -> StereoFrame:
+    """Give the pair with left and right exchanged."""
+    return replace(frame, left=frame.right, right=frame.left, skew_s=-frame.skew_s)
+
+
 class Flow:
     """Hands pairs to workers and gives their results back in order.
 
@@ -64,6 +69,7 @@ class Flow:
         self._generation = -1
         self._workers = 0
         self.epoch = 0
+        self.turns = 0  # how often the sides of what waits were exchanged
         self.held = False
         self.overwritten = 0
         self.first: StereoFrame | None = None
@@ -71,12 +77,16 @@ class Flow:
 
     # --- the reader's side
 
-    def put(self, frame: StereoFrame, grabbed_s: float, epoch: int, *, fresh: bool = False) -> bool:
+    def put(
+        self, frame: StereoFrame, grabbed_s: float, epoch: int, *, fresh: bool = False, turns: int | None = None
+    ) -> bool:
         """Offer a pair that was read in `epoch` (a seek since then makes it stale); False when the run is over.
 
         fresh: what was before it must be forgotten; that holds for the next pair too where this one is overwritten.
+        turns: as it was when the pair's sides were put in order; now, if it is left out.
         """
         with self._lock:
+            turns = self.turns if turns is None else turns
             if self.first is None:
                 self.first = frame
                 self._news.notify_all()
@@ -94,6 +104,7 @@ class Flow:
             if self._over():
                 return False
             if epoch == self.epoch:
+                frame = exchanged(frame) if (self.turns - turns) % 2 else frame
                 self._waiting.append((frame, grabbed_s, fresh))
                 self._work.notify_all()
             return True
@@ -199,6 +210,12 @@ class Flow:
         with self._lock:
             self._again = frame
             self._tell_all()
+
+    def turn(self) -> None:
+        """Exchange the sides of the pairs that wait, and of the one that is being offered."""
+        with self._lock:
+            self.turns += 1
+            self._waiting = deque((exchanged(frame), grabbed_s, fresh) for frame, grabbed_s, fresh in self._waiting)
 
     def use(self, generation: int, workers: int) -> None:
         """From the next pair on, work is done by this generation of pipelines, by the first `workers` workers."""

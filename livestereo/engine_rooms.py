@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import cv2
 
-from livestereo.engine_flow import Flow
+from livestereo.engine_flow import Flow, exchanged
 from livestereo.engine_plan import Plan, keeps_up, make_plan, seconds_per_pair, smaller_choices
 from livestereo.errors import IncompleteSource, NoFrameYet
 from livestereo.gray import of_its_picture
@@ -75,11 +75,6 @@ class _Thread:
             self._flow.fail(error)
 
 
-def exchanged(frame: StereoFrame) -> StereoFrame:
-    """Give the pair with left and right exchanged."""
-    return dataclasses.replace(frame, left=frame.right, right=frame.left, skew_s=-frame.skew_s)
-
-
 class Reader(_Thread):
     """Pulls pairs, shows each to the pair sinks, and puts it into the flow.
 
@@ -99,6 +94,7 @@ class Reader(_Thread):
         self._seek_to: int | None = None
         self._begin: tuple[float, float] | None = None
         self._read = 0
+        self._sides = threading.Lock()  # held while they are exchanged
         self.swapped = False
         self.incomplete: IncompleteSource | None = None
 
@@ -109,6 +105,13 @@ class Reader(_Thread):
         self._seek_to = seq
         self._flow.discard()
         return True
+
+    def swap(self, *, waiting: bool) -> None:
+        """Exchange the sides of the pairs that come, and of those read already that wait."""
+        with self._sides:
+            self.swapped = not self.swapped
+            if waiting:
+                self._flow.turn()
 
     def _read_all(self) -> None:
         try:
@@ -135,8 +138,9 @@ class Reader(_Thread):
 
     def _pass_on(self, frame: StereoFrame, epoch: int) -> bool:
         grabbed_s = frame.t_s if self._live else self._clock()
-        if self.swapped:
-            frame = exchanged(frame)
+        with self._sides:
+            turns = self._flow.turns
+            frame = exchanged(frame) if self.swapped else frame
         if self._of_pictures:
             frame = dataclasses.replace(frame, left=of_its_picture(frame.left), right=of_its_picture(frame.right))
         if self._pace is not None and not self._live:
@@ -149,7 +153,7 @@ class Reader(_Thread):
         fresh = frame.gap is not None
         for sink in self._pair_sinks:
             fresh = bool(sink.accept_pair(frame)) or fresh
-        return self._flow.put(frame, grabbed_s, epoch, fresh=fresh)
+        return self._flow.put(frame, grabbed_s, epoch, fresh=fresh, turns=turns)
 
 
 class Workers:

@@ -19,11 +19,10 @@ from livestereo.cli._setup import Opened
 from livestereo.engine import Handler, run
 from livestereo.engine_rooms import Observer
 from livestereo.engine_stats import RunSummary
-from livestereo.engine_stop import stopping_signals
 from livestereo.settings import Settings, preset_names, resolve_settings
-from livestereo.sinks.base import PairSink, ResultSink, RunState, View
+from livestereo.sinks.base import PairSink, ResultSink, View
 from livestereo.sources.base import Source
-from livestereo.types import Action, SourceInfo, StereoFrame, StereoResult
+from livestereo.types import StereoFrame
 
 if TYPE_CHECKING:
     from livestereo.diagnosis.afterwards import LastLook
@@ -125,15 +124,12 @@ def run_live(
     watched = parts.hold or sys.stdin.isatty()
     stays = window and watched and not info.live and options.frames is None and options.duration is None
     try:
-        with stopping_signals() as signals:
-            run(
-                opened.source, build, settings, pair_sinks=parts.pair_sinks, sinks=parts.sinks, views=parts.views,
-                observers=parts.observers, handlers=parts.handlers, resolve=_resolver(match), frames=options.frames,
-                duration_s=options.duration, pace=pace, hold=stays and "seek" in parts.can, tell=output.say,
-                on_summary=lambda summary: finished.append(told(summary)),
-            )  # fmt: skip
-            if stays and "seek" not in parts.can and not signals.stop:
-                _hold(parts.views)
+        run(
+            opened.source, build, settings, pair_sinks=parts.pair_sinks, sinks=parts.sinks, views=parts.views,
+            observers=parts.observers, handlers=parts.handlers, resolve=_resolver(match), frames=options.frames,
+            duration_s=options.duration, pace=pace, hold=stays, tell=output.say,
+            on_summary=lambda summary: finished.append(told(summary)),
+        )  # fmt: skip
     finally:
         failed = sys.exc_info()[0] is not None
         for summary in finished:
@@ -158,41 +154,6 @@ def _watch(opened: Opened, parts: LiveParts) -> LastLook | None:
     last = LastLook()
     parts.sinks.append(last)
     return last
-
-
-class _Held:
-    """A view that outlives the run: who watches a film wants to look at its last picture."""
-
-    def __init__(self, view: WindowView) -> None:
-        self.view = view
-        self.quit = False
-
-    def open(self, info: SourceInfo) -> None:
-        self.view.open(info)
-
-    def accept(self, result: StereoResult) -> None:
-        self.view.accept(result)
-
-    def tell(self, state: RunState) -> None:
-        self.view.tell(state)
-
-    def poll(self) -> Action | None:
-        action = self.view.poll()
-        self.quit = self.quit or (action is not None and action.name == "quit")
-        return action
-
-    def close(self) -> None:
-        """Stay open until the run's caller closes it."""
-
-
-def _hold(views: Sequence[View]) -> None:
-    """Keep the window with the last picture until the person closes it; Ctrl-C does too."""
-    held = [view for view in views if isinstance(view, _Held) and not view.quit]
-    with stopping_signals() as signals:
-        for view in held:
-            view.view.state.say("The end. q closes the window.", seconds=float("inf"))
-            while not (view.quit or signals.stop):
-                view.poll()
 
 
 def _add_views(
@@ -224,9 +185,7 @@ def _add_views(
     if parts.web is not None:
         parts.views.append(_web(settings, match, parts.web, can, snapshots, output))
     if window:
-        view = _window(opened, settings, match, parts, can, snapshots)
-        parts.views.append(_Held(view))
-        closing.append(view.close)
+        parts.views.append(_window(opened, settings, match, parts, can, snapshots))
     return closing
 
 

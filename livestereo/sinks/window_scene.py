@@ -136,7 +136,7 @@ class SceneMaker:
             pointer=self._pointer(layout, result, state),
             rulers=self._rulers(result, state),
             messages=state.messages(),
-            banner=_banner(run),
+            banner=_banner(run, live=self._live),
             paused=run.paused,
             cards=tuple(cards),
         )
@@ -291,13 +291,16 @@ def help_groups(state: WindowState) -> list[Group]:
     return list(groups.items())
 
 
-def _banner(run: RunState) -> str:
-    lost = [side for side, how in (("left", run.stats.state_left), ("right", run.stats.state_right)) if how != "ok"]
+def _banner(run: RunState, *, live: bool) -> str:
+    states = {"left": run.stats.state_left, "right": run.stats.state_right}
+    lost = [side for side, how in states.items() if how != "ok"] if live else []  # a film that ends is no fault
     if lost:
-        states = {"left": run.stats.state_left, "right": run.stats.state_right}
         seconds = run.stats.missing_s
         is_so, since = ("has been", f" for {seconds:.0f} s") if seconds >= 1 else ("is", "")
-        told = [f"The {side} camera {is_so} {states[side]}{since}." for side in lost]
+        told = [
+            f"The {side} stream has ended." if states[side] == "ended"
+            else f"The {side} camera {is_so} {states[side]}{since}." for side in lost
+        ]  # fmt: skip
         if seconds >= 1:
             told.append("The last pair is shown until it is back.")
         return " ".join(told)

@@ -132,3 +132,41 @@ def test_swap_exchanges_left_and_right() -> None:
     run(FakeSource(PAIRS), builder(), Settings(workers=1), views=[view], pair_sinks=[Pairs()], hold=True)
     assert frames[-1].left.image[0, 0, 0] == 119
     assert frames[-1].skew_s == -0.002
+
+
+def test_swap_is_seen_on_a_pair_that_stands_still_and_on_those_that_wait_behind_it() -> None:
+    def script(view: ScriptedView) -> Action | None:
+        if view.step == 0 and view.results:
+            view.step = 1
+            return Action("pause", True)
+        if view.step == 1 and view.states and view.states[-1].paused:
+            view.step, view.pairs = 2, [len(view.results)]
+            return Action("swap")
+        if view.step == 2 and left[-1] >= 100:  # the pair that stands still
+            view.step = 3
+            return Action("pause", False)
+        return Action("quit") if view.results[-1:] == [19] else None
+
+    left: list[int] = []
+
+    class Watching(ScriptedView):
+        def accept(self, result: Any) -> None:
+            left.append(int(result.frame.left.image[0, 0, 0]))
+            super().accept(result)
+
+    view = Watching(script)
+    run(FakeSource(PAIRS), builder(), Settings(workers=1), views=[view], hold=True)
+    turned = next(place for place, value in enumerate(left) if value >= 100)
+    assert all(value >= 100 for value in left[turned:]) and left[-1] == 119
+
+
+def test_swap_is_seen_on_the_last_pair_of_a_film() -> None:
+    def script(view: ScriptedView) -> Action | None:
+        if view.step == 0 and view.results[-1:] == [19] and any("The end" in said for said in view.messages):
+            view.step = 1
+            return Action("swap")
+        return Action("quit") if view.step == 1 and view.results[-2:] == [19, 19] else None
+
+    view = ScriptedView(script)
+    summary = run(FakeSource(PAIRS), builder(), Settings(workers=1), views=[view], hold=True)
+    assert summary.pairs == 20 and view.disparities[-1] == 1 + 119 / 16

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 from sink_scenes import FakeClock, FakeScreen, Later, make_result
 from window_bench import Bench
 
@@ -128,6 +129,24 @@ def test_accepting_draws_nothing() -> None:
     assert len(bench.screen.shown) == count
     bench.poll()
     assert len(bench.screen.shown) == count + 1  # the newest alone
+
+
+@pytest.mark.parametrize(
+    ("live", "left", "said"),
+    [
+        (True, "ok", ""),
+        (True, "stalled", "The left camera is stalled."),
+        (True, "ended", "The left stream has ended."),
+        (False, "ended", ""),
+    ],
+)
+def test_a_film_that_has_ended_is_no_fault_of_a_camera(live: bool, left: str, said: str) -> None:
+    bench = Bench()
+    bench.view.open(SourceInfo("test", live, fps=30))
+    run = RunState(settings=Settings(), stats=CaptureStats(fps_left=30, fps_right=30, state_left=left))
+    result = make_result()
+    layout = bench.view._maker.layout((640, 480), result, bench.state)
+    assert bench.view._maker.scene(layout, result, bench.state, run).banner == said
 
 
 def test_a_recording_is_shown_while_it_goes() -> None:
