@@ -73,7 +73,7 @@ def wants_window(options: RunOptions, output: Output, *, quietly: bool = False) 
     return found.ok
 
 
-def check_addresses(*wanted: str | None) -> None:
+def check_addresses(web: str | None, view3d: str | None) -> None:
     """Refuse a wrong address before cameras are opened and scenes are made.
 
     Raises:
@@ -81,9 +81,9 @@ def check_addresses(*wanted: str | None) -> None:
     """
     from livestereo.sinks.web_guard import parse_address
 
-    for address in wanted:
+    for option, address in (("--web", web), ("--view3d-at", view3d)):
         if address is not None:
-            parse_address(address)
+            parse_address(address, option)
 
 
 def run_live(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 import typing
 from collections.abc import Callable
 from functools import wraps
@@ -21,6 +22,7 @@ import typer
 
 from livestereo.cli._errors import report_errors
 from livestereo.cli._output import Output
+from livestereo.errors import SettingsError
 
 _PICTURES_HELP = "Two cameras, files, patterns in quotes, URLs, a take, or `demo`."
 Pictures = Annotated[
@@ -148,6 +150,12 @@ class RunOptions:
         "livestereo-out"
     )
 
+    def __post_init__(self) -> None:
+        if self.frames is not None and self.frames < 1:
+            raise SettingsError(f"--frames {self.frames} is not possible.", "Give 1 or more, or leave it out.")
+        if self.duration is not None and not (math.isfinite(self.duration) and self.duration > 0):
+            raise SettingsError(f"--duration {self.duration:g} is not possible.", "Give seconds above 0.")
+
 
 @dataclasses.dataclass(frozen=True)
 class OutputOptions:
@@ -194,11 +202,11 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     @wraps(function)
     def run(**given: Any) -> None:
         output = OutputOptions(**{f.name: given.pop(f.name) for f in dataclasses.fields(OutputOptions)}).open()
-        for name, group in groups.items():
-            given[name] = group(**{f.name: given.pop(f.name) for f in dataclasses.fields(group)})
         if output_name:
             given[output_name] = output
         with report_errors(output):
+            for name, group in groups.items():
+                given[name] = group(**{f.name: given.pop(f.name) for f in dataclasses.fields(group)})
             function(**given)
 
     del run.__wrapped__  # the options are those of `spread`, not of `function`

@@ -39,8 +39,8 @@ class WebAddress:
             return False
 
 
-def parse_address(text: str) -> WebAddress:
-    """Understand `[HOST:]PORT`; an IPv6 host stands in brackets.
+def parse_address(text: str, option: str = "--web") -> WebAddress:
+    """Understand `[HOST:]PORT` of an option; an IPv6 host stands in brackets.
 
     Raises:
         SettingsError: it is not of that form.
@@ -49,8 +49,8 @@ def parse_address(text: str) -> WebAddress:
     host = host.strip("[]") if colon else DEFAULT_HOST
     if not (port.isascii() and port.isdigit()) or int(port) > 65535 or (colon and not host) or "/" in host:
         raise SettingsError(
-            f"{text!r} is no address for the browser preview.",
-            "Write a port (--web 8080) or host and port (--web 0.0.0.0:8080).",
+            f"{text!r} is no address to listen on.",
+            f"Write a port ({option} 8080) or host and port ({option} 0.0.0.0:8080).",
         )
     return WebAddress(host, int(port))
 

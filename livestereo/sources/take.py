@@ -16,7 +16,7 @@ from livestereo.sources.frames import LazyFrame
 from livestereo.sources.request import FLIPS, Flip, SourceRequest
 from livestereo.sources.split import in_order, turn, turned_size
 from livestereo.takes.manifest import StreamEntry
-from livestereo.takes.reader import TakeReader
+from livestereo.takes.reader import TakeReader, require_pairs
 from livestereo.types import F32, U8, CaptureStats, Frame, SizeWH, SourceInfo, StereoFrame
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ class TakeSource:
     def __enter__(self) -> Self:
         reader = TakeReader(self._folder)
         manifest = reader.manifest
+        if not (reader.pairs or reader.has_left or reader.has_right or reader.has_depth):
+            reader.close()
+            require_pairs(reader)
         some = reader.has_left or reader.has_right or reader.has_depth
         if not (reader.has_raw or (self._request.partial and some)):
             reader.close()

@@ -15,6 +15,7 @@ from typing import Any
 
 import cv2
 import pytest
+from cli_scenes import run_json
 
 pytestmark = pytest.mark.slow
 LIMIT_S = 200.0
@@ -87,6 +88,23 @@ def test_a_port_in_use_is_one_message(tmp_path: Path) -> None:
 def test_a_wrong_address_is_one_message(tmp_path: Path, where: str) -> None:
     code, _, err = run(tmp_path, "preview", "demo:clean", *SMALL, "--headless", "--web", where, "--frames", "3")
     assert code == 1 and "--web 8080" in err
+
+
+@pytest.mark.parametrize(
+    "words", [("--frames", "0"), ("--frames", "-3"), ("--duration", "0"), ("--duration", "nan"), ("--duration", "-1")]
+)
+def test_a_run_that_could_never_do_anything_is_refused(
+    words: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, result, err = run_json(capsys, "preview", "demo:clean", "--headless", *words)
+    assert code == 1 and " ".join(words) in result["error"]["what"] and result["error"]["fix"]
+    assert "Traceback" not in err
+
+
+def test_a_wrong_address_of_the_3d_view_names_its_own_option(capsys: pytest.CaptureFixture[str]) -> None:
+    code, result, _ = run_json(capsys, "preview", "demo:clean", "--headless", "--view3d", "--view3d-at", "x")
+    assert code == 1 and "--view3d-at" in result["error"]["fix"]
 
 
 def test_demo_leaves_files_that_show_it(tmp_path: Path) -> None:
