@@ -79,3 +79,20 @@ def test_spheres_chosen_by_the_program_do_not_lie_in_a_surface() -> None:
         x, y = int(ball.u), int(ball.v)
         around = scene().disparity_px[max(0, y - 8) : y + 8, max(0, x - 8) : x + 8]
         assert np.mean(np.abs(around - shifted) < 1.5) < 0.9
+
+
+def test_a_blank_surface_that_stands_out_is_filled_whole_and_what_is_beside_it_stays_behind() -> None:
+    rng = np.random.default_rng(8)
+    guide = rng.integers(90, 160, (240, 320, 1)).astype(np.uint8).repeat(3, axis=2)
+    disparity = np.full((240, 320), 6, np.float32)
+    board = (slice(60, 200), slice(90, 230))  # one colour: known along its outline alone, and there not everywhere
+    guide[board] = (30, 30, 34)
+    disparity[board] = 20
+    disparity[68:192, 98:222] = np.nan
+    disparity[100:160, 90:98] = np.nan
+    disparity[100:160, 222:260] = np.nan  # its rows end on the wall at the right, and at the left
+    disparity[100:160, 84:98] = np.nan
+    filled = fill_disparity(disparity, guide)
+    assert np.abs(filled[board] - 20).max() < 1  # by rows: 6 in the rows that end on the wall
+    assert np.abs(filled[100:160, 240:] - 6).max() < 1
+    assert np.abs(filled[:50] - 6).max() < 0.5

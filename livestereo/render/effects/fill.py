@@ -21,6 +21,11 @@ OBJECT_SHARE = 1 / 2500  # of the picture: a piece of surface from this size on 
 SURE = 0.7  # share of a piece that must be trusted
 PIECE_PX = 1.0  # a larger change from pixel to pixel ends a piece
 STEP_PX = 2.0  # a larger change within a few pixels is a depth edge
+# How far known values reach into a hole of a picture 640 pixels wide, and the changes of gray level that stop them:
+# of a surface of one colour, and of one that is uneven, which counts only where the first tells nothing.
+REACH = 4000.0
+STOPPED_BY = (1.0, 4.0)
+FALLBACK = 1e-7
 
 
 def fill_disparity(disparity_px: F32, guide_bgr: U8, *, quick: bool = False, measured_px: F32 | None = None) -> F32:
@@ -42,7 +47,9 @@ def fill_disparity(disparity_px: F32, guide_bgr: U8, *, quick: bool = False, mea
         chance &= ~_objects(disparity_px, measured_px)
     disparity_px = np.where(chance, np.float32(np.nan), disparity_px)
     filled, hidden = rows_filled(disparity_px)
-    filled = _without_streaks(filled, np.isnan(disparity_px) & ~hidden)
+    unseen = np.isnan(disparity_px)
+    filled = _without_streaks(filled, unseen & ~hidden)
+    filled = _along_picture(filled, unseen, unseen & ~hidden, guide_bgr)
     return _weighted_median(filled, guide_bgr)
 
 
@@ -131,8 +138,7 @@ def _as_bytes(values: F32) -> tuple[U8, float, float]:
 
 def _without_streaks(filled: F32, hole: NDArray[np.bool_]) -> F32:
     """Even out large filled holes, where rows were filled with different values: a median over many rows."""
-    large = cv2.erode(hole.view(np.uint8), np.ones((9, 9), np.uint8))
-    large = cv2.dilate(large, np.ones((9, 9), np.uint8)) & hole.view(np.uint8)
+    large = _large(hole)
     if not large.any():
         return filled
     values, low, step = _as_bytes(filled)
@@ -140,6 +146,46 @@ def _without_streaks(filled: F32, hole: NDArray[np.bool_]) -> F32:
     even = cv2.medianBlur(values, size)
     even = cv2.blur(even, (5, size)).astype(np.float32) * np.float32(step) + np.float32(low)
     return np.where(large > 0, even, filled).astype(np.float32)
+
+
+def _large(hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Keep the parts of a mask that are wider and higher than 9 pixels."""
+    kernel = np.ones((9, 9), np.uint8)
+    return np.asarray(cv2.dilate(cv2.erode(hole.view(np.uint8), kernel), kernel) & hole.view(np.uint8), np.uint8)
+
+
+def _along_picture(filled: F32, unseen: NDArray[np.bool_], hole: NDArray[np.bool_], guide_bgr: U8) -> F32:
+    """Let large holes take the values of what looks like one surface with them; filled rows know nothing of that.
+
+    unseen: (H,W) where nothing is known. hole: the part of it to change. A hole that is not hidden behind a step is a
+    surface without texture: a wall, a screen, a dark chair. Known values spread over the picture and stop at its
+    edges (Min et al., "Fast global image smoothing based on weighted least squares", TIP 2014, as a normalised
+    convolution); those beside a depth edge count little, for block matching puts it beside the object's outline.
+    """
+    large = _large(hole)
+    if not large.any():
+        return filled
+    high, low = local_extremes(filled, 9)
+    trust = np.where(unseen, 0, np.where(high - low > STEP_PX, np.float32(0.03), np.float32(1))).astype(np.float32)
+    sums: Any = np.dstack([trust * filled, trust])
+    guide: Any = guide_bgr
+    height, width = filled.shape
+    scale = min(1.0, (CAREFUL_PIXELS / filled.size) ** 0.5)
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        sums, guide = (cv2.resize(array, size, interpolation=cv2.INTER_AREA) for array in (sums, guide))
+    reach = REACH * (guide.shape[1] / 640) ** 2
+    fine, coarse = (_smoothed(guide, reach, sigma, sums) for sigma in STOPPED_BY)
+    both: Any = fine + np.float32(FALLBACK) * coarse
+    if scale < 1:
+        both = cv2.resize(both, (width, height), interpolation=cv2.INTER_LINEAR)
+    told = (large > 0) & (both[:, :, 1] > 1e-12)
+    return np.where(told, both[:, :, 0] / np.maximum(both[:, :, 1], 1e-12), filled).astype(np.float32)
+
+
+def _smoothed(guide: Any, reach: float, sigma: float, sums: Any) -> F32:
+    smoother = cv2.ximgproc.createFastGlobalSmootherFilter(guide, reach, sigma)
+    return np.dstack([smoother.filter(np.ascontiguousarray(sums[:, :, i])) for i in range(2)])
 
 
 def _weighted_median(filled: F32, guide_bgr: U8) -> F32:
