@@ -51,7 +51,7 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-# What is being read now, as (device, inode) of each file: the pictures of a person, which no output may replace.
+# What is being read now, as (device, inode) of each file: pictures and recordings, which no output may replace.
 _being_read: list[frozenset[tuple[int, int]]] = []
 
 
@@ -66,7 +66,7 @@ def reading(files: Iterable[Path]) -> Iterator[None]:
 
 
 def refuse_source(path: Path) -> None:
-    """Refuse an output that would replace a picture that is being read.
+    """Refuse an output that would replace a file that is being read.
 
     Raises:
         OutputError: it would.
@@ -74,7 +74,7 @@ def refuse_source(path: Path) -> None:
     own = _identity(path)
     if own is not None and any(own in files for files in _being_read):
         raise OutputError(
-            f"{path} is one of the pictures that are read here: it would be lost.", "Name another file or folder."
+            f"{path} is one of the files that are read here: it would be lost.", "Name another file or folder."
         )
 
 
@@ -91,7 +91,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` (same ending); rename it over `path` if the block ends well.
 
     Raises:
-        OutputError: the folder cannot be written, or `path` is a picture that is being read.
+        OutputError: the folder cannot be written, or `path` is a file that is being read.
     """
     make_folder(path.parent)
     if path.is_dir():

@@ -122,7 +122,8 @@ class Ruler:
         shifted = 0.0 if refined is None else refined.disparity_px + self._at.doffs_px
         if refined is None or shifted <= 0:
             raise MeasureError(
-                f"No depth is known at {pixel[0]:g},{pixel[1]:g}: {self._why(column, row)}.",
+                f"No depth is known at {pixel[0]:g},{pixel[1]:g}: "
+                f"{self._why(column, row) if refined is None else 'nothing is shifted there, as infinitely far away'}.",
                 self._hint(column, row),
             )
         scale = self._at.focal_px * self._at.baseline_m
@@ -161,8 +162,7 @@ class Ruler:
 
     def _hint(self, column: int, row: int) -> str:
         """Say where the nearest known point is."""
-        known = np.isfinite(self._result.disparity_px)
-        rows, columns = np.nonzero(known)
+        rows, columns = np.nonzero(np.isfinite(self._result.depth_m))
         if not rows.size:
             return "No depth is known anywhere in this picture: run `livestereo doctor`."
         best = int(np.argmin((columns - column) ** 2 + (rows - row) ** 2))

@@ -265,7 +265,7 @@ class SourceInfo:
     live: cameras and URLs (newest wins) against files (every pair). sizes: (width, height) px or None
     when not yet known. fps: nominal or None. count: number of pairs or None. rig: carried by a take and
     the demo. left_id/right_id: stable camera ids or file names. truth: the demo scene, which knows the truth.
-    files: pictures and videos that are read.
+    files: pictures, videos and recordings that are read; no output may replace them.
     """
 
     name: str

@@ -118,6 +118,14 @@ def test_holes_and_places_outside_are_refused(room: tuple[StereoResult, DemoTrut
     assert "nearest point with depth" in told.value.fix
     with pytest.raises(MeasureError, match="no sure partner"):
         Ruler(dataclasses.replace(result, explain=lambda r: r.match)).distance((float(u), float(v)), (320.0, 240.0))
+    same = dataclasses.replace(
+        result, match=dataclasses.replace(result.match, disparity_px=np.zeros_like(result.disparity_px)),
+        depth_m=np.full_like(result.depth_m, np.nan), pair=dataclasses.replace(
+            result.pair, left_gray=result.pair.left_gray * 0, right_gray=result.pair.right_gray * 0),
+    )  # fmt: skip
+    with pytest.raises(MeasureError, match="nothing is shifted there") as infinite:
+        Ruler(same).point((320.0, 240.0))
+    assert "No depth is known anywhere" in infinite.value.fix
     with pytest.raises(MeasureError, match="outside the picture"):
         Ruler(result).point((640.0, 3.0))
     with pytest.raises(MeasureError, match="too little depth"):

@@ -73,6 +73,7 @@ class Wanted:
         """
         places: dict[str, Callable[[str], Path]] = {}
         folders: dict[tuple[Path, str], str] = {}
+        files: dict[Path, str] = {}
         for kind, path, formats, noun, inside in self.parts():
             if many or path.is_dir():
                 if many and not path.is_dir() and path.suffix.lower() in formats:
@@ -87,6 +88,9 @@ class Wanted:
             else:
                 check_format(path, formats, noun)
                 refuse_source(path)
+                clash = files.setdefault(path.resolve(), kind)
+                if clash != kind:
+                    raise OutputError(f"{clash} and {kind} would write over each other: both are {path}.", "Name two.")
                 make_folder(path.parent)
                 places[kind] = _always(path)
         return Writer(self, places)

@@ -226,7 +226,8 @@ def open_pictures(
     with in_phase(open_source(pictures, request), phase, request, output) as source:
         for note in source.info.notes:
             output.say(note)
-        with reading(source.info.files):
+        named = () if rig_options.rig is None else (rig_options.rig,)
+        with reading((*source.info.files, *named)):
             yield Opened(source, rig_file if rig_file is not None else source.info.rig, rig_options, output, request)
 
 

@@ -169,7 +169,7 @@ class QualityMeter:
             raise NoPlane("No pair was seen.", "Check the pictures.")
         at = newest.pair.rectification
         values = np.stack(stack)
-        known = np.isfinite(values)
+        known = values > -at.doffs_px  # no disparity, no depth: as infinitely far away, or one picture given twice
         region = _Region.of(at, columns, rows, step, values.shape[1:])
         fill = 100 * float(known.mean())
         planes = _planes(region, values, known, {"fill_percent": fill, **dict.fromkeys(FIGURES[1:])})

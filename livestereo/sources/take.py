@@ -15,7 +15,7 @@ from livestereo.sources.capture import decode_jpeg
 from livestereo.sources.frames import LazyFrame
 from livestereo.sources.request import FLIPS, Flip, SourceRequest
 from livestereo.sources.split import in_order, turn, turned_size
-from livestereo.takes.manifest import StreamEntry
+from livestereo.takes.manifest import FILES, StreamEntry
 from livestereo.takes.reader import TakeReader, require_pairs
 from livestereo.types import F32, U8, CaptureStats, Frame, SizeWH, SourceInfo, StereoFrame
 
@@ -78,6 +78,7 @@ class TakeSource:
             name=str(self._folder), live=False, left_size_wh=self._sizes[0], right_size_wh=self._sizes[1],
             fps=manifest.fps, count=len(reader.pairs), rig=reader.rig_file, left_id="left", right_id="right",
             rectified=manifest.rectified or (not reader.has_raw and reader.rig_file is None), notes=tuple(notes),
+            files=tuple(path for name in sorted(FILES) if (path := self._folder / name).is_file()),
         )  # fmt: skip
         return self
 

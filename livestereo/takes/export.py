@@ -24,7 +24,7 @@ import numpy as np
 
 from livestereo.codecs import H264Writer
 from livestereo.errors import SettingsError, TakeError
-from livestereo.imageio import OutputError, encode, millimetres, write_float_map, write_picture
+from livestereo.imageio import OutputError, encode, millimetres, refuse_source, write_float_map, write_picture
 from livestereo.types import U8, StereoResult
 
 TUM_SCALE = 5000.0
@@ -259,6 +259,7 @@ def exporting(form: str, out: Path, context: ExportContext, *, overwrite: bool =
 
     Raises:
         SettingsError: no such format.
+        OutputError: the goal is a file that is being read.
         TakeError: the goal exists as a folder with something in it, or cannot be written.
     """
     if form not in EXPORTERS:
@@ -272,6 +273,7 @@ def exporting(form: str, out: Path, context: ExportContext, *, overwrite: bool =
         raise TakeError(
             f"{out} is a folder; --as {form} makes a file.", f"Name a file, such as {out / ('take.' + form)}."
         )
+    refuse_source(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))

@@ -142,6 +142,7 @@ def test_photos_that_are_not_rectified_are_rectified_and_told(
         (["--disparity", "d.png"], "float disparity"),
         (["--cloud", "c.obj"], "point cloud"),
         (["--mesh", "m.stl"], "mesh"),
+        (["--mesh", "c.ply", "--cloud", "./c.ply"], "write over each other"),
         (["-o", "depth"], "ending"),
         (["-o", "left.png/depth.png"], "folder"),
         (["--near", "3", "--far", "2"], "range"),

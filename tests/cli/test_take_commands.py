@@ -234,6 +234,20 @@ def test_only_an_export_is_ever_replaced(take: Path, tmp_path: Path, capsys: pyt
     assert code == 1 and "holiday.jpg" in err and (out / "holiday.jpg").read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "--as", "csv", "take.json"), ("export", "--as", "mp4", "preview.mp4"),
+        ("export", "--as", "mcap", "frames.jsonl"), ("effect", "--as", "fog", "left.mkv"),
+    ],
+)  # fmt: skip
+def test_no_output_replaces_what_was_recorded(
+    take: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    code, _, err = run_command(capsys, words[0], take, *words[1:-1], "-o", take / words[-1])
+    assert code == 1 and "would be lost" in err and verify(take).ok
+
+
 def test_a_stopped_export_leaves_nothing(
     take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
