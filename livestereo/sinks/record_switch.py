@@ -57,12 +57,17 @@ class RecordSwitch:
     def _start(self) -> str:
         if self._info is None:
             raise LiveStereoError("There is nothing to record yet.", "Wait for the first picture.")
-        path = self._folder / f"take-{datetime.now():%Y%m%d-%H%M%S}"
+        path = self._free_path()
         recorder = self._make(path)
         recorder.open(self._info)
         with self._lock:
             self._path, self._first_seq, self._recorder = path, None, recorder
         return f"Recording into {path}"
+
+    def _free_path(self) -> Path:
+        name = f"take-{datetime.now():%Y%m%d-%H%M%S}"
+        names = (name, *(f"{name}-{number}" for number in range(2, 1000)))
+        return next((path for one in names if not (path := self._folder / one).exists()), self._folder / name)
 
     def _stop(self) -> str:
         with self._lock:

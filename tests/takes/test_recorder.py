@@ -259,3 +259,12 @@ def test_the_switch_closes_a_take_that_stopped_by_itself_before_another_begins(t
     switch.close()
     assert made[1].manifest is not None and adds_up(made[1])
     assert not any("recorder" in thread.name for thread in threading.enumerate())
+
+
+def test_a_take_begun_in_the_same_second_gets_a_name_of_its_own(tmp_path: Path) -> None:
+    switch = RecordSwitch(tmp_path, lambda folder: Recorder(TakeRequest(folder)))
+    switch.open(live_info())
+    for _ in range(6):
+        switch.toggle()
+    switch.close()
+    assert len(list(tmp_path.glob("take-*/take.json"))) == 3
