@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for products this small, several threads are slower
+import cv2
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -31,7 +32,7 @@ from livestereo.honesty.network import REACH, Network, picked
 from livestereo.honesty.search import Range
 from livestereo.honesty.signs import NAMES, Scene, look, of_answers
 from livestereo.honesty.survey import survey
-from livestereo.matchers.exposure import evened
+from livestereo.matchers.exposure import evened, evened_colours
 from livestereo.settings import resolve_settings
 from livestereo.types import U8, Reason, StereoResult
 
@@ -68,15 +69,14 @@ def ranges(made: Heap, rng: np.random.Generator) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Looked:
-    """A matched heap. number: of `METHODS`; low, count: the disparities searched; left, right: evened gray pictures."""
+    """A matched heap. number: of `METHODS`; low, count: the disparities searched; colours: evened pictures."""
 
     made: Heap
     number: int
     low: int
     count: int
     result: StereoResult
-    left: U8
-    right: U8
+    colours: tuple[U8, U8]
     span: Range
     scene: Scene
 
@@ -99,8 +99,21 @@ def matched(made: Heap, numbers: Iterable[int], rng: np.random.Generator) -> Ite
         result = build_pipeline(settings, made.rectification).process(made.frame)
         left, right = evened(result.pair.left_gray, result.pair.right_gray)
         span = Range(low, low + count - 1, 0)
-        scene = look(left, right, result.disparity_px, span)
-        yield Looked(made, number, low, count, result, left, right, span, scene)
+        colours = evened_colours(*other_colours(result.pair.left, result.pair.right, rng))
+        scene = look(left, right, result.disparity_px, span, colours)
+        yield Looked(made, number, low, count, result, colours, span, scene)
+
+
+def other_colours(left: U8, right: U8, rng: np.random.Generator) -> tuple[U8, U8]:
+    """Give the pair as cameras would see it whose white balance differs, and in a world of fainter colours."""
+    balance = rng.uniform(0.88, 1.12, 3) if rng.uniform() < 0.5 else np.ones(3)
+    colourful = float(rng.choice((1.0, 1.0, 0.5, 0.25, 0.0)))
+    out = []
+    for picture, gains in ((left, np.ones(3)), (right, balance)):
+        gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)[..., None].astype(np.float32)
+        faint = (gray + (picture - gray) * colourful) * gains
+        out.append(np.clip(np.rint(faint), 0, 255).astype(np.uint8))
+    return out[0], out[1]
 
 
 def samples(folder: Path, kind: str, numbers: Iterable[int]) -> None:
@@ -120,7 +133,7 @@ def samples(folder: Path, kind: str, numbers: Iterable[int]) -> None:
             why = one.reasons()
             use = np.flatnonzero(why.ravel() != Reason.NONE)
             use = rng.choice(use, min(len(use), int(HOLES_PER_HEAP * share)), replace=False)
-            signs = of_holes(one.scene, survey(one.left, one.right, one.span))
+            signs = of_holes(one.scene, survey(*one.colours, one.span))
             found["hx"].append(picked(signs, HOLE_NAMES, use, truth.shape))
             found["hy"].append(why.ravel()[use])
             found["hm"].append(np.full(len(use), one.number, np.int8))

@@ -65,7 +65,7 @@ def samples(folder: Path, kind: str, numbers: Iterable[int]) -> None:
         for turn, one in enumerate(matched(made, (0, 0, int(rng.integers(1, len(METHODS)))), rng)):
             scene, truth = one.scene, made.truth
             sgm, half = one.number in OF_SGM, one.number in OF_HALF
-            seen = survey(one.left, one.right, one.span)
+            seen = survey(*one.colours, one.span)
             signs = np.stack(of_surroundings(of_holes(scene, seen), scene, seen, sgm=sgm, half=half))
             height, width = (2 * side for side in signs.shape[1:])
             why = one.reasons()
@@ -157,7 +157,7 @@ def crops(path: Path, network: Any, rng: np.random.Generator) -> Iterator[tuple[
         gain = float(rng.uniform(-0.5, 1.2)) * (0.25 if (y == REASONS.index(Reason.NO_TEXTURE)).any() else 1)
         x = x + levels * np.float32(gain)
         x[gray] *= np.float32(np.exp(gain))
-        x = x + rng.normal(0, NOISE, x.shape).astype(np.float32)
+        x = x + np.float32(NOISE) * rng.standard_normal(x.shape, np.float32)
         yield np.clip(x, -REACH, REACH).astype(np.float32), np.ascontiguousarray(y), np.ascontiguousarray(e)
 
 

@@ -24,7 +24,7 @@ from livestereo.honesty.signs import Scene, look, of_answers
 from livestereo.honesty.surroundings import leanings
 from livestereo.honesty.survey import NOTHING, Survey, survey
 from livestereo.lazy import lazy
-from livestereo.matchers.exposure import evened
+from livestereo.matchers.exposure import evened, evened_colours
 from livestereo.settings import Settings
 from livestereo.types import F32, U8, MatchResult, PixelFacts, Reason, StereoResult, reason_of
 
@@ -86,12 +86,18 @@ class Told:
         return evened(self._result.pair.left_gray, self._result.pair.right_gray)
 
     @lazy
+    def _colours(self) -> tuple[U8, U8]:
+        """The pictures in colour, (H,W,3) uint8 each; gray where one camera is."""
+        left, right = self._result.pair.left, self._result.pair.right
+        return self._pictures if left.ndim == 2 or right.ndim == 2 else evened_colours(left, right)
+
+    @lazy
     def _scene(self) -> Scene:
-        return look(*self._pictures, self._result.disparity_px, self._by.span)
+        return look(*self._pictures, self._result.disparity_px, self._by.span, self._colours)
 
     @lazy
     def _survey(self) -> Survey:
-        return survey(*self._pictures, self._by.span)
+        return survey(*self._colours, self._by.span)
 
     @lazy
     def _signs(self) -> dict[str, F32]:
@@ -159,6 +165,7 @@ class Told:
         match = MatchResult(result.disparity_px[rows])
         part = Told(self._by, dataclasses.replace(result, pair=pair, match=match, depth_m=result.depth_m[rows]))
         part.__dict__["_pictures"] = (left[rows], right[rows])
+        part.__dict__["_colours"] = tuple(one[rows] for one in self._colours)
         return part, y - top
 
 

@@ -38,6 +38,7 @@ NAMES = (
 AROUND_PX = 21
 CLIPPED = 250  # gray level
 STEP = np.float32(1 / 16)
+MEAN_OF_COLOURS = np.full((1, 3), 1 / 3)
 # What the network that sees wide surroundings looks at, at half size: the mean of a sign's four pixels, or all four.
 MEANS = (
     "texture", "texture around", "texture wide", "texture fine", "detail", "jump", "to the right", "to the left",
@@ -203,18 +204,24 @@ def _sides(scene: Scene) -> _Sides:
 
 def _fits(scene: Scene, sides: _Sides) -> dict[str, F32]:
     """How well small windows fit if the hole belongs to what lies on its left or its right, against the contrast."""
-    picture = scene.left.astype(np.float32)
-    mean = cv2.blur(picture, (5, 5))
-    detail = np.log(np.maximum(cv2.blur(picture * picture, (5, 5)) - mean * mean, np.float32(0)) + np.float32(4))
+    detail = np.log(_spread(scene.colours[0].astype(np.float32)) + np.float32(4))
     out = {"detail": np.asarray(detail, np.float32)}
     ways = {"left side": sides.left, "right side": sides.right, "guess": scene.filled_px}
     for name, disparity in ways.items():
-        rest = residual(scene, disparity)
-        out[f"{name} rest"] = np.minimum(np.abs(rest) * np.float32(1 / 8), np.float32(4))
-        mean = cv2.blur(rest, (5, 5))
-        square = np.maximum(cv2.blur(rest * rest, (5, 5)) - mean * mean, np.float32(0))
-        out[f"{name} fits"] = np.asarray(np.log(square + np.float32(4)) - detail, np.float32)
+        rest = residual(*scene.colours, disparity)
+        size = np.abs(rest)
+        if size.ndim == 3:
+            size = np.asarray(cv2.transform(size, MEAN_OF_COLOURS), np.float32)
+        out[f"{name} rest"] = np.minimum(size * np.float32(1 / 8), np.float32(4))
+        out[f"{name} fits"] = np.asarray(np.log(_spread(rest) + np.float32(4)) - detail, np.float32)
     return out
+
+
+def _spread(picture: F32) -> F32:
+    """Give the variance over 5x5 pixels, (H,W); of colours its mean."""
+    mean = cv2.blur(picture, (5, 5))
+    variance = np.maximum(cv2.blur(picture * picture, (5, 5)) - mean * mean, np.float32(0))
+    return np.asarray(variance if variance.ndim == 2 else cv2.transform(variance, MEAN_OF_COLOURS), np.float32)
 
 
 def _run(scene: Scene, sides: _Sides) -> dict[str, F32]:

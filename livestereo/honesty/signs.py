@@ -34,7 +34,8 @@ NAMES = (
 class Scene:
     """What every sign is made from. disparity_px: NaN for holes; filled_px: holes filled from their far side.
 
-    known: bool (H,W). half: both pictures for `search`. best: of the whole range.
+    known: bool (H,W). half: both pictures for `search`. best: of the whole range. colours: both pictures (H,W,3), or
+    gray as they are where there is no colour.
     """
 
     left: U8
@@ -46,6 +47,7 @@ class Scene:
     half_left: U8
     half_right: U8
     best: Best
+    colours: tuple[U8, U8]
 
     @lazy
     def beyond(self) -> F32:
@@ -68,13 +70,13 @@ class Scene:
         return np.asarray(np.log1p(_hidden(self)), np.float32)
 
 
-def look(left: U8, right: U8, disparity_px: F32, span: Range) -> Scene:
-    """Get a pair ready, (H,W) uint8 each, with its disparity."""
+def look(left: U8, right: U8, disparity_px: F32, span: Range, colours: tuple[U8, U8] | None = None) -> Scene:
+    """Get a pair ready, (H,W) uint8 each, with its disparity. colours: the same pair, (H,W,3) uint8 each."""
     known = disparity_px == disparity_px
     half_left, half_right = halved(left), halved(right)
     filled = fill_from_far_side(disparity_px, known, span.low)
     best = find_best(half_left, half_right, span)
-    return Scene(left, right, disparity_px, filled, known, span, half_left, half_right, best)
+    return Scene(left, right, disparity_px, filled, known, span, half_left, half_right, best, colours or (left, right))
 
 
 def ends_of_runs(known: Mask) -> tuple[Columns, Columns]:
@@ -117,18 +119,18 @@ def _hidden(scene: Scene) -> F32:
     return np.asarray(np.maximum(np.ravel(front).take(place) - scene.filled_px, np.float32(0)), np.float32)
 
 
-def residual(scene: Scene, disparity_px: F32) -> F32:
-    """Left picture less the right one moved by a disparity."""
+def residual(left: U8, right: U8, disparity_px: F32) -> F32:
+    """Left picture less the right one moved by a disparity, both gray or in colour."""
     height, width = disparity_px.shape
     x = np.arange(width, dtype=np.float32)[None] - disparity_px
     y = np.broadcast_to(np.arange(height, dtype=np.float32)[:, None], x.shape)
-    moved = cv2.remap(scene.right, x, np.ascontiguousarray(y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.subtract(scene.left, moved, dtype=cv2.CV_32F), np.float32)
+    moved = cv2.remap(right, x, np.ascontiguousarray(y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.subtract(left, moved, dtype=cv2.CV_32F), np.float32)
 
 
 def overlay(scene: Scene) -> dict[str, F32]:
     """Lay the right picture over the left one: texture, misfit and slide in both windows."""
-    rest = residual(scene, scene.filled_px)
+    rest = residual(scene.left, scene.right, scene.filled_px)
     slope = cv2.Sobel(scene.left, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
     products = (slope, rest, slope * slope, slope * rest, rest * rest)
     out = {}
@@ -143,8 +145,12 @@ def overlay(scene: Scene) -> dict[str, F32]:
     # Near a step the pixel may belong to the other side: does it fit there better?
     kernel = np.ones((FAR_PX, FAR_PX), np.uint8)
     own = _square(rest)
-    out["farther fits"] = own - _square(residual(scene, np.asarray(cv2.erode(scene.filled_px, kernel), np.float32)))
-    out["nearer fits"] = own - _square(residual(scene, np.asarray(cv2.dilate(scene.filled_px, kernel), np.float32)))
+    out["farther fits"] = own - _square(
+        residual(scene.left, scene.right, np.asarray(cv2.erode(scene.filled_px, kernel), np.float32))
+    )
+    out["nearer fits"] = own - _square(
+        residual(scene.left, scene.right, np.asarray(cv2.dilate(scene.filled_px, kernel), np.float32))
+    )
     return out
 
 

@@ -49,31 +49,32 @@ class Survey:
         )
 
 
-def survey(left_gray: U8, right_gray: U8, span: Range) -> Survey:
-    """Match both ways. left_gray, right_gray: (H,W) uint8 of full size."""
-    height, width = (side // 2 for side in left_gray.shape)
+def survey(left: U8, right: U8, span: Range) -> Survey:
+    """Match both ways. left, right: (H,W) uint8 of full size, or (H,W,3): equally bright things may differ."""
+    height, width = (side // 2 for side in left.shape[:2])
     half_left, half_right = (
         np.asarray(cv2.resize(one[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        for one in (left_gray, right_gray)
+        for one in (left, right)
     )
     first = math.floor(span.least / 2)
     last = min(max(math.ceil(NEAREST * width), round(0.625 * span.high)), width - 1)
-    left = _matched(half_left, half_right, first, last)
-    mirrored = _matched(half_right[:, ::-1], half_left[:, ::-1], first, last)
-    right = np.ascontiguousarray(mirrored[:, ::-1])
+    of_left = _matched(half_left, half_right, first, last)
+    from_right, from_left = (np.ascontiguousarray(one[:, ::-1]) for one in (half_right, half_left))
+    mirrored = _matched(from_right, from_left, first, last)
+    of_right = np.ascontiguousarray(mirrored[:, ::-1])
     columns = np.arange(width, dtype=np.float32)[None]
-    there = np.rint(columns - left * np.float32(0.5)).astype(np.int32)
+    there = np.rint(columns - of_left * np.float32(0.5)).astype(np.int32)
     place = there.clip(0, width - 1)
     place += np.arange(height, dtype=np.int32)[:, None] * width
-    off = np.where(there >= 0, right.ravel().take(place) - left, np.float32(0)).astype(np.float32)
-    agrees = _in_patches(left, (np.abs(off) <= AGREE_PX) & (there >= 0))
-    return Survey(left, agrees, off, _behind(left, agrees), _covering(right))
+    off = np.where(there >= 0, of_right.ravel().take(place) - of_left, np.float32(0)).astype(np.float32)
+    agrees = _in_patches(of_left, (np.abs(off) <= AGREE_PX) & (there >= 0))
+    return Survey(of_left, agrees, off, _behind(of_left, agrees), _covering(of_right))
 
 
 def _matched(left: U8, right: U8, first: int, last: int) -> F32:
     """Give the left view's disparity at every pixel, px of full size."""
     count = math.ceil((last - first + 1) / 16) * 16
-    step = 8 * WINDOW_PX**2
+    step = 8 * WINDOW_PX**2 * (left.shape[2] if left.ndim == 3 else 1)
     matcher = cv2.StereoSGBM_create(  # type: ignore[attr-defined]
         minDisparity=first, numDisparities=count, blockSize=WINDOW_PX, P1=step, P2=4 * step, disp12MaxDiff=1 << 20,
         preFilterCap=31, uniquenessRatio=0, speckleWindowSize=0, mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,

@@ -42,6 +42,13 @@ def evened(left: U8, right: U8) -> tuple[U8, U8]:
     return _line(left, 1 / gain, float(source.mean() - target.mean() / gain)), right
 
 
+def evened_colours(left: U8, right: U8) -> tuple[U8, U8]:
+    """Give both pictures, (H,W,3) uint8, with each channel evened for itself: white balance differs too."""
+    channels = [evened(left[..., i], right[..., i]) for i in range(3)]
+    of_left, of_right = (np.asarray(cv2.merge(side), np.uint8) for side in zip(*channels))
+    return of_left, of_right
+
+
 def _quantiles(picture: U8) -> NDArray[np.float64]:
     # Every fourth row is enough.
     counts = np.cumsum(cv2.calcHist([picture[::4]], [0], None, [256], [0, 256]).ravel().astype(np.float64))
