@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from livestereo.honesty.search import Range
@@ -49,3 +50,15 @@ def test_disparities_below_zero_are_looked_at_where_they_can_occur() -> None:
     assert np.abs(np.median(seen.left_px) - 12) <= 1
     seen = survey(left[:, 12:312], left[:, :300], Range(-16, 15, -20))
     assert np.abs(np.median(seen.left_px) + 12) <= 1
+
+
+def test_what_is_equally_bright_is_told_by_its_colour() -> None:
+    # Blue is changed against green so that the luma stays as it is: 0.114 B + 0.587 G + 0.299 R.
+    noise = np.random.default_rng(5).integers(-9, 10, (120, 340)).astype(np.float32).repeat(2, 1)[:, :360]
+    picture = np.stack([128 + noise * 0.587 / 0.114, 128 - noise, np.full_like(noise, 128)], axis=2)
+    picture = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    left, right = picture[:, :320].copy(), picture[:, 12:332].copy()
+    assert np.ptp(cv2.cvtColor(left, cv2.COLOR_BGR2GRAY)) <= 2
+    seen = survey(left, right, Range(0, 31, 0))
+    inside = slice(4, -4), slice(20, -4)
+    assert (np.abs(seen.left_px[inside] - 12) <= 1).mean() > 0.95 and seen.agrees[inside].mean() > 0.95

@@ -10,7 +10,7 @@ from matcher_scenes import bad_percent, steps, texture
 from livestereo.errors import SettingsError
 from livestereo.matchers import MATCHERS
 from livestereo.matchers.bm import BmConfig, BmMatcher
-from livestereo.matchers.exposure import evened
+from livestereo.matchers.exposure import evened, evened_colours
 from livestereo.matchers.sgbm import SgbmConfig, SgbmMatcher
 from livestereo.settings import Settings
 
@@ -184,3 +184,12 @@ def test_a_mode_that_needs_more_memory_than_there_is_says_so(mode: str, monkeypa
             make(mode, 0, 32).compute(left, right)
         monkeypatch.setattr("livestereo.matchers.sgbm.available_bytes", lambda: None)
     assert np.isfinite(make(mode, 0, 32).compute(left, right).disparity_px).any()
+
+
+def test_each_colour_is_evened_for_itself():
+    rng = np.random.default_rng(2)
+    left = cv2.GaussianBlur(rng.integers(0, 256, (120, 160, 3)).astype(np.uint8), (0, 0), 2)
+    right = np.clip(np.rint(left * np.array([0.8, 1.0, 1.2]) + np.array([9.0, 0.0, -9.0])), 0, 255).astype(np.uint8)
+    one, other = evened_colours(left, right)
+    assert np.abs(one.astype(float) - other).mean() < 1.5 < np.abs(left.astype(float) - right).mean()
+    assert one.shape == left.shape and one.dtype == np.uint8
