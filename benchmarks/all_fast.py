@@ -119,7 +119,7 @@ def ratio(methods: dict[str, Method], one: str, other: str) -> tuple[float, str]
     rates = f"{np.median(methods[one].fps):.1f} to {np.median(methods[other].fps):.1f} pairs/s"
     if "matcher" in other:
         busy = float(np.median([b / a for a, b in zip(methods[one].cpu_ms, methods[other].cpu_ms)]))
-        return middle, f"{middle:.2f} ({rates}; by processor time {busy:.2f})"
+        return middle, f"{middle:.3f} ({rates}; by processor time {busy:.2f})"
     cores = cv2.getNumberOfCPUs()
     busy = float(np.median(methods[other].cpu_ms)) * cores / float(np.median(methods[one].cpu_ms))
     return middle, f"{middle:.2f} × ({rates}; by processor time {busy:.1f} ×)"
