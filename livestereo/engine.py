@@ -323,8 +323,6 @@ class _Run:
             self._seek(max(0, int(action.value) if action.name == "seek" else back))
         elif action.name == "swap":
             self._swap()
-            now = "exchanged" if self.reader.swapped else "as they were"
-            self.messages.say(f"Left and right are {now}.")
         elif action.name == "message":
             self.messages.say(str(action.value))
         else:
@@ -335,6 +333,7 @@ class _Run:
         self.reader.swap(waiting=self.recorders.running() is None)
         if self.last is not None and (self.flow.paused or self.flow.held):
             self.flow.again(exchanged(self.last.frame))
+        self.messages.say(f"Left and right are {'exchanged' if self.reader.swapped else 'as they were'}.")
 
     def _seek(self, seq: int) -> None:
         if not self.reader.seek(seq):

@@ -106,7 +106,7 @@ def plain_loop(clip: Clip, num_disparities: int, mode: PlainMode, seconds: float
         left = clip.rectification.apply(grays[0], "left")
         right = clip.rectification.apply(grays[1], "right")
         disparity = np.asarray(matcher.compute(left, right)).astype(np.float32) / 16
-        level = cv2.normalize(disparity, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)  # type: ignore[call-overload]
+        level = cv2.normalize(disparity, np.empty_like(disparity), 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
         cv2.hconcat([cv2.resize(pictures[0], level.shape[::-1]), cv2.applyColorMap(level, cv2.COLORMAP_TURBO)])
         count += 1
         taken = time.perf_counter() - start

@@ -75,7 +75,7 @@ def _matched(left: U8, right: U8, first: int, last: int) -> F32:
     """Give the left view's disparity at every pixel, px of full size."""
     count = math.ceil((last - first + 1) / 16) * 16
     step = 8 * WINDOW_PX**2 * (left.shape[2] if left.ndim == 3 else 1)
-    matcher = cv2.StereoSGBM_create(  # type: ignore[attr-defined]
+    matcher = cv2.StereoSGBM.create(
         minDisparity=first, numDisparities=count, blockSize=WINDOW_PX, P1=step, P2=4 * step, disp12MaxDiff=1 << 20,
         preFilterCap=31, uniquenessRatio=0, speckleWindowSize=0, mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
     )  # fmt: skip

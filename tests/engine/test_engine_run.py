@@ -286,13 +286,17 @@ run(FakeSource([pair(i) for i in range(50)]), builder(), Settings(workers=1), si
 
 
 def test_only_a_few_results_are_alive_at_any_time() -> None:
+    def count() -> int:
+        gc.collect()
+        return sum(isinstance(one, StereoResult) for one in gc.get_objects())
+
     alive: list[int] = []
+    before = count()  # other tests keep some
 
     class Counting(Collector):
         def accept(self, result: StereoResult) -> None:
             if result.frame.seq % 50 == 49:
-                gc.collect()
-                alive.append(sum(isinstance(one, StereoResult) for one in gc.get_objects()))
+                alive.append(count() - before)
 
     many = [pair(i) for i in range(300)]
     run(FakeSource(many), builder(), Settings(workers=2, threads=1), sinks=[Counting()])

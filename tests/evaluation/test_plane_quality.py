@@ -56,6 +56,14 @@ def judged(frames: list[F32], **more: object) -> Quality:
     return meter.quality(**more)  # type: ignore[arg-type]
 
 
+def test_a_disparity_that_shows_no_depth_fills_nothing() -> None:
+    # Half of the picture is not shifted at all, as where one picture was given twice.
+    flat = plane_px(1.0).copy()
+    flat[:, : WIDTH // 2] = 0.0
+    with np.errstate(divide="ignore"):
+        assert judged([flat]).fill_percent == pytest.approx(50.0, abs=1.0)
+
+
 @pytest.mark.parametrize("slope", [0.0, 0.6])
 def test_known_noise_holes_and_offset_come_out_within_a_percent(slope: float) -> None:
     rng = np.random.default_rng(1)

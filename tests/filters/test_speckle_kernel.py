@@ -13,6 +13,7 @@ pytest.importorskip("numba")
 
 from livestereo.filters import median
 from livestereo.filters.median import MedianFilter
+from livestereo.filters.median_kernel import Median
 from livestereo.filters.speckle_kernel import SpeckleRemover
 from livestereo.fixed import INVALID
 
@@ -67,6 +68,23 @@ def test_a_spiral_is_one_patch():
         raw[ring, ring] = 0
     for size in (40, 200, 900):
         assert_like_opencv(raw, size, 16)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    height=st.integers(1, 12),
+    width=st.integers(1, 140),  # in vectors of 16 or 32 pixels
+    most=st.sampled_from((3, 40, 32768)),
+    holes=st.sampled_from((0.0, 0.2, 1.0)),
+)
+def test_the_median_is_what_opencv_does_and_invents_nothing(seed, height, width, most, holes):
+    rng = np.random.default_rng(seed)
+    raw = rng.integers(-most + 1, most, (height, width)).astype(np.int16)
+    raw[rng.random(raw.shape) < holes] = INVALID
+    expected = cv2.medianBlur(raw, 5)
+    expected[raw == INVALID] = INVALID
+    np.testing.assert_array_equal(Median().of(raw), expected)
 
 
 @pytest.mark.parametrize("width", [3, 5])

@@ -1,8 +1,9 @@
 """Disparity without holes, its edges moved onto the picture's edges. Pure.
 
 Effects need a depth for every pixel, and they need it to change where the picture changes: a step that lies two
-pixels beside the object's outline is what makes an effect look cheap. Holes are filled from the farther side,
-because what a camera cannot see beside a near object lies behind it.
+pixels beside the object's outline is what makes an effect look cheap. Holes beside a step are filled from the farther
+side, because what a camera cannot see beside a near object lies behind it; in photos a blank surface is filled from
+what looks like it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def fill_disparity(disparity_px: F32, guide_bgr: U8, *, quick: bool = False, mea
     filled, hidden = rows_filled(disparity_px)
     unseen = np.isnan(disparity_px)
     filled = _without_streaks(filled, unseen & ~hidden)
-    filled = _along_picture(filled, unseen, unseen & ~hidden, guide_bgr)
+    filled = _along_picture(filled, unseen, _blank(disparity_px, hidden), guide_bgr)
     return _weighted_median(filled, guide_bgr)
 
 
@@ -154,16 +155,27 @@ def _large(hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return np.asarray(cv2.dilate(cv2.erode(hole.view(np.uint8), kernel), kernel) & hole.view(np.uint8), np.uint8)
 
 
-def _along_picture(filled: F32, unseen: NDArray[np.bool_], hole: NDArray[np.bool_], guide_bgr: U8) -> F32:
-    """Let large holes take the values of what looks like one surface with them; filled rows know nothing of that.
+def _blank(disparity_px: F32, hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Find large holes that no step explains: surfaces without texture. disparity_px: NaN for holes, not all of it.
 
-    unseen: (H,W) where nothing is known. hole: the part of it to change. A hole that is not hidden behind a step is a
-    surface without texture: a wall, a screen, a dark chair. Known values spread over the picture and stop at its
-    edges (Min et al., "Fast global image smoothing based on weighted least squares", TIP 2014, as a normalised
-    convolution); those beside a depth edge count little, for block matching puts it beside the object's outline.
+    The strip at the left that the right camera does not see, as wide as the largest disparity, is none: it has texture
+    at which values would stop, and goes on as its rows do.
     """
-    large = _large(hole)
-    if not large.any():
+    hole = np.isnan(disparity_px)
+    strip = np.logical_and.accumulate(hole, axis=1)
+    strip &= (strip.sum(axis=1) <= 1.2 * np.nanmax(disparity_px))[:, None]
+    return _large(hole & ~hidden & ~strip) > 0
+
+
+def _along_picture(filled: F32, unseen: NDArray[np.bool_], blank: NDArray[np.bool_], guide_bgr: U8) -> F32:
+    """Let blank surfaces take the values of what looks like one surface with them; filled rows know nothing of that.
+
+    unseen: (H,W) where nothing is known. blank: the part of it to change: a wall, a screen, a dark chair. Known values
+    spread over the picture and stop at its edges (Min et al., "Fast global image smoothing based on weighted least
+    squares", TIP 2014, as a normalised convolution); those beside a depth edge count little, for block matching puts it
+    beside the object's outline.
+    """
+    if not blank.any():
         return filled
     high, low = local_extremes(filled, 9)
     trust = np.where(unseen, 0, np.where(high - low > STEP_PX, np.float32(0.03), np.float32(1))).astype(np.float32)
@@ -179,7 +191,7 @@ def _along_picture(filled: F32, unseen: NDArray[np.bool_], hole: NDArray[np.bool
     both: Any = fine + np.float32(FALLBACK) * coarse
     if scale < 1:
         both = cv2.resize(both, (width, height), interpolation=cv2.INTER_LINEAR)
-    told = (large > 0) & (both[:, :, 1] > 1e-12)
+    told = blank & (both[:, :, 1] > 1e-12)
     return np.where(told, both[:, :, 0] / np.maximum(both[:, :, 1], 1e-12), filled).astype(np.float32)
 
 
