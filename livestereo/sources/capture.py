@@ -179,7 +179,7 @@ def _is_bytes(data: NDArray[Any]) -> bool:
 def _uncompressed(data: NDArray[Any], pixel_format: str) -> U8 | None:
     """BGR from whatever a camera gives that is no JPEG."""
     if data.ndim == 3 and data.shape[2] == 2 and pixel_format in ("YUYV", "YUY2"):
-        return cv2.cvtColor(data, cv2.COLOR_YUV2BGR_YUYV)  # type: ignore[return-value]
+        return np.asarray(cv2.cvtColor(data, cv2.COLOR_YUV2BGR_YUYV), np.uint8)
     return to_bgr8(data) if data.ndim in (2, 3) and data.size else None
 
 
@@ -191,7 +191,7 @@ def decode_jpeg(encoded: bytes, size_wh: SizeWH) -> U8:
         image = None
     if image is None:
         return np.full((size_wh[1], size_wh[0], 3), 128, np.uint8)
-    return image  # type: ignore[return-value]
+    return np.asarray(image, np.uint8)
 
 
 def jpeg_size(data: bytes) -> SizeWH | None:

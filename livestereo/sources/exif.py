@@ -129,4 +129,4 @@ def upright(image: U8, orientation: int) -> U8:
     if orientation in (5, 6, 7, 8):
         image = np.ascontiguousarray(np.swapaxes(image, 0, 1))
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
-    return image if flip is None else cv2.flip(image, flip)  # type: ignore[return-value]
+    return image if flip is None else np.asarray(cv2.flip(image, flip), np.uint8)

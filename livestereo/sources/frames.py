@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from livestereo.lazy import lazy
 from livestereo.sources.capture import Grabbed, decode_jpeg
@@ -60,8 +61,9 @@ def camera_frame(grabbed: Grabbed, t_s: float, seq: int, request: SourceRequest,
 def split_frames(grabbed: Grabbed, t_s: float, seq: int, request: SourceRequest) -> tuple[Frame, Frame]:
     """Make both frames from one picture that carries both views."""
     picture = Picture(grabbed)
-    frames = [
-        LazyFrame(lambda i=i, flip=flip: turn(halves(picture.image, request)[i], flip), t_s, seq)  # type: ignore[misc]
-        for i, flip in enumerate(request.flip)
-    ]
-    return frames[0], frames[1]
+
+    def view(side: int) -> U8:
+        return turn(halves(picture.image, request)[side], request.flip[side])
+
+    left, right = (LazyFrame(partial(view, side), t_s, seq) for side in (0, 1))
+    return left, right

@@ -95,9 +95,9 @@ def to_bgr8(image: NDArray[Any], full_scale: float | None = None) -> U8:
     if image.ndim == 3 and image.shape[2] in (1, 2):
         image = image[:, :, 0]
     if image.ndim == 2:
-        return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
     if image.shape[2] == 4:
-        return cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)  # type: ignore[return-value]
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2BGR), np.uint8)
     return np.ascontiguousarray(image[:, :, :3])
 
 

@@ -19,8 +19,8 @@ def turn(image: U8, flip: Flip) -> U8:
     if flip == "none":
         return image
     if flip in _ROTATE:
-        return cv2.rotate(image, _ROTATE[flip])  # type: ignore[return-value]
-    return cv2.flip(image, 1 if flip == "h" else 0)  # type: ignore[return-value]
+        return np.asarray(cv2.rotate(image, _ROTATE[flip]), np.uint8)
+    return np.asarray(cv2.flip(image, 1 if flip == "h" else 0), np.uint8)
 
 
 def turned_size(size_wh: SizeWH, flip: Flip) -> SizeWH:

@@ -154,7 +154,7 @@ class SyncRecorder:
             pictures.clear()
 
     def _add(self, index: int, side: SideTrack, frame: Frame) -> U8:
-        gray: U8 = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
+        gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
         side.size_wh = gray.shape[1], gray.shape[0]
         side.stamps_s.append(frame.t_s)
         side.rows.append(_row_profile(gray, side.turn))
@@ -167,7 +167,7 @@ class SyncRecorder:
 
     def _motion(self, index: int, gray: U8, t_s: float) -> tuple[float, float, float]:
         height = max(16, round(gray.shape[0] * FLOW_WIDTH / gray.shape[1]))
-        small: U8 = cv2.resize(gray, (FLOW_WIDTH, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        small = np.asarray(cv2.resize(gray, (FLOW_WIDTH, height), interpolation=cv2.INTER_AREA), np.uint8)
         before, self._before[index] = self._before[index], (small, t_s)
         if before is None or t_s <= before[1]:
             return (np.nan, np.nan, np.nan)

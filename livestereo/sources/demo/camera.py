@@ -122,7 +122,7 @@ class Camera:
         noise = table[dy : dy + h, dx : dx + w]
         strength = cv2.LUT(picture, self._strength)
         grain = cv2.multiply(noise, strength, scale=1 / (NOISE_UNIT * 8), dtype=cv2.CV_16S)
-        return cv2.add(picture, grain, dtype=cv2.CV_8U)  # type: ignore[return-value]
+        return np.asarray(cv2.add(picture, grain, dtype=cv2.CV_8U), np.uint8)
 
 
 def _blur(picture: F32, sigma_px: float) -> F32:
@@ -137,7 +137,7 @@ def _noise_by_level(noise: float) -> U8:
     shot = 0.85 * noise
     read = 0.26 * noise / np.maximum(level, 0.12) ** 1.0
     clipped = np.where(np.arange(256) >= 252, 0.35, 1.0)
-    return np.clip(8 * np.hypot(shot, read) * clipped, 0, 255).astype(np.uint8)[None]  # type: ignore[no-any-return]
+    return np.asarray(np.clip(8 * np.hypot(shot, read) * clipped, 0, 255)[None], np.uint8)
 
 
 def _noise_tables(size_wh: SizeWH, seed: tuple[int, ...], grain_px: float, sharpen: float) -> list[NDArray[np.int16]]:

@@ -143,7 +143,8 @@ def average(values: F32, samples: int) -> F32:
     if samples == 1:
         return values
     h, w = values.shape[:2]
-    return cv2.resize(values, (w // samples, h // samples), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    smaller = cv2.resize(values, (w // samples, h // samples), interpolation=cv2.INTER_AREA)
+    return np.asarray(smaller, np.float32)
 
 
 def reflect(quad: Quad, mirror: Quad) -> Quad:
