@@ -14,6 +14,8 @@ from livestereo.errors import SettingsError, TakeError
 if TYPE_CHECKING:
     from livestereo.takes.reader import TakeReader
 
+NAMED = {".mp4": "mp4", ".csv": "csv", ".mcap": "mcap", ".ply": "ply"}  # formats by how the name of OUT ends
+
 
 @command
 def export(
@@ -23,8 +25,13 @@ def export(
     output: Output,
     out: Annotated[Path | None, typer.Option("-o", "--output", metavar="OUT", help="File or folder to make.")] = None,
     form: Annotated[
-        str, typer.Option("--as", metavar="FORMAT", help="png16, ply, mp4, tum, csv, middlebury or mcap.")
-    ] = "png16",
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="FORMAT",
+            help="png16, ply, mp4, tum, csv, middlebury or mcap; left out: what the name of OUT says, else png16.",
+        ),
+    ] = None,
     start: Annotated[float, typer.Option("--from", metavar="S", help="Begin at this second of the take.")] = 0.0,
     to: Annotated[float | None, typer.Option("--to", metavar="S", help="End at this second.")] = None,
     every: Annotated[int, typer.Option("--every", metavar="N", help="Only every N-th pair.")] = 1,
@@ -49,8 +56,11 @@ def export(
 
     if out is None:
         raise SettingsError("No output is named.", "Add -o OUT.")
+    form = form or NAMED.get(out.suffix.lower(), "png16")
     if view not in ("both", "depth", "left"):
         raise SettingsError(f"{view!r} is no view.", "Give --view both, depth or left.")
+    if view != "both" and form != "mp4":
+        raise SettingsError(f"--view is for films, and {form} is none.", "Add --as mp4, or leave --view out.")
     if every < 1 or start < 0 or (to is not None and to < start):
         raise SettingsError("That part of the take does not exist.", "--from and --to are seconds, --every at least 1.")
 
