@@ -214,7 +214,7 @@ def _length(text: str, length: str) -> float:
         raise _bad(text, f"{length!r} is not a length such as 25mm")
     value = float(match[1]) * _UNITS_M[match[2].lower()]
     if not 1e-4 <= value <= 10:
-        raise _bad(text, f"{length!r} is no size for a square")
+        raise _bad(text, f"{length!r} is not a size for a square")
     return round(value, 12)
 
 

@@ -141,8 +141,9 @@ def fit_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None), mat
             _ADVICE,
         )
     note = (
-        f"No rig: rectified from {len(matches)} matched points (vertical error {before.median_px or 0:.2f} px, now "
-        f"{median:.2f} px on points held out); depth is relative."
+        f"No rig: rectified from {len(matches)} matched points (vertical error {before.median_px or 0:.2f} px, one in "
+        f"ten above {before.p90_px or 0:.1f} px; now {median:.2f} and {p90:.1f} px on points held out); depth is "
+        "relative."
     )
     rectification = _with_range(replace(rectification, notes=(note, *rectification.notes)), view, matches)
     return PairFit(rectification, before, heldout, view, matches)

@@ -232,4 +232,4 @@ def _preset_values(
         return {**start, **values}
     if name in PRESETS:
         return dict(PRESETS[name])
-    raise SettingsError(f"There is no preset {name!r}.", f"Known: {', '.join(dict.fromkeys((*PRESETS, *own)))}.")
+    raise SettingsError(f"Unknown preset: {name!r}.", f"Known: {', '.join(dict.fromkeys((*PRESETS, *own)))}.")

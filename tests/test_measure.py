@@ -14,12 +14,16 @@ from calibration.rectify import make_rectification
 from calibration.rigfile import Covariance, RigFile, save_rig
 from livestereo import display
 from livestereo.cli._build import build_pipeline
+from livestereo.cli._options import RigOptions
+from livestereo.cli._output import Output
+from livestereo.cli._ruler import result_of_pair
+from livestereo.cli._setup import Opened
 from livestereo.measure import MeasureError, Ruler
 from livestereo.refine import refine
 from livestereo.settings import resolve_settings
 from livestereo.sources import open_source
 from livestereo.sources.demo import DemoTruth
-from livestereo.types import F32, Reason, StereoResult
+from livestereo.types import F32, Frame, Reason, SourceInfo, StereoFrame, StereoResult
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +165,24 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     code, _, err = run_command(capsys, *words)
     display.probe.cache_clear()
     assert code == 1 and "--point" in err, "no window to click in"
+
+
+def test_a_film_has_one_geometry_whichever_pair_is_measured(
+    room: tuple[StereoResult, DemoTruth, RigFile], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its first pair is 4 rows off and tells that it must be rectified; the second one is level."""
+    pair = room[0].pair
+    level = StereoFrame(Frame(pair.left, 0.0, 1), Frame(pair.right, 0.0, 1), 1)
+    lower = dataclasses.replace(level, right=Frame(np.roll(pair.right, 4, axis=0), 0.0, 0), seq=0)
+
+    class Film:
+        info = SourceInfo("film", live=False, fps=30.0)
+
+        def __init__(self) -> None:
+            self.frames = [lower, level]
+
+        def read(self, timeout_s: float) -> StereoFrame | None:
+            return self.frames.pop(0) if self.frames else None
+
+    result_of_pair(Opened(Film(), None, RigOptions(), Output()), resolve_settings(), 1)  # type: ignore[arg-type]
+    assert "rectified from" in capsys.readouterr().err

@@ -102,7 +102,7 @@ def test_the_file_here_is_used_and_own_presets_build_on_others() -> None:
         ("presets = 3", "presets must be tables"),
         ("[presets.a]\nmedian = 9", "preset a"),
         ("speed = 1", "speed is not a setting"),
-        ('[presets.a]\nbase = "nope"', "no preset 'nope'"),
+        ('[presets.a]\nbase = "nope"', "Unknown preset: 'nope'"),
     ],
 )
 def test_a_wrong_file_is_told(tmp_path: Path, text: str, words: str) -> None:

@@ -41,7 +41,7 @@ def find_format(paths: Sequence[str | Path]) -> str:
         if form.recognises(text):
             return name
     raise CalibrationError(
-        f"{text.name} is no rig file of a known format.",
+        f"{text.name} is not a rig file of a known format.",
         f"Known are {', '.join(FORMATS)}; name it with --from if it is one of these.",
     )
 
@@ -93,7 +93,7 @@ def write_foreign(paths: Sequence[str | Path], rig_file: RigFile, form: str) -> 
 
 def _format(name: str) -> Format:
     if name not in FORMATS:
-        raise CalibrationError(f"There is no format {name!r}.", f"Known are {', '.join([NATIVE, *FORMATS])}.")
+        raise CalibrationError(f"Unknown format: {name!r}.", f"Known are {', '.join([NATIVE, *FORMATS])}.")
     return FORMATS[name]
 
 

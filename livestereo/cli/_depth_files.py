@@ -104,7 +104,7 @@ def check_wanted(wanted: Wanted) -> None:
         OutputError: an output cannot be written.
     """
     if wanted.style not in STYLES:
-        raise SettingsError(f"There is no style {wanted.style!r}.", f"Known: {', '.join(STYLES)}.")
+        raise SettingsError(f"Unknown style: {wanted.style!r}.", f"Known: {', '.join(STYLES)}.")
     if wanted.near is not None and wanted.far is not None:
         DepthRange(wanted.near, wanted.far)
     for _, path, formats, noun, _ in wanted.parts():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from livestereo import display
 from livestereo.cli._options import MatchOptions, RunOptions
 from livestereo.cli._output import Output
-from livestereo.cli._results import ResultMaker, Troubles, each_frame
+from livestereo.cli._results import ResultMaker, Troubles, each_frame, is_still
 from livestereo.cli._setup import Opened
 from livestereo.errors import LiveStereoError, SettingsError
 from livestereo.settings import Settings
@@ -25,6 +25,8 @@ def result_of_pair(opened: Opened, settings: Settings, number: int) -> StereoRes
     count = 0
     for frame in each_frame(opened, number + 1, troubles):
         count += 1
+        if count == 1 and not is_still(opened.source.info):
+            opened.rectification_for(frame)  # of a film the first pair tells the geometry, whichever is measured
         if count == number + 1:
             maker = ResultMaker(opened, settings)
             try:

@@ -50,7 +50,7 @@ def board(
         raise SettingsError("No output file is named.", "Add -o board.pdf (or .svg, .png), or use --screen.")
     landscapes = {"auto": None, "portrait": False, "landscape": True}
     if orientation not in landscapes:
-        raise SettingsError(f"{orientation!r} is no orientation.", f"Give {', '.join(landscapes)}.")
+        raise SettingsError(f"Unknown orientation: {orientation!r}.", f"Give {', '.join(landscapes)}.")
     sheet = lay_out(made, page_size(page), landscape=landscapes[orientation])
     write_sheet(sheet, file, dpi)
     x, y, w, h = sheet.board_mm

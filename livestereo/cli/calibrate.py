@@ -335,7 +335,7 @@ def _parse_distances(text: str | None) -> tuple[float, ...]:
     except ValueError:
         values = (-1.0,)
     if not all(0 < value < 1000 for value in values):
-        raise SettingsError(f"{text!r} is no list of distances.", "Write metres, such as --at 0.5,3.")
+        raise SettingsError(f"{text!r} is not a list of distances.", "Write metres, such as --at 0.5,3.")
     return values
 
 

@@ -63,7 +63,9 @@ def effect(
         ),
     ] = None,
     between: Annotated[int, _option("wiggle: views made up on the way.", "--between", metavar="N")] = 5,
-    frame_ms: Annotated[int, _option("wiggle: duration of a frame.", "--frame-ms", metavar="MS", min=10)] = 70,
+    frame_ms: Annotated[
+        int, _option("wiggle: duration of a frame.", "--frame-ms", metavar="MS", min=10, max=60_000)
+    ] = 70,
     reach: Annotated[float, _option("wiggle: share of the way to swing.", "--reach", metavar="0..1")] = 1.0,
     insert: Annotated[
         list[str] | None,
@@ -97,7 +99,7 @@ def effect(
     from livestereo.render.effects import EFFECT_NAMES, EffectSettings
 
     if kind not in EFFECT_NAMES:
-        raise SettingsError(f"There is no effect {kind!r}.", f"Known: {', '.join(EFFECT_NAMES)}.")
+        raise SettingsError(f"Unknown effect: {kind!r}.", f"Known: {', '.join(EFFECT_NAMES)}.")
     behind = Background.parse(background) if background is not None else None
     settings = EffectSettings(
         medium=medium, visibility_m=visibility, rising=rising, focus_m=focus,  # type: ignore[arg-type]

@@ -58,9 +58,9 @@ def export(
         raise SettingsError("No output is named.", "Add -o OUT.")
     form = form or NAMED.get(out.suffix.lower(), "png16")
     if view not in ("both", "depth", "left"):
-        raise SettingsError(f"{view!r} is no view.", "Give --view both, depth or left.")
+        raise SettingsError(f"Unknown view: {view!r}.", "Give --view both, depth or left.")
     if view != "both" and form != "mp4":
-        raise SettingsError(f"--view is for films, and {form} is none.", "Add --as mp4, or leave --view out.")
+        raise SettingsError(f"--view is for films, which {form} is not.", "Add --as mp4, or leave --view out.")
     if every < 1 or start < 0 or (to is not None and to < start):
         raise SettingsError("That part of the take does not exist.", "--from and --to are seconds, --every at least 1.")
 

@@ -58,9 +58,9 @@ def record(
     if take is None:
         raise SettingsError("No take is named.", "Add -o NAME: the folder to record into.")
     if raw not in ("auto", "ffv1", "h264"):
-        raise SettingsError(f"{raw!r} is no way to record.", "Give --raw auto, ffv1 or h264.")
+        raise SettingsError(f"Unknown way to record: {raw!r}.", "Give --raw auto, ffv1 or h264.")
     if only not in (None, "raw", "depth"):
-        raise SettingsError(f"{only!r} is no part of a take.", "Give --only raw or --only depth.")
+        raise SettingsError(f"Unknown part of a take: {only!r}.", "Give --only raw or --only depth.")
     refuse_own_source(take, pictures)
     if raw == "h264" and only != "depth":
         output.say("h264 is lossy: depth computed again from this take will differ a little.")

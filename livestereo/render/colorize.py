@@ -88,7 +88,7 @@ def colormap_lut(name: str) -> U8:
     elif name in _OPENCV_MAPS:
         lut = np.asarray(cv2.applyColorMap(ramp[:, None], _OPENCV_MAPS[name]), np.uint8).reshape(256, 3)
     else:
-        raise SettingsError(f"There is no colour map {name!r}.", f"Known: {', '.join(COLORMAPS)}.")
+        raise SettingsError(f"Unknown colour map: {name!r}.", f"Known: {', '.join(COLORMAPS)}.")
     lut.setflags(write=False)
     return lut
 

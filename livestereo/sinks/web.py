@@ -177,7 +177,7 @@ class WebView:
         if not (value is None or isinstance(value, (bool, int)) or (isinstance(value, str) and len(value) < 100)):
             raise LiveStereoError(f"{action.name} cannot take this value.")
         if action.name == "preset" and value not in self._presets:
-            raise LiveStereoError("There is no such preset.")
+            raise LiveStereoError("Unknown preset.")
         self._queue(Action(action.name, value))
 
     def _queue(self, action: Action) -> None:
@@ -190,7 +190,7 @@ class WebView:
         with self._lock:
             if action.name == "colormap":
                 if action.value not in COLORMAPS:
-                    raise SettingsError("There is no such colour map.")
+                    raise SettingsError("Unknown colour map.")
                 self._look.colormap = str(action.value)
             elif action.name == "range_auto":
                 self._look.automatic = bool(action.value)

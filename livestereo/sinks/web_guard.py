@@ -49,7 +49,7 @@ def parse_address(text: str, option: str = "--web") -> WebAddress:
     host = host.strip("[]") if colon else DEFAULT_HOST
     if not (port.isascii() and port.isdigit()) or int(port) > 65535 or (colon and not host) or "/" in host:
         raise SettingsError(
-            f"{text!r} is no address to listen on.",
+            f"{text!r} is not an address to listen on.",
             f"Write a port ({option} 8080) or host and port ({option} 0.0.0.0:8080).",
         )
     return WebAddress(host, int(port))

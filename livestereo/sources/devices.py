@@ -184,7 +184,7 @@ def why_not_open(camera: Camera, try_open: Callable[[str], int] | None = None) -
                 "bandwidth",
             )
         if code in (errno.EINVAL, errno.ENOTTY):
-            return SourceError(f"{word} is no camera that gives pictures.", LIST_THEM)
+            return SourceError(f"{word} is not a camera that gives pictures.", LIST_THEM)
     return SourceError(
         f"The camera {word} cannot be opened.",
         f"Is another program using it, or has the system not allowed cameras for this terminal? {LIST_THEM}",

@@ -80,7 +80,7 @@ def open_files(words: Sequence[Word], request: SourceRequest) -> FileSource:
         if len(kind) > 1:
             other = next(path for path in paths if not is_picture(path))
             raise SourceError(
-                f"{word.text} also matches {other.name}, which is no picture.", "Make the pattern narrower."
+                f"{word.text} also matches {other.name}, which is not a picture.", "Make the pattern narrower."
             )
     if kinds[0] != kinds[-1]:
         raise SourceError("One side is a video and the other is not.", "Give two videos, or two sets of pictures.")
@@ -117,7 +117,7 @@ def is_picture(path: Path) -> bool:
         str(path).encode()
     except UnicodeEncodeError:
         # OpenCV would crash on such a name.
-        raise SourceError(f"The name {path} is no text in this system's encoding.", "Rename the file.") from None
+        raise SourceError(f"The name {path} is not text in this system's encoding.", "Rename the file.") from None
     try:
         with path.open("rb") as file:
             head = file.read(4096)

@@ -25,6 +25,7 @@ import numpy as np
 from livestereo.codecs import H264Writer
 from livestereo.errors import SettingsError, TakeError
 from livestereo.imageio import OutputError, encode, millimetres, refuse_source, write_float_map, write_picture
+from livestereo.takes.manifest import MANIFEST
 from livestereo.types import U8, StereoResult
 
 TUM_SCALE = 5000.0
@@ -260,10 +261,18 @@ def exporting(form: str, out: Path, context: ExportContext, *, overwrite: bool =
     Raises:
         SettingsError: no such format.
         OutputError: the goal is a file that is being read.
-        TakeError: the goal exists as a folder with something in it, or cannot be written.
+        TakeError: the goal exists as a folder with something in it, lies in a take, or cannot be written.
     """
     if form not in EXPORTERS:
-        raise SettingsError(f"There is no format {form!r}.", f"Known: {', '.join(EXPORTERS)}.")
+        raise SettingsError(f"Unknown format: {form!r}.", f"Known: {', '.join(EXPORTERS)}.")
+    goal = out.resolve()
+    take = next((place for place in (goal, *goal.parents) if (place / MANIFEST).is_file()), None)
+    if take is not None:
+        name = f"{take.name}.{form}" if take == goal else goal.name
+        raise TakeError(
+            f"{out} {'is' if take == goal else 'lies in'} a take, and an export leaves a take as it was recorded.",
+            f"Name a place beside it, such as {take.with_name(name)}.",
+        )
     folder = form in FOLDERS
     if folder and out.is_dir():
         _check_replaceable(out, form, overwrite=overwrite)

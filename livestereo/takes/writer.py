@@ -265,7 +265,7 @@ def prepare_folder(folder: Path, *, overwrite: bool) -> None:
     try:
         there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         if there and m.MANIFEST not in there:
-            raise TakeError(f"{folder} holds other files and is no take.", "Choose another name.")
+            raise TakeError(f"{folder} holds other files and is not a take.", "Choose another name.")
         if there and not overwrite:
             raise TakeError(f"{folder} exists already.", "Choose another name, or use --overwrite to replace it.")
         # A manifest that was being written when the program was killed is part of the take.

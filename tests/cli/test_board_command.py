@@ -52,7 +52,7 @@ def test_each_kind_of_file_is_written(ending: str, tmp_path: Path, capsys: pytes
         (("chessboard:9x6:25mm",), "No output file"),
         (("chessboard:9x6:25mm", "-o", "b.gif"), "cannot be written as"),
         (("chessboard:9x6:25mm", "-o", "b.pdf", "--page", "foo"), "not a page size"),
-        (("chessboard:9x6:25mm", "-o", "b.pdf", "--orientation", "up"), "no orientation"),
+        (("chessboard:9x6:25mm", "-o", "b.pdf", "--orientation", "up"), "Unknown orientation"),
         (("chessboard:9x6:25mm", "-o", "b.png", "--dpi", "0"), "dots per inch"),
         (("chessboard:9x6:25mm", "-o", "no/b.pdf"), "no folder"),
         (("charuco:25x27:3mm:2mm:DICT_4X4_50", "-o", "b.pdf"), "needs 337 markers"),

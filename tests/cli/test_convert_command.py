@@ -47,7 +47,7 @@ def test_three_paths_are_one_in_and_two_out_for_ros_and_two_in_otherwise(
     [
         (("calib.txt",), "two to four paths"),
         (("none.txt", "rig.json"), "no file"),
-        (("calib.txt", "rig.json", "--from", "magic"), "no format"),
+        (("calib.txt", "rig.json", "--from", "magic"), "Unknown format"),
         (("calib.txt", "rig.json", "--from", "kalibr"), "cam0"),
         (("calib.txt", "out.txt", "--to", "ros", "--size", "1x1"), "takes 2 files"),
         (("calib.txt", "out.yaml", "--to", "kalibr"), "picture size"),

@@ -112,7 +112,7 @@ def test_an_unknown_focus_point_is_told(tmp_path: Path, capsys: pytest.CaptureFi
         (["--as", "fog", "-o", "f.mp4"], "one picture"),
         (["--as", "fog", "-o", "f.mpo"], "fog"),
         (["--as", "fog", "-o", "fog"], "ending"),
-        (["--as", "mist", "-o", "f.png"], "no effect"),
+        (["--as", "mist", "-o", "f.png"], "Unknown effect"),
         (["--as", "fog", "--medium", "soup", "-o", "f.png"], "medium"),
         (["--as", "fog", "--visibility", "-3", "-o", "f.png"], "visibility"),
         (["--as", "focus", "--focus-at", "900,4", "-o", "f.png"], "outside"),

@@ -18,6 +18,7 @@ import pytest
 from cli_scenes import HEIGHT, WIDTH, run_command, run_json, write_pair
 
 from livestereo.takes.index import read_index
+from livestereo.takes.manifest import FILES
 from livestereo.takes.verify import verify
 
 PAIRS = 4
@@ -137,7 +138,7 @@ def test_mcap_can_be_read_back(take: Path, tmp_path: Path, capsys: pytest.Captur
     (("replay", "no-such-take"), "no-such-take"),
     (("export", "no-such-take", "-o", "x"), "no"),
     (("record", "demo"), "No take is named"),
-    (("record", "demo", "-o", "x", "--raw", "gif"), "no way to record"),
+    (("record", "demo", "-o", "x", "--raw", "gif"), "Unknown way to record"),
 ])  # fmt: skip
 def test_bad_input_is_told_in_one_message(
     words: tuple[str, ...],
@@ -239,13 +240,16 @@ def test_only_an_export_is_ever_replaced(take: Path, tmp_path: Path, capsys: pyt
     [
         ("export", "--as", "csv", "take.json"), ("export", "--as", "mp4", "preview.mp4"),
         ("export", "--as", "mcap", "frames.jsonl"), ("effect", "--as", "fog", "left.mkv"),
+        ("export", "--as", "csv", "mine.csv"), ("export", "--as", "ply", "--overwrite", ""),
     ],
 )  # fmt: skip
 def test_no_output_replaces_what_was_recorded(
     take: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
     code, _, err = run_command(capsys, words[0], take, *words[1:-1], "-o", take / words[-1])
-    assert code == 1 and "would be lost" in err and verify(take).ok
+    told = "would be lost" if words[0] == "effect" else "leaves a take as it was"
+    assert code == 1 and told in err and verify(take).ok
+    assert {path.name for path in take.iterdir()} <= FILES
 
 
 def test_a_stopped_export_leaves_nothing(

@@ -111,7 +111,7 @@ def test_a_source_that_cannot_seek_says_so_and_unknown_actions_too() -> None:
     handlers = {"save": lambda action: f"saved {action.value}"}
     run(FakeSource(PAIRS), builder(), Settings(), views=[view], hold=True, handlers=handlers)
     said = " ".join(view.messages)
-    for words in ("cannot go back", "fly: not possible", "saved 1", "no preset 'nope'"):
+    for words in ("cannot go back", "fly: not possible", "saved 1", "Unknown preset: 'nope'"):
         assert words in said
 
 

@@ -230,7 +230,7 @@ def test_the_command_scores_sets_and_compares_methods(
         ((), "nothing to evaluate"),
         (("--left", "Scene/im0.png"), "belong together"),
         (("nowhere",), "There is no nowhere"),
-        (("Scene", "--compare", "best"), "no preset 'best'"),
+        (("Scene", "--compare", "best"), "Unknown preset: 'best'"),
         (("Scene", "--num-disparities", "176"), "only 160 px wide"),
         (("Scene", "--truth-scale", "0"), "above 0"),
         (("--left", "Scene/im0.png", "--right", "Scene/im1.png", "--truth", "Scene/none.pfm"), "no ground truth"),

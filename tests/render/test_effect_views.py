@@ -286,3 +286,18 @@ def test_a_shift_that_leaves_little_of_the_picture_is_refused() -> None:
     assert choose(scene(), EffectSettings(shift_px=-half)).shift_px == -half
     with pytest.raises(SettingsError, match="more than half"):
         choose(scene(), EffectSettings(shift_px=half + 1))
+
+
+def test_a_cutout_that_cuts_nothing_tells_what_depths_there_are() -> None:
+    for near_m, far_m, told in ((100.0, None, "all is transparent"), (0.0, 1e9, "nothing was cut away")):
+        (note,) = apply_effect("cutout", scene(), EffectSettings(near_m=near_m, far_m=far_m)).notes
+        assert told in note and f"from {SQUARE_M:.3g} to {WALL_M:.3g} m" in note and "--near" in note
+    assert not apply_effect("cutout", scene(), EffectSettings(far_m=1.0)).notes
+
+
+def test_a_blur_wider_than_the_picture_is_limited_to_it() -> None:
+    wide = apply_effect("focus", scene(), EffectSettings(blur_px=1e6))
+    assert wide.notes == (f"A blur of 1e+06 px is wider than the picture: {scene().left.shape[1] // 2} px is used.",)
+    np.testing.assert_array_equal(
+        wide.image, apply_effect("focus", scene(), EffectSettings(blur_px=scene().left.shape[1] // 2)).image
+    )

@@ -194,7 +194,7 @@ def test_videos_of_different_rates_are_paired_by_time_and_it_is_told(tmp_path: P
     [
         (("a.png", "v.avi"), "One side is a video"),
         (("v.avi", "*.avi"), "matches 2 videos"),
-        (("[av].*", "a.png"), "which is no picture"),
+        (("[av].*", "a.png"), "which is not a picture"),
         (("notes.txt", "notes.txt"), "neither a picture nor a video"),
         (("broken.mp4", "broken.mp4"), "cannot be opened as a video"),
         (("empty.png", "empty.png"), "is empty"),

@@ -126,11 +126,22 @@ def _occlude(scene: EffectScene, chosen: Chosen) -> Effect:
 def _cutout(scene: EffectScene, chosen: Chosen) -> Effect:
     image = cutout(scene, chosen.settings.near_m, chosen.far_m)
     share = float((image[:, :, 3] > 127).mean())
-    notes = () if 0.003 < share < 0.997 else ("Nothing was cut: set the distances with --near and --far.",)
     return Effect(
         image, details={"near_m": chosen.settings.near_m, "far_m": chosen.far_m, "kept_percent": 100 * share},
-        notes=notes,
+        notes=() if 0.003 < share < 0.997 else (_nothing_cut(scene, chosen, share),),
     )  # fmt: skip
+
+
+def _nothing_cut(scene: EffectScene, chosen: Chosen, share: float) -> str:
+    """Say what lies where, so that distances can be chosen that divide it."""
+    unit = " m" if scene.rectification.metric else ""
+    asked = f"between {chosen.settings.near_m:g} and {chosen.far_m:.3g}{unit}"
+    found = f"nothing lies {asked}, all is transparent" if share < 0.5 else f"all lies {asked}, nothing was cut away"
+    low, high = scene.percentile_m(1), scene.percentile_m(99)
+    return (
+        f"Cut-out: {found}. Depth here is from {low:.3g} to {high:.3g}{unit}{'' if unit else ' (relative)'}: "
+        "choose within it with --near and --far."
+    )
 
 
 _MAKERS: Mapping[str, Callable[[EffectScene, Chosen], Effect]] = MappingProxyType(

@@ -55,7 +55,7 @@ class EffectSettings:
     def __post_init__(self) -> None:
         for name, known in (("medium", MEDIA), ("glasses", GLASSES), ("layout", LAYOUTS)):
             if getattr(self, name) not in known:
-                raise SettingsError(f"There is no {name} {getattr(self, name)!r}.", f"Known: {', '.join(known)}.")
+                raise SettingsError(f"Unknown {name}: {getattr(self, name)!r}.", f"Known: {', '.join(known)}.")
         for name in ("visibility_m", "focus_m", "aperture", "blur_px", "far_m"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
@@ -116,6 +116,10 @@ def choose(scene: EffectScene, settings: EffectSettings) -> Chosen:
             f"Give a disparity from {-widest} to {widest} px, that of what shall lie on the screen.",
         )
     notes: list[str] = []
+    if settings.blur_px is not None and settings.blur_px > widest:
+        # A wider disc shows nothing more, and takes memory without end.
+        notes.append(f"A blur of {settings.blur_px:g} px is wider than the picture: {widest} px is used.")
+        settings = replace(settings, blur_px=float(widest))
     focus_m = settings.focus_m
     if settings.focus_at is not None:
         focus_m, note = depth_at(scene, *settings.focus_at)

@@ -35,7 +35,7 @@ def open_demo(text: str, request: SourceRequest | None = None) -> DemoSource:
     if words and re.fullmatch(r"[A-Za-z]+", words[0]) and words[0] not in ("swap", "flash", "live"):
         scene = words.pop(0)
         if scene not in SCENES:
-            raise SourceError(f"There is no demo scene {scene!r}.", f"Scenes: {', '.join(SCENES)}.")
+            raise SourceError(f"Unknown demo scene: {scene!r}.", f"Scenes: {', '.join(SCENES)}.")
     known: dict[str, Any] = {"size_wh": request.size[0] or DEFAULT_SIZE, "fps": request.fps[0] or 30.0}
     faults = Faults()
     for word in words:

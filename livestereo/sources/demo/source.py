@@ -102,7 +102,7 @@ class DemoSource:
         wait: Callable[[float], object] | None = None,
     ) -> None:
         if scene not in SCENES:
-            raise SourceError(f"There is no demo scene {scene!r}.", f"Scenes: {', '.join(SCENES)}.")
+            raise SourceError(f"Unknown demo scene: {scene!r}.", f"Scenes: {', '.join(SCENES)}.")
         self.scene_name = scene
         self.seed = seed
         self.size_wh = size_wh
