@@ -170,6 +170,18 @@ class OutputOptions:
         return Output(json=self.json, quiet=self.quiet, verbose=self.verbose)
 
 
+def _hints(of: Any) -> dict[str, Any]:
+    """Give the annotations of a function or class. Python 3.10 wraps one whose default is None in another Optional,
+    under which typer would not find the option.
+    """
+    found = typing.get_type_hints(of, include_extras=True)
+    for name, hint in found.items():
+        first = next(iter(typing.get_args(hint)), None)
+        if typing.get_origin(hint) is typing.Union and typing.get_origin(first) is Annotated:
+            found[name] = first
+    return found
+
+
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Spread option groups into options; a parameter of type `Output` gets the opened output.
 
@@ -178,7 +190,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     Raises:
         TypeError: two options bear the same name.
     """
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = _hints(function)
     groups: dict[str, type[Any]] = {}
     spread: dict[str, inspect.Parameter] = {}
     output_name = ""
@@ -191,7 +203,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         else:
             spread[parameter.name] = parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY)
     for group in (*groups.values(), OutputOptions):
-        group_hints = typing.get_type_hints(group, include_extras=True)
+        group_hints = _hints(group)
         for field in dataclasses.fields(group):
             if field.name in spread:  # only one of them would work
                 raise TypeError(f"Two options of {function.__name__} are called {field.name}.")
