@@ -96,8 +96,11 @@ class Composer:
             overlay.draw_banner(canvas, scene.banner, stage)
         if scene.paused:
             _paused(canvas, stage)
-        for row, message in enumerate(reversed(scene.messages[-3:])):
-            overlay.draw_message(canvas, message.text, stage, message.opacity, tone=message.tone, row=row)
+        above = None
+        for message in reversed(scene.messages[-3:]):
+            above = overlay.draw_message(
+                canvas, message.text, stage, message.opacity, tone=message.tone, above=above
+            )  # fmt: skip
         for draw in scene.cards:
             draw(canvas)
         return canvas

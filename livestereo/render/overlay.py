@@ -292,12 +292,16 @@ def draw_readout(
         columns = columns[::-1]
     if rows[0] + height > inside.bottom:
         rows = rows[::-1]
+    # Where the four corners of the point are taken: right above or below, left or right of what is there.
+    more_rows = [top for other in avoid for top in (other.bottom + 2, other.y - height - 2)]
+    more_columns = [left for other in avoid for left in (other.right + 2, other.x - width - 2)]
+    tops = [(top, columns) for top in rows] + [(top, (*columns, *more_columns)) for top in (*rows, *more_rows)]
     places = [
         Rect(
             min(max(left, inside.x), max(inside.x, inside.right - width)),
             min(max(top, inside.y), max(inside.y, inside.bottom - height)), width, height,
         )
-        for top in rows for left in columns
+        for top, lefts in tops for left in lefts
     ]  # fmt: skip
     box = min(places, key=lambda place: sum(place.overlap(other) for other in avoid))
     panel(canvas, box, theme.SHADE, 0.8, m.radius)
@@ -309,15 +313,15 @@ def draw_readout(
 
 
 def draw_message(
-    canvas: U8, text: str, inside: Rect, opacity: float = 1.0, *, tone: Tone = "plain", row: int = 0
-) -> None:
-    """Draw a message at the bottom of `inside`, in its middle; `row` counts upwards from there."""
+    canvas: U8, text: str, inside: Rect, opacity: float = 1.0, *, tone: Tone = "plain", above: int | None = None
+) -> int:
+    """Draw a message at the bottom of `inside`, or `above` that row, in its middle; give the row for the next one."""
     m = metrics_for((canvas.shape[1], canvas.shape[0]))
     lines = wrap(text, inside.w - 6 * m.pad, m.body)
     width = max((text_width(line, m.body) for line in lines), default=0) + 2 * m.pad
     height = line_height(m.body) * len(lines) + m.pad
     mark = 4 if tone != "plain" else 0
-    top = inside.bottom - m.pad * 2 - height - row * (height + m.pad // 2)
+    top = (inside.bottom - m.pad * 2 if above is None else above) - height
     box = Rect(inside.x + (inside.w - width) // 2, top, width, height)
     panel(canvas, box, theme.SHADE, 0.82 * opacity, m.radius)
     if mark:
@@ -325,6 +329,7 @@ def draw_message(
     for i, line in enumerate(lines):
         y = box.y + m.pad // 2 + i * line_height(m.body)
         draw_text(canvas, line, box.x + box.w / 2, y, m.body, theme.TEXT, anchor="middle", opacity=opacity)
+    return top - m.pad // 2
 
 
 def draw_banner(canvas: U8, text: str, inside: Rect, *, tone: Tone = "warn") -> None:

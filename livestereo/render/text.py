@@ -18,6 +18,7 @@ from livestereo.types import U8
 Weight = Literal["regular", "medium"]
 BGR = tuple[int, int, int]
 SIZES = (10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32)
+_SMALL_PX = 15
 _PAD = 1  # empty columns on each side of a glyph's cell
 
 
@@ -33,6 +34,10 @@ class _Face:
             chr(code): (int(start), int(advance))
             for code, start, advance in zip(data["characters"], starts, advances)
         }  # fmt: skip
+        if size_px < _SMALL_PX:
+            # Small letters are hinted wider than drawn, the space is not: words would run into one another.
+            start, advance = self.cells[" "]
+            self.cells[" "] = (start, max(advance, round(0.3 * size_px)))
         self.height = int(self.strip.shape[0])
 
 
@@ -73,6 +78,9 @@ def text_mask(text: str, size_px: int, weight: Weight = "regular") -> U8:
     x = 0
     for character in text:
         start, advance = face.cells.get(character) or face.cells["?"]
+        if character == " ":
+            x += advance
+            continue
         cell = face.strip[:, start : start + advance + 2 * _PAD]
         target = mask[:, x : x + cell.shape[1]]
         np.maximum(target, cell[:, : target.shape[1]], out=target)

@@ -198,3 +198,29 @@ def test_a_common_window_shows_all_figures_whole(canvas_wh: tuple[int, int], mon
     monkeypatch.setattr(overlay, "draw_text", lambda canvas, text, *rest, **more: drawn.append(text) or 0)
     draw_status(np.zeros((canvas_wh[1], canvas_wh[0], 3), np.uint8), Rect(0, 0, canvas_wh[0], 60), figures)
     assert [cell.value for cell in status_cells(figures) if cell.value not in drawn] == []
+
+
+def test_messages_of_several_lines_stand_above_one_another() -> None:
+    inside = Rect(0, 0, 320, 200)
+
+    def rows(canvas: np.ndarray) -> set[int]:
+        return set(np.nonzero(canvas.any(axis=(1, 2)))[0].tolist())
+
+    def canvas_of(text: str, above: int | None = None) -> tuple[np.ndarray, int]:
+        canvas = np.zeros((240, 320, 3), np.uint8)
+        return canvas, overlay.draw_message(canvas, text, inside, above=above)
+
+    long, next_row = canvas_of("depth is computed at half size, with 96 disparities, as this computer is slow " * 2)
+    short, _ = canvas_of("Saved", next_row)
+    assert len(rows(long)) > 2 * len(rows(short)) > 0
+    assert max(rows(short)) < min(rows(long))
+
+
+def test_values_of_two_measurements_do_not_cover_one_another_in_a_small_window() -> None:
+    canvas = np.zeros((240, 320, 3), np.uint8)
+    inside = Rect(0, 0, 320, 200)
+    taken: list[Rect] = []
+    for x, y in ((60, 115), (40, 150), (150, 110)):
+        box = overlay.draw_readout(canvas, ("2.430 ± 0.007 m", "from the left camera"), x, y, inside, avoid=taken)
+        assert sum(box.overlap(other) for other in taken) == 0
+        taken.append(box)
