@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import typing
 from collections import Counter
 from pathlib import Path
+from typing import Annotated, Optional
 
 import pytest
 import typer
 
-from livestereo.cli._options import SourceOptions, command
+from livestereo.cli._options import SourceOptions, _hints, command
 from livestereo.cli.app import COMMANDS, build_app
 
 
@@ -37,3 +39,12 @@ def test_help_that_cannot_be_written_is_one_message() -> None:
         )
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.startswith("error: The system refused: No space left on device")
+
+
+def test_an_option_is_found_under_the_optional_that_python_3_10_adds() -> None:
+    class Some:
+        out: Optional[Annotated[Path | None, typer.Option("-o")]] = None  # noqa: UP045  as 3.10 makes of `X = None`
+        size: Optional[int] = None  # noqa: UP045
+
+    assert typing.get_origin(_hints(Some)["out"]) is Annotated
+    assert _hints(Some)["size"] == Optional[int]  # noqa: UP045
