@@ -55,7 +55,7 @@ def tables_of(report: SolveReport, result: dict[str, Any], plan: Plan) -> list[A
     if report.metric:
         table.add_row("board bent by", f"{report.board_bend_mm:.2f} mm")
     table.add_row("pairs against single cameras", f"{report.sync_ratio:.2f} (1 is synchronous)")
-    errors = ", ".join(f"{v:.2f} % at {k}" for k, v in report.depth_error_percent.items() if v == v)
+    errors = ", ".join(f"{v:.2f} % at {k.replace('m', ' m')}" for k, v in report.depth_error_percent.items() if v == v)
     if errors:
         table.add_row("depth error (1 σ)", errors)
     rejected = [Text(f"left out: {view['name']}: {view['why']}") for view in result["views_rejected"][:8]]

@@ -140,7 +140,7 @@ def depth(
         _tell_sure(done, output)
     error = troubles.error(len(done), {"pairs": done})
     if done:
-        output.show(table)
+        output.show(table, *_files_told(done))
     _tell_empty(done, result, output)
     if error is not None:
         raise error
@@ -192,9 +192,21 @@ def _tell_sure(rows: list[dict[str, Any]], output: Output) -> None:
 
 def _table() -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("pair", "size", "depth known", "1 %", "median", "99 %", "files"):
-        table.add_column(heading, justify="left" if heading in ("pair", "size", "files") else "right")
+    for heading in ("pair", "size", "depth known", "1 %", "median", "99 %"):
+        left = heading in ("pair", "size")
+        table.add_column(heading, justify="left" if left else "right", overflow="fold", no_wrap=heading != "pair")
     return table
+
+
+def _files_told(rows: list[dict[str, Any]]) -> list[str]:
+    """Name the files of one pair, or the folders of many, below the table: in it they would be cut off."""
+    files = [Path(file) for row in rows for file in row["files"]]
+    if len(rows) == 1:
+        return ["Files: " + ", ".join(str(file) for file in files)] if files else []
+    count: dict[Path, int] = {}
+    for file in files:
+        count[file.parent] = count.get(file.parent, 0) + 1
+    return [f"{number} files in {folder}" for folder, number in count.items()]
 
 
 def _add_row(table: Table, row: dict[str, Any]) -> None:
@@ -205,7 +217,7 @@ def _add_row(table: Table, row: dict[str, Any]) -> None:
 
     table.add_row(
         row["name"], f"{row['width']}x{row['height']}", f"{row['density_percent']:.1f} %",
-        length(row["p1_m"]), length(row["median_m"]), length(row["p99_m"]), " ".join(row["files"]),
+        length(row["p1_m"]), length(row["median_m"]), length(row["p99_m"]),
     )  # fmt: skip
 
 

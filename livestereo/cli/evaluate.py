@@ -66,6 +66,7 @@ def evaluate(
     of the pixels with truth. The range of disparities is the one that the set names, else --num-disparities, else it
     is measured in the pictures.
     """
+    from livestereo.cli._evaluate_table import ScoreTable
     from livestereo.imageio import make_folder
 
     cases = _cases(sets or [], left, right, truth, truth_scale, mask, frames, output)
@@ -75,7 +76,7 @@ def evaluate(
     for case in cases:
         for label, settings in _methods(compare, match):
             rows.append(_score(case, label, settings, match, out))
-    output.show(_table(rows))
+    output.show(ScoreTable(rows))
     if out is not None:
         output.say(f"Pictures of the errors: {out}")
     output.result(rows)
@@ -218,25 +219,3 @@ def _score(case: _Case, label: str, settings: Settings, match: MatchOptions, out
         name = "".join(c if c.isalnum() or c in "-_.#" else "-" for c in f"{case.name}-{label}")
         write_picture(out / f"{name}.png", picture)
     return row
-
-
-def _table(rows: list[dict[str, Any]]) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
-    for heading in ("set", "method", "size"):
-        table.add_column(f"\n{heading}", no_wrap=heading != "set", overflow="fold")
-    # In two lines, and never narrower: only a long name of a set is folded where 80 columns are too few.
-    for heading in ("density\n%", "bad1\n%", "bad2\n%", "bad4\n%", "bad2\nall %", "EPE\npx", "median\npx", "\nms"):
-        table.add_column(heading, justify="right", no_wrap=True)
-
-    def figure(value: float, digits: int) -> str:
-        return f"{value:.{digits}f}" if value == value else "–"
-
-    for row in rows:
-        table.add_row(
-            row["set"], row["matcher"], f"{row['width']}x{row['height']}",
-            *(figure(row[key], 1) for key in ("density_percent", "bad1", "bad2", "bad4", "bad2_all")),
-            figure(row["epe_px"], 2), figure(row["median_px"], 2), figure(row["runtime_ms"], 0),
-        )  # fmt: skip
-    return table
