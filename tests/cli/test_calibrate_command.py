@@ -105,7 +105,7 @@ def test_measured_rulers_scale_the_rig(
         ((*BOARD, "--measured", "99"), "not a pair of measured lengths"),
         ((*BOARD, "--lens-model", "magic"), "Unknown lens model"),
         ((*BOARD, "--goal", "soon"), "not a goal"),
-        ((*BOARD, "--at", "0"), "no list of distances"),
+        ((*BOARD, "--at", "0"), "not a list of distances"),
         ((*BOARD, "-o", "nowhere/rig.json"), "no folder"),
         ((*BOARD, "--frames", "3"), "Too few views: 3"),
         (("--board", "chessboard:10x7:25mm"), "seem to show a chessboard with 9 x 6"),
