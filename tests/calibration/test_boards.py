@@ -37,7 +37,7 @@ def test_specs_are_read(text: str, count: int, square_m: float | None) -> None:
         ("chessboard:2x6:25mm", "too few"),
         ("chessboard:900x6:25mm", "too many"),
         ("chessboard:9x6:25", "'25' is not a length"),
-        ("chessboard:9x6:0mm", "no size for a square"),
+        ("chessboard:9x6:0mm", "not a size for a square"),
         ("chessboard:9x6:25mm:3mm", "is too much"),
         ("charuco:9x6:30mm:22mm", "not an ArUco dictionary"),
         ("charuco:9x6", "the dictionary is missing"),

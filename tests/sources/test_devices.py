@@ -73,7 +73,7 @@ def test_no_camera_at_that_index_says_which_there_are(attached: list[Device]) ->
     ("code", "said"),
     [
         (errno.ENOENT, "There is no camera"), (errno.EACCES, "usermod -aG video"), (errno.EBUSY, "another program"),
-        (errno.ENOSPC, "cannot carry both"), (errno.ENOTTY, "is no camera"), (errno.EIO, "cannot be opened"),
+        (errno.ENOSPC, "cannot carry both"), (errno.ENOTTY, "is not a camera"), (errno.EIO, "cannot be opened"),
         (0, "cannot be opened"),
     ],
 )  # fmt: skip

@@ -129,7 +129,7 @@ def test_a_folder_that_is_there_is_never_overwritten_by_accident(tmp_path: Path)
         TakeWriter(TakeRequest(tmp_path / "take"))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "holiday.jpg").write_bytes(b"x")
-    with pytest.raises(TakeError, match="no take"):
+    with pytest.raises(TakeError, match="not a take"):
         TakeWriter(TakeRequest(tmp_path / "other", overwrite=True))
     TakeWriter(TakeRequest(tmp_path / "take", overwrite=True)).close(captured=0)
 
