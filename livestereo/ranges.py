@@ -16,6 +16,7 @@ from livestereo.errors import SettingsError
 from livestereo.settings import Settings
 
 STEP = 16
+FEWEST_ROWS = 8  # of a picture: about a window of any matcher, and something left at half size
 DEFAULT_SHARE_OF_WIDTH = 0.2
 DEFAULT_LIMIT = 256
 
@@ -44,13 +45,13 @@ def find_range(settings: Settings, rectification: Rectification) -> DisparityRan
     """Find the range for these settings and this rig, px of the full-size rectified picture.
 
     Raises:
-        SettingsError: the range is wider than the picture, or depths were asked for without a metric rig.
+        SettingsError: the range is wider than the picture, that is tiny, or depths were asked for without a metric rig.
     """
-    width = rectification.size_wh[0]
-    if width < STEP:
+    width, height = rectification.size_wh
+    if width < STEP or height < FEWEST_ROWS:
         raise SettingsError(
-            f"The picture is only {width} px wide: there is nothing to match in it.",
-            f"Give pictures at least {STEP} px wide; a few hundred is usual.",
+            f"The picture is only {width} x {height} px: there is nothing to match in it.",
+            f"Give pictures of at least {STEP} x {FEWEST_ROWS} px; a few hundred each way is usual.",
         )
     by_depth = settings.min_depth is not None or settings.max_depth is not None
     found = _from_depth(settings, rectification) if by_depth else _by_default(rectification)

@@ -69,7 +69,8 @@ def test_what_cannot_be_is_refused(settings: Settings, rectification: Rectificat
     assert caught.value.fix
 
 
-def test_a_picture_too_narrow_to_match_is_told_with_a_width_that_helps() -> None:
+@pytest.mark.parametrize("size_wh", [(1, 1), (15, 480), (50, 1), (640, 7)])
+def test_a_picture_too_small_to_match_is_told_with_a_size_that_helps(size_wh: tuple[int, int]) -> None:
     with pytest.raises(SettingsError) as refused:
-        find_range(Settings(), replace(VGA, size_wh=(1, 1)))
-    assert "1 px wide" in refused.value.what and "16 px" in refused.value.fix
+        find_range(Settings(), replace(VGA, size_wh=size_wh))
+    assert "{} x {} px".format(*size_wh) in refused.value.what and "16 x 8 px" in refused.value.fix
