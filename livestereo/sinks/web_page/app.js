@@ -156,7 +156,7 @@ async function show(next) {
   $("findings").replaceChildren(...next.findings.map((text) => element("p", text)));
   $("figures").replaceChildren(...next.figures.map((cell) => {
     const box = element("div", "");
-    const value = element("b", cell.value);
+    const value = element("b", cell.value.replace(/(\d) (?=[a-z%])/g, "$1\u00a0"));  // a figure keeps its unit
     value.className = `tone-${cell.tone}`;
     value.title = cell.value;
     if (cell.value.length > 13) box.className = "wide";
