@@ -61,15 +61,17 @@ class PointTracker:
         self._before = self._pending = None
 
     def add(self, index: int, left: U8, right: U8) -> None:
-        """Take one pair of gray pictures (H,W); `index` counts the pairs kept."""
-        scale = min(1.0, WIDTH_PX / left.shape[1])
-        small = _resized(left, scale), _resized(right, scale)
+        """Take one pair of gray pictures, (H,W) each; `index` counts the pairs kept."""
+        # Two cameras may differ in size: both are brought to one width, and see about as much of the world.
+        width = min(WIDTH_PX, left.shape[1], right.shape[1])
+        scales = width / left.shape[1], width / right.shape[1]
+        small = _of_one_size(_resized(left, scales[0]), _resized(right, scales[1]))
         before, self._before = self._before, small
         if before is None or before[0].shape != small[0].shape or before[1].shape != small[1].shape:
             self._pending = None
             return
         if self._pending is not None:
-            self._finish(self._pending, before[1], small[1], scale)
+            self._finish(self._pending, before[1], small[1], scales)
         self._pending = self._begin(index, before, small)
 
     def _begin(self, index: int, before: tuple[U8, U8], now: tuple[U8, U8]) -> _Pending | None:
@@ -81,7 +83,7 @@ class PointTracker:
         good &= seen
         return _Pending(index, corners[good], right[good], back[good]) if good.any() else None
 
-    def _finish(self, held: _Pending, there: U8, after: U8, scale: float) -> None:
+    def _finish(self, held: _Pending, there: U8, after: U8, scales: tuple[float, float]) -> None:
         ahead, good = _follow(there, after, held.right)
         came, goes = held.right - held.back, ahead - held.right
         # Nothing turns round within a frame: such a point jumped to its like (squares of a board, a fence).
@@ -89,14 +91,28 @@ class PointTracker:
         if good.any():
             velocity = (goes[good] + came[good]) / 2
             # Pixel centres: (0,0) is the middle of the first pixel, at every size.
-            full = [((p[good] + 0.5) / scale - 0.5).astype(np.float32) for p in (held.left, held.right)]
-            self.points.append(PairPoints(held.index, full[0], full[1], (velocity / scale).astype(np.float32)))
+            sides = zip((held.left, held.right), scales)
+            full = [((p[good] + 0.5) / scale - 0.5).astype(np.float32) for p, scale in sides]
+            self.points.append(PairPoints(held.index, full[0], full[1], (velocity / scales[1]).astype(np.float32)))
 
 
 def _resized(gray: U8, scale: float) -> U8:
     if scale == 1:
         return gray
     return np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _of_one_size(left: U8, right: U8) -> tuple[U8, U8]:
+    """Lengthen what is shorter, which optical flow asks for; what is added repeats the border and holds no corners."""
+    height, width = (max(left.shape[i], right.shape[i]) for i in (0, 1))
+
+    def filled(small: U8) -> U8:
+        more = height - small.shape[0], width - small.shape[1]
+        if not any(more):
+            return small
+        return np.asarray(cv2.copyMakeBorder(small, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
+
+    return filled(left), filled(right)
 
 
 def _corners(before: U8, now: U8) -> F32 | None:
