@@ -181,8 +181,9 @@ def _tell_sure(rows: list[dict[str, Any]], output: Output) -> None:
     if not told:
         return
     middle = float(np.median([row["sigma_median_px"] for row in told]))
-    percent = float(np.median([row["sigma_depth_median_percent"] for row in told]))
-    output.say(f"σ: {middle:.2f} px of disparity, {percent:.1f} % of depth in the middle ({told[0]['sigma_of']}).")
+    percents = [row["sigma_depth_median_percent"] for row in told if row["sigma_depth_median_percent"] is not None]
+    of_depth = f", {float(np.median(percents)):.1f} % of depth" if percents else ""  # none: all is infinitely far
+    output.say(f"σ: {middle:.2f} px of disparity{of_depth} in the middle ({told[0]['sigma_of']}).")
     names = list(told[0]["reasons_percent"])
     shares = {name: float(np.mean([row["reasons_percent"][name] for row in told])) for name in names}
     largest = sorted((name for name in names if shares[name] >= 0.1), key=lambda name: -shares[name])

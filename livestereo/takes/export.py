@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -294,7 +294,12 @@ def exporting(form: str, out: Path, context: ExportContext, *, overwrite: bool =
     try:
         goal = partial / out.name
         exporter = EXPORTERS[form](goal, context)
-        yield exporter
+        try:
+            yield exporter
+        except BaseException:
+            with suppress(Exception):  # what is thrown away is closed first, whatever that says
+                exporter.finish()
+            raise
         exporter.finish()
         if goal.exists():
             if folder and out.is_dir():

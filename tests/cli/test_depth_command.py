@@ -9,6 +9,7 @@ import pytest
 from cli_scenes import HEIGHT, SQUARE_PX, WALL_PX, WIDTH, run_command, run_json, write_pair
 
 from livestereo.imageio import read_pfm
+from livestereo.matchers.sgm_compile import sgm_available
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +57,17 @@ def test_how_sure_it_is_as_files_and_figures(tmp_path: Path, capsys: pytest.Capt
     assert row["sigma_median_px"] == pytest.approx(float(np.median(sigma[known])), rel=1e-5)
     assert row["sigma_of"] == "matching alone"
     assert sum(row["reasons_percent"].values()) == pytest.approx(100 * float((~known).mean()))
+
+
+def test_black_pictures_have_an_uncertainty_and_no_depth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if not sgm_available():
+        pytest.skip("numba is not installed")
+    for side in ("left", "right"):
+        cv2.imwrite(str(tmp_path / f"{side}.png"), np.zeros((96, 128, 3), np.uint8))
+    words = ("depth", tmp_path / "left.png", tmp_path / "right.png", "--rectified", "--preset", "fast")
+    code, _, err = run_command(capsys, *words, "--sigma", tmp_path / "s.pfm")
+    assert code == 0 and "Traceback" not in err
+    assert "σ: " in err and "of depth" not in err  # disparity is 0 all over: it is infinitely far
 
 
 def test_gray_depth_is_brighter_where_it_is_nearer_and_black_where_unknown(
