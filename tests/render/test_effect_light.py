@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +10,15 @@ from effect_scenes import SQUARE, SQUARE_M, SQUARE_PX, WALL_M, WALL_PX, H, W, sc
 from livestereo.errors import SettingsError
 from livestereo.render.effects import EffectSettings, apply_effect
 from livestereo.render.effects.fill import fill_disparity, rows_filled
-from livestereo.render.effects.focus import Lens, aperture_of, defocus, layer_radii, lens_of_aperture, spread
+from livestereo.render.effects.focus import (
+    Lens,
+    aperture_of,
+    defocus,
+    layer_radii,
+    lens_of_aperture,
+    lens_of_blur,
+    spread,
+)
 from livestereo.render.effects.fog import KOSCHMIEDER, Layer, fog, transmission, wisps_of
 from livestereo.render.effects.light import to_linear, to_srgb
 from livestereo.render.effects.settings import depth_at
@@ -107,9 +117,27 @@ def test_the_circle_of_confusion_is_that_of_a_thin_lens() -> None:
     assert aperture_of(s, lens) == pytest.approx(aperture)
 
 
-def test_a_point_of_light_becomes_a_disc_of_that_radius() -> None:
-    from dataclasses import replace
+def test_a_subject_with_depth_is_sharp_as_a_whole_and_the_background_blurred_as_asked() -> None:
+    s = scene()
+    lens = lens_of_blur(s, SQUARE_M, 6.0)
+    assert 1 < lens.sharp_px < 0.5 * (SQUARE_PX - WALL_PX)
+    # The wall is the far background: its radius is what was asked for, whatever stays sharp on the way.
+    assert (SQUARE_PX - WALL_PX - lens.sharp_px) * lens.gain == pytest.approx(6.0)
+    # Rounded things: their disparity runs to the rim of the sharp zone.
+    rounded = s.shifted_px.copy()
+    rounded[SQUARE] += np.linspace(-0.95, 0.95, 50, dtype=np.float32) * np.float32(lens.sharp_px)
+    image = defocus(replace(s, disparity_px=rounded), lens)
+    inside = (slice(45, 85), slice(65, 105))
+    np.testing.assert_allclose(image[inside].astype(int), s.left[inside], atol=2)
+    # No depth to speak of: noise of half a pixel is not seen.
+    flat = np.full((H, W), WALL_PX, np.float32)
+    noise = np.random.default_rng(0).uniform(-0.45, 0.45, (H, W)).astype(np.float32)
+    noisy = replace(s, disparity_px=flat + noise)
+    np.testing.assert_allclose(defocus(noisy, lens_of_blur(noisy, WALL_M, 6.0)).astype(int), s.left, atol=2)
+    assert lens_of_aperture(s, SQUARE_M, 0.01).sharp_px == 0
 
+
+def test_a_point_of_light_becomes_a_disc_of_that_radius() -> None:
     s = scene()
     dark = np.zeros((H, W, 3), np.uint8)
     dark[20, 30] = 255
@@ -174,8 +202,6 @@ def test_filling_moves_the_depth_edge_onto_the_picture_s_edge(quick: bool) -> No
 
 
 def test_an_unknown_focus_point_takes_the_nearest_known_and_says_so() -> None:
-    from dataclasses import replace
-
     s = scene()
     known = s.known.copy()
     known[:, :30] = False

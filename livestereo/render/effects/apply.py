@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -79,7 +79,7 @@ def _focus(scene: EffectScene, chosen: Chosen) -> Effect:
 def _miniature(scene: EffectScene, chosen: Chosen) -> Effect:
     """Make it look small: the shallow focus of a macro lens, and the strong colours and light of a model."""
     lens = _lens(scene, chosen, 1.35 * BLUR_SHARE)
-    image = defocus(scene, Lens(lens.focus_px, 1.5 * lens.gain, 1.1 * lens.largest_px))
+    image = defocus(scene, replace(lens, gain=1.5 * lens.gain, largest_px=1.1 * lens.largest_px))
     return Effect(vivid(image), details={"focus_m": chosen.focus_m})
 
 

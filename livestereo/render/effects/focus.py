@@ -24,6 +24,8 @@ from livestereo.render.effects.scene import EffectScene
 from livestereo.types import F32, U8
 
 SHARP_PX = 0.6  # a disc of smaller radius is not seen
+SHARP_SHARE = 0.18  # half of the sharp zone, of the way from the focus to the background
+NOISE_PX = 0.5  # of disparity, which no matcher is free of
 SMALLEST_STEP_PX = 1.0  # between the blur radii of neighbouring layers
 
 
@@ -31,12 +33,13 @@ SMALLEST_STEP_PX = 1.0  # between the blur radii of neighbouring layers
 class Lens:
     """focus_px: shifted disparity in focus. gain: radius of the disc, px, for each px of disparity beside it.
 
-    largest_px: limit of the radius.
+    largest_px: limit of the radius. sharp_px: up to so much disparity beside the focus nothing is blurred.
     """
 
     focus_px: float
     gain: float
     largest_px: float
+    sharp_px: float = 0.0
 
 
 def lens_of_aperture(scene: EffectScene, focus_m: float, aperture_m: float) -> Lens:
@@ -46,12 +49,17 @@ def lens_of_aperture(scene: EffectScene, focus_m: float, aperture_m: float) -> L
 
 
 def lens_of_blur(scene: EffectScene, focus_m: float, blur_px: float) -> Lens:
-    """Give the lens that blurs the far background (90th percentile) by a disc of radius `blur_px`."""
+    """Give the lens that blurs the far background (90th percentile) by a disc of radius `blur_px`.
+
+    No real lens, but what a portrait wants: the subject is sharp as a whole, although it is not flat, and noise of
+    disparity, which so strong a blur would show where all is of nearly one depth, is not seen in it.
+    """
     focus = scene.scale_m_px / focus_m
     far = scene.scale_m_px / scene.percentile_m(90)
     near = scene.scale_m_px / scene.percentile_m(10)
     reach = max(abs(focus - far), 0.5 * abs(near - focus), 1.0)
-    return Lens(focus, blur_px / reach, 1.5 * blur_px)
+    sharp = min(max(SHARP_SHARE * reach, NOISE_PX), 0.5 * reach)
+    return Lens(focus, blur_px / (reach - sharp), 1.5 * blur_px, sharp)
 
 
 def aperture_of(scene: EffectScene, lens: Lens) -> float:
@@ -69,8 +77,10 @@ def defocus(scene: EffectScene, lens: Lens, *, highlights: float = 0.0) -> U8:
     if highlights > 0:
         excess = np.clip((light.min(axis=2) - 0.85) / 0.15, 0, 1)
         light = light * (1 + np.float32(4 * highlights) * excess * excess)[:, :, None]
-    signed = np.clip((scene.shifted_px - np.float32(lens.focus_px)) * np.float32(lens.gain),
-                     -lens.largest_px, lens.largest_px)  # fmt: skip
+    beside = scene.shifted_px - np.float32(lens.focus_px)
+    if lens.sharp_px > 0:
+        beside = beside - np.clip(beside, -lens.sharp_px, lens.sharp_px)
+    signed = np.clip(beside * np.float32(lens.gain), -lens.largest_px, lens.largest_px)
     radii = layer_radii(float(signed.min()), float(signed.max()), 3 if scene.quick else 10)
     return to_srgb(_composite(light, signed.astype(np.float32), radii, quick=scene.quick))
 
