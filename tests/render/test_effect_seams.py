@@ -96,3 +96,16 @@ def test_a_blank_surface_that_stands_out_is_filled_whole_and_what_is_beside_it_s
     assert np.abs(filled[board] - 20).max() < 1  # by rows: 6 in the rows that end on the wall
     assert np.abs(filled[100:160, 240:] - 6).max() < 1
     assert np.abs(filled[:50] - 6).max() < 0.5
+
+
+def test_a_shadow_falls_on_what_was_measured_and_not_on_what_was_guessed() -> None:
+    wall = replace(scene(), disparity_px=np.full((H, W), WALL_PX, np.float32))
+    ball = [Sphere("ball", 80, 60, WALL_M - 0.25, 0.2, (0, 0, 255))]
+    around = np.hypot(*np.mgrid[-60:60, -80:80]) > 26  # beside the ball itself
+
+    def darker(known: np.ndarray) -> np.ndarray:
+        made = insert(replace(wall, known=known), ball).image.astype(int)
+        return np.asarray((wall.left - made).max(axis=2) * around)
+
+    assert darker(np.ones((H, W), bool)).max() > 25
+    assert darker(np.zeros((H, W), bool)).max() <= 1

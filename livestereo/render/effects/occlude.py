@@ -275,7 +275,10 @@ def _shaded(scene: EffectScene, ball: Sphere, outline: _Outline, ambient: F32) -
 
 
 def _shadow(scene: EffectScene, balls: list[Sphere]) -> F32:
-    """Light that is left (H,W) 0..1 after the balls' shadows: a point is dark when its way to the lamp meets a ball."""
+    """Light that is left (H,W) 0..1 after the balls' shadows: a point is dark when its way to the lamp meets a ball.
+
+    Surfaces that were not measured, only filled in, take no shadow: it would show their guessed shape.
+    """
     width, height = scene.size_wh
     step = 2  # half size: shadows are soft
     depth = scene.depth_m[::step, ::step]
@@ -295,6 +298,9 @@ def _shadow(scene: EffectScene, balls: list[Sphere]) -> F32:
         dark = np.clip((1 + soft - off) / (2 * soft), 0, 1) * np.clip(along / np.float32(ball.radius_m) + 0.3, 0, 1)
         strength = np.float32(0.62) / (1 + np.float32(0.10) * far)
         left *= 1 - strength * dark * dark * (3 - 2 * dark)
+    known = scene.known[::step, ::step].astype(np.float32)
+    share = cv2.GaussianBlur(known, (0, 0), max(2.0, 0.012 * known.shape[1]))
+    left = 1 - (1 - left) * np.clip((share - 0.35) / 0.4, 0, 1)
     soft_left = cv2.GaussianBlur(left, (0, 0), 1.5)
     return np.asarray(cv2.resize(soft_left, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
