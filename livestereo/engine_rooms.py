@@ -296,7 +296,9 @@ class Builder(_Thread):
         seconds = seconds_per_pair(built.pipelines[0], frame, self._clock)
         if keeps_up(seconds, built.plan, fps):
             return built
-        slow = f"At full size this computer would match {built.plan.workers / seconds:.0f} of {fps:.0f} pairs/s"
+        rate = built.plan.workers / seconds
+        much = f"{rate:.0f} of {fps:.0f} pairs/s" if rate < fps - 0.5 else f"{fps:.0f} pairs/s with nothing to spare"
+        slow = f"At full size this computer would match {much}"
         for smaller, what in smaller_choices(settings, built.pipelines[0]):
             for pipeline in built.pipelines:
                 pipeline.close()

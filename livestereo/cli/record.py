@@ -12,6 +12,7 @@ from livestereo.cli._output import Output
 from livestereo.errors import LiveStereoError, SettingsError
 
 if TYPE_CHECKING:
+    from livestereo.cli._setup import Opened
     from livestereo.sinks.recorder import Recorder
 
 PREVIEW_WIDTH = 480
@@ -67,6 +68,8 @@ def record(
     settings = settings_from(match)
     window = wants_window(run, output)
     with open_pictures(pictures, source, rig, output, phase=phase) as opened:
+        if only is None and not rig.rectified and _no_pair(opened, output):
+            only = "raw"
         request = take_request(
             opened, settings, take, raw=raw, content=only or "all",  # type: ignore[arg-type]  # checked above
             preview=not no_preview, overwrite=overwrite,
@@ -91,6 +94,19 @@ def record(
         finally:
             _tell(recorder, take, output)
         output.result({**summary.as_json(), "take": take, **recorded(recorder)})
+
+
+def _no_pair(opened: Opened, output: Output) -> bool:
+    """Whether only a rig could make these pictures a pair, and there is none; then it is told."""
+    info = opened.source.info
+    left, right = info.left_size_wh, info.right_size_wh
+    if opened.rig_file is not None or left is None or right is None or left == right:
+        return False
+    output.warn(
+        f"Left is {left[0]}x{left[1]} and right is {right[0]}x{right[1]}, and there is no rig file: raw pictures alone "
+        "are recorded. Once these cameras are calibrated, `livestereo replay TAKE --rig FILE -o OTHER` computes depth."
+    )
+    return True
 
 
 def recorded(recorder: Recorder) -> dict[str, object]:

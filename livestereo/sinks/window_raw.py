@@ -86,7 +86,8 @@ class RawWindow:
     def show(self, frame: StereoFrame, stats: CaptureStats, *, message: str = "") -> None:
         """Draw one pair."""
         left, right = frame.left.image, frame.right.image
-        size = (left.shape[1], left.shape[0])
+        panes = _of_one_shape(left, right)
+        size = (panes[0].shape[1], panes[0].shape[0])
         if self._screen is None:
             self._screen = self._open_screen(
                 self._title, natural_canvas(size, 2, screen_wh=display.probe().screen_wh, legend=False)
@@ -96,7 +97,7 @@ class RawWindow:
         rects = [pane.rect for pane in layout.panes]
         scene = Scene(
             layout,
-            tuple(with_lines(image, max(12, image.shape[0] // 12)) for image in (left, right)),
+            tuple(with_lines(image, max(12, image.shape[0] // 12)) for image in panes),
             ("Left, as it comes", "Right, as it comes"),
             self._figures_now(frame, stats),
             banner=" ".join(text for text in (_sizes_differ(left, right), message) if text),
@@ -126,6 +127,20 @@ class RawWindow:
                 note="no rig: raw views",
             )  # fmt: skip
         return self._figures
+
+
+def _of_one_shape(left: U8, right: U8) -> tuple[U8, U8]:
+    """Give both pictures at one size, for level lines through both: as wide as the left one, in the middle of black."""
+    if left.shape == right.shape:
+        return left, right
+    width = left.shape[1]
+    wide = np.asarray(cv2.resize(right, (width, max(1, round(right.shape[0] * width / right.shape[1])))), np.uint8)
+    height = max(left.shape[0], wide.shape[0])
+    panes = []
+    for image in (left, wide):
+        more = height - image.shape[0]
+        panes.append(cv2.copyMakeBorder(image, more // 2, more - more // 2, 0, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0)))
+    return np.asarray(panes[0], np.uint8), np.asarray(panes[1], np.uint8)
 
 
 def _sizes_differ(left: U8, right: U8) -> str:
