@@ -98,9 +98,9 @@ class RawWindow:
         scene = Scene(
             layout,
             tuple(with_lines(image, max(12, image.shape[0] // 12)) for image in panes),
-            ("Left, as it comes", "Right, as it comes"),
+            _labels(left, right),
             self._figures_now(frame, stats),
-            banner=" ".join(text for text in (_sizes_differ(left, right), message) if text),
+            banner=message,
             cards=(lambda canvas: _draw_states(canvas, rects, states),),
         )
         self.canvas = self._composer.compose(scene)
@@ -143,10 +143,10 @@ def _of_one_shape(left: U8, right: U8) -> tuple[U8, U8]:
     return np.asarray(panes[0], np.uint8), np.asarray(panes[1], np.uint8)
 
 
-def _sizes_differ(left: U8, right: U8) -> str:
-    if left.shape == right.shape:
-        return ""
-    return f"Left is {left.shape[1]}x{left.shape[0]}, right is {right.shape[1]}x{right.shape[0]}."
+def _labels(left: U8, right: U8) -> tuple[str, str]:
+    sizes = ("", "") if left.shape == right.shape else (f", {i.shape[1]}x{i.shape[0]}" for i in (left, right))
+    one, other = (f"{side}, as it comes{size}" for side, size in zip(("Left", "Right"), sizes))
+    return one, other
 
 
 def _draw_states(canvas: U8, rects: list[Rect], states: tuple[SideState, ...]) -> None:
