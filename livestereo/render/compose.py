@@ -82,18 +82,17 @@ class Composer:
         canvas = _copy_around(self._surroundings(scene), scene.layout.panes)
         for pane, picture in zip(scene.layout.panes, scene.pictures):
             place(canvas, picture, pane.rect)
+        stage = _stage(scene.layout)
+        banner = overlay.draw_banner(canvas, scene.banner, stage) if scene.banner else None
         for pane, label in zip(scene.layout.panes, scene.labels):
-            overlay.pane_label(canvas, pane.rect, label)
+            overlay.pane_label(canvas, pane.rect, label, below=banner)
         if scene.entries and scene.layout.panes:
             overlay.draw_entries(canvas, scene.layout.panes[-1].rect, scene.entries)
-        stage = _stage(scene.layout)
         taken: list[Rect] = []
         for ruler in scene.rulers:
             self._ruler(canvas, scene.layout.panes, ruler, stage, taken)
         if scene.pointer:
             self._pointer(canvas, scene.layout.panes, scene.pointer, stage, taken)
-        if scene.banner:
-            overlay.draw_banner(canvas, scene.banner, stage)
         if scene.paused:
             _paused(canvas, stage)
         above = None

@@ -332,8 +332,8 @@ def draw_message(
     return top - m.pad // 2
 
 
-def draw_banner(canvas: U8, text: str, inside: Rect, *, tone: Tone = "warn") -> None:
-    """Draw a standing notice at the top of `inside`: something is wrong and the person should know."""
+def draw_banner(canvas: U8, text: str, inside: Rect, *, tone: Tone = "warn") -> Rect:
+    """Draw a standing notice at the top of `inside`: something is wrong and the person should know. Give its place."""
     m = metrics_for((canvas.shape[1], canvas.shape[0]))
     lines = wrap(text, inside.w - 6 * m.pad, m.body)[:3]
     width = max((text_width(line, m.body) for line in lines), default=0) + 3 * m.pad
@@ -343,10 +343,17 @@ def draw_banner(canvas: U8, text: str, inside: Rect, *, tone: Tone = "warn") -> 
     for i, line in enumerate(lines):
         draw_text(canvas, line, box.x + box.w / 2, box.y + m.pad // 2 + i * line_height(m.body), m.body, theme.TEXT,
                   anchor="middle")  # fmt: skip
+    return box
 
 
-def pane_label(canvas: U8, rect: Rect, text: str) -> None:
-    """Name a pane in its upper left corner."""
+def pane_label(canvas: U8, rect: Rect, text: str, *, below: Rect | None = None) -> None:
+    """Name a pane in its upper left corner; under what stands there, `below`, where the two would meet."""
     m = metrics_for((canvas.shape[1], canvas.shape[0]))
-    if rect.w > m.small * 8:
-        chip(canvas, ellipsis(text, rect.w - 3 * m.pad, m.small), rect.x + m.pad // 2, rect.y + m.pad // 2, m.small)
+    if rect.w <= m.small * 8:
+        return
+    short = ellipsis(text, rect.w - 3 * m.pad, m.small)
+    x, y = rect.x + m.pad // 2, rect.y + m.pad // 2
+    taken = Rect(x, y, text_width(short, m.small) + m.small, line_height(m.small) + m.pad)
+    if below is not None and taken.overlap(below):
+        y = below.bottom + m.pad // 2
+    chip(canvas, short, x, y, m.small)

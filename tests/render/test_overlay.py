@@ -176,6 +176,15 @@ def test_a_recording_tells_its_size_its_queue_how_long_the_disk_lasts_and_what_i
     assert size_text(3 << 30) == "3.0 GiB"
 
 
+def test_the_name_of_a_pane_stands_under_a_notice_that_would_cover_it() -> None:
+    pane, notice = Rect(300, 0, 300, 300), Rect(200, 8, 200, 30)
+    for below, top in ((notice, notice.bottom), (None, 0), (Rect(0, 8, 250, 30), 0)):
+        canvas = np.full((400, 640, 3), 100, np.uint8)
+        overlay.pane_label(canvas, pane, "Depth", below=below)
+        changed = np.flatnonzero((canvas != 100).any(axis=(1, 2)))
+        assert top < changed.min() < top + 20 and changed.max() < top + 50
+
+
 def test_the_sign_of_pause_leaves_the_middle_free() -> None:
     result = make_result(160, 120)
     look = Look(DepthRange(0.5, 5))
