@@ -97,9 +97,11 @@ def effect(
     from livestereo.cli._results import Troubles, expects_many
     from livestereo.cli._setup import open_pictures
     from livestereo.render.effects import EFFECT_NAMES, EffectSettings
+    from livestereo.render.effects.settings import MEDIA
 
     if kind not in EFFECT_NAMES:
-        raise SettingsError(f"Unknown effect: {kind!r}.", f"Known: {', '.join(EFFECT_NAMES)}.")
+        kinds = f"Known: {', '.join(EFFECT_NAMES)}."
+        raise SettingsError(f"Unknown effect: {kind!r}.", f"Give --as fog --medium {kind}." if kind in MEDIA else kinds)
     behind = Background.parse(background) if background is not None else None
     settings = EffectSettings(
         medium=medium, visibility_m=visibility, rising=rising, focus_m=focus,  # type: ignore[arg-type]
