@@ -286,9 +286,6 @@ def exporting(form: str, out: Path, context: ExportContext, *, overwrite: bool =
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
-    except OutputError as error:
-        # People know the final name only.
-        raise TakeError(error.what.replace(f"{partial.name}{os.sep}", ""), error.fix) from error
     except OSError as error:
         raise TakeError(f"{out} cannot be written: {error.strerror}.", "Choose another place.") from error
     try:
@@ -305,6 +302,9 @@ def exporting(form: str, out: Path, context: ExportContext, *, overwrite: bool =
             if folder and out.is_dir():
                 shutil.rmtree(out)
             os.replace(goal, out)
+    except OutputError as error:
+        # People know the final name only.
+        raise TakeError(error.what.replace(f"{partial.name}{os.sep}", ""), error.fix) from error
     except OSError as error:
         raise TakeError(
             f"{out} cannot be written: {error.strerror or error}.", "Make room, or choose another place."

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from cli_scenes import run_command, run_json
 
+from livestereo.imageio import OutputError
+
 
 @pytest.fixture(scope="module")
 def take(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -40,3 +42,16 @@ def test_a_view_needs_a_film(take: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert code == 1
     assert "Add --as mp4" in err
     assert not (tmp_path / "depth").exists()
+
+
+def test_what_cannot_be_written_is_told_by_the_name_that_people_know(
+    take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: object) -> None:
+        raise OutputError(f"{path} cannot be written: No space left on device.", "Is the disk full?")
+
+    monkeypatch.setattr("livestereo.takes.export.write_picture", full)
+    code, _, err = run_command(capsys, "export", take, "-o", tmp_path / "depth")
+    assert code == 1
+    assert f"error: {tmp_path / 'depth' / '000000.png'} cannot be written" in err
+    assert list(tmp_path.glob("*dept*")) == []
