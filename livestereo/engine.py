@@ -249,13 +249,13 @@ class _Run:
         # A pair that was worked on once more is none of the film: the next one begins anew too.
         self.epoch, self.generation = -1 if job.again else job.epoch, job.generation
         self.builder.retire_before(job.generation)
-        if job.again:
-            return result
-        if self.live and job.frame.gap is not None:
-            self.messages.gap(job.frame.gap)
-        self.meter.count(result, job.grabbed_s, self.clock())
+        if not job.again:
+            if self.live and job.frame.gap is not None:
+                self.messages.gap(job.frame.gap)
+            self.meter.count(result, job.grabbed_s, self.clock())
         for sink in self.sinks:
-            sink.accept(result)
+            if not job.again or getattr(sink, "shows", False):
+                sink.accept(result)
         return result
 
     # --- settings and actions

@@ -34,7 +34,11 @@ class PairSink(Sink, Protocol):
 
 
 class ResultSink(Sink, Protocol):
-    """Sees finished results, in order."""
+    """Sees finished results, in order.
+
+    It may have `shows`: True where it only shows the newest one. It then sees a pair that was worked on once more, with
+    other settings while the run is paused, which is no other pair for those that count and keep.
+    """
 
     def accept(self, result: StereoResult) -> None:
         """Take one result."""

@@ -49,6 +49,8 @@ class View3d:
         LiveStereoError: the port is in use.
     """
 
+    shows = True
+
     def __init__(
         self, address: WebAddress, *, save_dir: Path = Path("livestereo-out"), cuts: Cuts | None = None,
         clock: Clock = monotonic,

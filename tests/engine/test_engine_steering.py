@@ -83,11 +83,18 @@ def test_pause_holds_step_goes_on_by_one_and_settings_show_on_the_held_pair() ->
             return Action("quit")
         return None
 
-    view = ScriptedView(script)
-    summary = run(source, builder(hook), Settings(workers=1, threads=1), views=[view])
+    class Cloud(Collector):
+        shows = True
+
+    view, kept, cloud = ScriptedView(script), Collector(), Cloud()
+    summary = run(source, builder(hook), Settings(workers=1, threads=1), views=[view], sinks=[kept, cloud])
     assert view.step == 3
     # Pairs in work when the pause came are finished; the one seen again is counted once.
     assert summary.pairs == view.results[-1] + 1 <= 6
+    held = view.pairs[0]
+    assert kept.results == list(range(summary.pairs)), "what keeps results sees each pair once"
+    assert cloud.results.count(held) >= 2 and sorted(set(cloud.results)) == kept.results
+    assert 30 in [settings.uniqueness for settings, pair in zip(cloud.settings, cloud.results) if pair == held]
 
 
 def test_hold_stays_at_the_end_and_seek_goes_back() -> None:
