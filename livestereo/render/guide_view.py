@@ -17,10 +17,11 @@ from calibration.views import Coverage, apply_homography, fit_homography
 from livestereo.render import theme
 from livestereo.render.layout import Rect
 from livestereo.render.paint import chip, dot, fill, keycap
-from livestereo.render.text import draw_text, ellipsis, line_height, text_width
+from livestereo.render.text import draw_text, ellipsis, line_height, text_width, wrap
 from livestereo.types import U8, SizeWH
 
 KEYS = (("Space", "take now"), ("u", "undo the last view"), ("Enter", "finish and solve"))
+SHORT_KEYS = (("Space", "take"), ("u", "undo"), ("Enter", "solve"))
 FLASH = 0.55
 
 
@@ -56,7 +57,7 @@ def draw_guide(shown: GuidePicture, canvas_wh: SizeWH) -> U8:
     canvas = np.empty((h, w, 3), np.uint8)
     canvas[:] = theme.BACKGROUND
     top = line_height(m.body) + m.pad * 3 + 6
-    bottom = line_height(m.large) + line_height(m.body) + line_height(m.small) + m.pad * 4
+    bottom = max(line_height(m.large), 2 * line_height(m.body)) + line_height(m.body) + line_height(m.small) + m.pad * 4
     area = Rect(m.pad, top, w - 2 * m.pad, h - top - bottom)
     gap = m.pad
     half = (area.w - gap) // 2
@@ -151,6 +152,8 @@ def _header(canvas: U8, shown: GuidePicture, area: Rect, m: theme.Metrics) -> No
     met = known and step.percent <= shown.goal.percent
     now = f"depth error {step.percent:.2f} %" if known else "depth error not known yet"
     text = f"{now}   ·   {goal}"
+    if text_width(text, m.body) > area.w - text_width(views, m.body, "medium") - m.pad:
+        text = now
     draw_text(canvas, text, area.right - text_width(text, m.body), area.y, m.body, theme.GOOD if met else theme.TEXT)
     y = area.y + line_height(m.body) + m.pad // 2
     fill(canvas, Rect(area.x, y, area.w, 6), theme.LINE)
@@ -165,8 +168,15 @@ def _footer(canvas: U8, shown: GuidePicture, area: Rect, m: theme.Metrics) -> No
     step = shown.step
     width = area.w - _needs(canvas, step.needs, area, m) - 2 * m.pad
     colour = theme.GOOD if step.done else theme.TEXT
-    draw_text(canvas, ellipsis(step.next, width, m.large, "medium"), area.x, area.y, m.large, colour, weight="medium")
-    y = area.y + line_height(m.large) + m.pad // 2
+    size, lines = m.large, [step.next]
+    if text_width(step.next, m.large, "medium") > width:  # what to do next is read whole, if in smaller letters
+        size, lines = m.body, wrap(step.next, width, m.body, "medium")
+    y = area.y
+    for i, line in enumerate(lines[:2]):
+        rest = line if i == 0 else " ".join(lines[1:])
+        draw_text(canvas, ellipsis(rest, width, size, "medium"), area.x, y, size, colour, weight="medium")
+        y += line_height(size)
+    y += m.pad // 2
     radius = m.body * 0.28
     dot(canvas, area.x + radius, y + line_height(m.body) / 2, radius, theme.GOOD if step.accept else theme.WARN)
     x = area.x + round(2 * radius) + m.pad // 2
@@ -175,7 +185,8 @@ def _footer(canvas: U8, shown: GuidePicture, area: Rect, m: theme.Metrics) -> No
     x += text_width(why, m.body) + m.pad
     draw_text(canvas, ellipsis(step.hint, area.x + width - x, m.body), x, y, m.body, theme.ACCENT)
     x, y = area.x, area.bottom - line_height(m.small) - m.pad // 2
-    for key, words in KEYS:
+    fits = sum(text_width(f"{key}{words}", m.small) + 2.5 * m.pad for key, words in KEYS) <= width
+    for key, words in KEYS if fits else SHORT_KEYS:
         x += keycap(canvas, key, x, y, m.small) + m.pad // 3
         draw_text(canvas, words, x, y, m.small, theme.DIM)
         x += text_width(words, m.small) + m.pad
@@ -184,7 +195,7 @@ def _footer(canvas: U8, shown: GuidePicture, area: Rect, m: theme.Metrics) -> No
 
 
 def _needs(canvas: U8, needs: tuple[Need, ...], area: Rect, m: theme.Metrics) -> int:
-    """Draw what the views must cover, a bar for each, at the right; give the width taken."""
+    """Draw what the views must cover, a bar for each, at the right; give the width taken, 0 where there is no room."""
     if not needs:
         return 0
     names = [_NAMES[need.name] for need in needs]
@@ -192,6 +203,8 @@ def _needs(canvas: U8, needs: tuple[Need, ...], area: Rect, m: theme.Metrics) ->
     value = max(text_width(_value(need), m.small) for need in needs)
     bar = round(m.small * 5)
     width = label + bar + value + 2 * m.pad
+    if width > 0.4 * area.w:
+        return 0  # in a small window what to do next comes first
     step_y = min(line_height(m.small) + 1, area.h / len(needs))
     for i, (name, need) in enumerate(zip(names, needs)):
         x, y = area.right - width, area.y + round(i * step_y)
