@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import io
 import json
 import socket
@@ -31,6 +32,11 @@ _ASSETS = {
     "/app.css": ("app.css", "text/css; charset=utf-8"),
 }
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_REFUSED = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    '<title>livestereo</title><body style="background:#111317;color:#eceef1;font:17px/1.5 system-ui,sans-serif;'
+    'padding:10vh 24px;max-width:32em;margin:auto"><p><b>livestereo</b></p><p>{why}</p></body></html>\n'
+)
 _SECURITY = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
@@ -285,7 +291,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, refusal: Refusal) -> None:
         self.close_connection = True
-        self._send(f"{refusal.why}\n".encode(), "text/plain; charset=utf-8", status=refusal.status)
+        if "text/html" in self.headers.get("Accept", ""):  # a person's browser: letters that a phone shows large enough
+            page = _REFUSED.format(why=html.escape(refusal.why))
+            self._send(page.encode(), "text/html; charset=utf-8", status=refusal.status)
+        else:
+            self._send(f"{refusal.why}\n".encode(), "text/plain; charset=utf-8", status=refusal.status)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what the base class finds malformed, in a line instead of a page."""

@@ -287,6 +287,10 @@ def test_other_addresses_need_the_token() -> None:
         assert ask(view, "GET", "/", headers={"Cookie": cookie})[0] == 200
         assert ask(view, "GET", "/view/left.jpg", headers={"Cookie": cookie})[0] == 200
         assert ask(view, "GET", "/", headers={"Cookie": cookie[:-1]})[0] == 403
+        # A person's browser is told on a page, in letters that a phone shows large enough; a script in a line.
+        told = ask(view, "GET", "/view/%3Cb%3E.jpg", headers={"Accept": "text/html,*/*"})[2].decode()
+        assert "open the link that the program printed" in told and 'name="viewport"' in told
+        assert ask(view, "GET", "/")[2].startswith(b"The token is missing or wrong")
         assert all("token=s3cret" in link for link in view.links)
     finally:
         view.close()
