@@ -18,6 +18,7 @@ h1{font-size:1.5rem;margin-bottom:0}p.what{color:#586069;margin-top:.2rem}h2{fon
 table{border-collapse:collapse}td,th{padding:.2rem .9rem .2rem 0;text-align:right}
 td:first-child,th:first-child{text-align:left}
 th{border-bottom:1px solid #d0d7de}svg{width:100%;height:auto}svg text{font:13px system-ui,sans-serif;fill:#1b1f23}
+@media (max-width:640px){svg{overflow:visible}svg text{font-size:17px}}
 """
 
 

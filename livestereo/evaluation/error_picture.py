@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from livestereo.render import theme
-from livestereo.render.colorize import HOLE_BGR, colormap_lut, hatch
+from livestereo.render.colorize import colormap_lut, hatch
 from livestereo.render.layout import Rect
 from livestereo.render.paint import fill
 from livestereo.render.text import draw_text, line_height, text_width
@@ -46,10 +46,11 @@ def error_picture(left: U8, truth_px: F32, estimate_px: F32, title: str) -> U8:
         way = cv2.INTER_AREA if w < width and picture.dtype == np.uint8 else cv2.INTER_NEAREST
         canvas[y + bar : y + bar + h, x : x + w] = cv2.resize(picture, (w, h), interpolation=way)
     x, y = pad * 2 + w, canvas.shape[0] - bar + 2
-    for _, colour, text in (*CLASSES, (0.0, HOLE_BGR, "none"), (0.0, theme.PANEL, "")):
-        if not text:
-            break
+    for _, colour, text in (*CLASSES, (0.0, theme.DIM, "none")):
         fill(canvas, Rect(x, y + 2, 16, 16), colour)
+        if text == "none":
+            inside = canvas[y + 3 : y + 17, x + 1 : x + 15]  # as in the picture, with a rim: it is dark on dark
+            inside[:] = hatch(14, 14)[: inside.shape[0], : inside.shape[1]]
         draw_text(canvas, text, x + 22, y, size - 2, theme.TEXT)
         x += 22 + text_width(text, size - 2) + 14
     return canvas
