@@ -36,6 +36,7 @@ from livestereo.timing import Clock, RateMeter, monotonic
 from livestereo.types import U8, PixelFacts, Reason, SizeWH, StereoResult
 
 ANALYSE_EVERY_S = 0.25
+MEASURE_EVERY_S = 0.5  # it asks for the uncertainty of all the points
 FIGURES_EVERY_S = 0.25
 HELP_AGAIN = "? shows this again"
 Measure = Callable[[StereoResult, Measurement], Ruler]
@@ -98,7 +99,8 @@ class SceneMaker:
         self._figures_s = -math.inf
         self._facts: Aside[PixelFacts] = Aside(pool or AtOnce(), ANALYSE_EVERY_S, clock)
         self.waits = False  # for what is under the mouse: it is told in a later scene
-        self._measured: tuple[float, tuple[Measurement, ...], tuple[Ruler, ...]] | None = None
+        self._measured: Aside[tuple[Ruler, ...]] = Aside(pool or AtOnce(), MEASURE_EVERY_S, clock)
+        self._rulers_told: dict[Measurement, Ruler] = {}
         # With the result itself, so that its id stays its own.
         self._rendered: tuple[object, StereoResult, tuple[U8, ...]] | None = None
 
@@ -214,14 +216,16 @@ class SceneMaker:
         return Pointer(at[0], at[1], tuple(lines), pane.view, "plain" if tone else "warn")
 
     def _rulers(self, result: StereoResult, state: WindowState) -> tuple[Ruler, ...]:
-        shown = (*state.measurements, *([state.drag] if state.drag else []))
-        if self._measure is None or not shown:
+        """Give what is measured; a line is there at once, what it measures when it was worked out beside the window."""
+        measure, shown = self._measure, (*state.measurements, *([state.drag] if state.drag else []))
+        if measure is None or not shown:
             return ()
-        now = self._clock()
-        # As with the figures: measured anew a few times a second, and at once when a line is drawn.
-        if self._measured is None or self._measured[1] != shown or now - self._measured[0] >= FIGURES_EVERY_S:
-            self._measured = (now, shown, tuple(self._measure(result, one) for one in shown))
-        return self._measured[2]
+        made = self._measured.get(shown, lambda: tuple(measure(result, one) for one in shown))
+        if made is not None:
+            self._rulers_told = dict(zip(shown, made))
+            return made
+        self.waits = True
+        return tuple(self._rulers_told.get(one, Ruler(one.start, one.end)) for one in shown)
 
 
 def _entries(layout: Layout, result: StereoResult) -> tuple[tuple[tuple[int, int, int], str], ...]:

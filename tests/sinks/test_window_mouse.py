@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sink_scenes import make_result
+from sink_scenes import Later, make_result
 from window_bench import Bench
 
 from livestereo.sinks.window_scene import length_text, measured_text, readout
@@ -91,6 +91,37 @@ def test_click_measures_a_point_and_drag_a_line() -> None:
     assert line in bench.measured
     bench.press("delete")
     assert bench.state.measurements == []
+
+
+def test_a_line_is_there_at_once_and_what_it_measures_holds_nothing_up() -> None:
+    later = Later()
+    bench = Bench(pool=later)
+    for kind, x in (("press", 100), ("move", 200)):
+        bench.screen.mouse(kind, x, 300)
+        bench.poll()
+    without = bench.screen.shown[0]
+    bench.clock.now += 0.1
+    bench.poll()
+    dragged = bench.screen.shown[-1]
+    assert (dragged[:450] != without[:450]).any(), "the line follows the mouse"
+    bench.screen.mouse("release", 200, 300)
+    bench.poll()
+    for _ in range(3):
+        bench.clock.now += 0.1
+        bench.poll()
+    assert bench.measured == []
+    line = bench.screen.shown[-1]
+    for _ in range(2):  # what was asked for while it moved comes first
+        later.work()
+        bench.clock.now += 0.6
+        bench.poll()
+    assert bench.measured[-1] == bench.state.measurements[0]
+    told = bench.screen.shown[-1]
+    assert (told[:450] != line[:450]).any(), "now with its length"
+    bench.view.accept(make_result(seq=1))
+    bench.clock.now += 0.6
+    bench.poll()
+    assert (bench.screen.shown[-1][:450] == told[:450]).all(), "it stays until it is measured anew"
 
 
 def test_a_press_or_a_drag_on_the_bar_goes_there() -> None:
