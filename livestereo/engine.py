@@ -295,6 +295,7 @@ class _Run:
 
     def _act(self, action: Action) -> None:
         try:
+            self.recorders.refuse(action.name, ended=self.flow.held)
             if action.name in self.handlers:
                 self.messages.say(self.handlers[action.name](action) or "")
             elif is_about_settings(action):
@@ -348,7 +349,6 @@ class _Run:
         self.messages.hear(self.source.info.notes)
         for why in self.recorders.news():
             self.messages.say(why, warn=True)
-        recorder = self.recorders.running()
         texts = self.messages.take()
         if not self.views:
             return
@@ -361,8 +361,7 @@ class _Run:
             findings=self.observers.now(),
             vertical_px=self.observers.figures().get("vertical_px"),
             paused=self.flow.paused,
-            recording_s=recorder.seconds if recorder is not None else None,
-            recorder=recorder,
+            **self.recorders.told(),
             messages=texts,
             resolved=self.told_of.pipelines[0].settings if self.told_of else None,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from livestereo.errors import LiveStereoError
 from livestereo.sinks.base import RecorderState
 
 
@@ -22,6 +23,21 @@ class Recorders:
     def running(self) -> RecorderState | None:
         """State of the take that is being made; None when there is none."""
         return next((state for state in self._states() if state.recording), None)
+
+    def told(self) -> dict[str, Any]:
+        """What views are told of takes: these fields of a `RunState`."""
+        running = self.running()
+        stopped = None if running else next((state.stopped for state in self._states() if state.stopped), None)
+        return {"recorder": running, "recording_s": running.seconds if running else None, "stopped": stopped}
+
+    def refuse(self, action: str, *, ended: bool) -> None:
+        """Let nobody begin a take that nothing would come into. ended: the source has.
+
+        Raises:
+            LiveStereoError: that is asked for.
+        """
+        if action == "record" and ended and self._sinks and self.running() is None:
+            raise LiveStereoError("The end: nothing comes that could be recorded.", "Go back first.")
 
     def lost(self) -> int:
         """Pairs that were captured for a take and not written."""

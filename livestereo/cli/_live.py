@@ -179,7 +179,13 @@ def _add_views(
     if lock is not None:
         parts.handlers.setdefault("lock_exposure", lambda _: str(lock() or "Exposure is locked."))
         can.add("lock_exposure")
-    closing: list[Callable[[], None]] = [snapshots.close]
+
+    def close_snapshots() -> None:
+        snapshots.close()
+        for text in snapshots.news():  # what became of those that were asked for just before the end
+            (output.say if text.startswith("Saved") else output.warn)(text)
+
+    closing: list[Callable[[], None]] = [close_snapshots]
     if parts.view3d is not None:
         parts.sinks.append(_view3d(parts.view3d, options.save_dir, output))
     if parts.web is not None:

@@ -73,7 +73,8 @@ class RunState:
     dropped: all discards by cause (`camera`, `pairing`, `busy`, `disk`). settings: those in force now.
     messages: what happened since the last state, each to be shown once. resolved: `settings` with the disparity
     range and scale that are really used; None while the first pipeline is built. recorder: of the take that is being
-    made, None when there is none. vertical_px: median row error of the rectified pictures, None where not known.
+    made, None when there is none. stopped: why the last take stopped by itself, until another begins. vertical_px: the
+    median row error of the rectified pictures, None where not known.
     """
 
     settings: Any = None
@@ -88,6 +89,7 @@ class RunState:
     messages: tuple[str, ...] = ()
     resolved: Any = None
     recorder: RecorderState | None = None
+    stopped: str | None = None
 
 
 class View(ResultSink, Protocol):

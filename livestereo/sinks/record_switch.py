@@ -21,6 +21,7 @@ class RecordSwitch:
     """A pair sink and a result sink. `toggle` starts a take in a new folder of `folder`, or ends it.
 
     Only results of pairs that the take has are handed on: those still in work when it begins belong to none of it.
+    A take that stops by itself, because the disk is nearly full, is closed at once, while there is room for its end.
     """
 
     def __init__(self, folder: Path, make_recorder: MakeRecorder) -> None:
@@ -31,6 +32,8 @@ class RecordSwitch:
         self._path = folder
         self._first_seq: int | None = None
         self._lost: dict[str, int] = {}
+        self._stopped: str | None = None
+        self._failure: LiveStereoError | None = None
         self._lock = Lock()
 
     @property
@@ -61,7 +64,7 @@ class RecordSwitch:
         recorder = self._make(path)
         recorder.open(self._info)
         with self._lock:
-            self._path, self._first_seq, self._recorder = path, None, recorder
+            self._path, self._first_seq, self._recorder, self._stopped = path, None, recorder, None
         return f"Recording into {path}"
 
     def _free_path(self) -> Path:
@@ -74,6 +77,7 @@ class RecordSwitch:
             recorder, self._recorder = self._recorder, None
         if recorder is None:
             return ""
+        self._stopped = recorder.stopped
         recorder.close()
         state = recorder.state()
         for cause, count in state.lost.items():
@@ -93,16 +97,28 @@ class RecordSwitch:
         """Hand on a result while recording."""
         with self._lock:
             recorder, first = self._recorder, self._first_seq
-        if recorder is not None and first is not None and result.frame.seq >= first:
+        if recorder is not None and recorder.stopped is not None:
+            try:
+                self._stop()
+            except LiveStereoError as error:  # the run goes on; `close` raises it
+                self._failure = self._failure or error
+        elif recorder is not None and first is not None and result.frame.seq >= first:
             recorder.accept(result)
 
     def state(self) -> RecorderState:
         """Give the state of the take that is being made."""
         recorder = self._recorder
-        now = recorder.state() if recorder is not None else _IDLE
+        now = recorder.state() if recorder is not None else replace(_IDLE, stopped=self._stopped)
         lost = {cause: now.lost.get(cause, 0) + self._lost.get(cause, 0) for cause in {*now.lost, *self._lost}}
         return replace(now, lost=lost)
 
     def close(self) -> None:
-        """End a take that is being made; idempotent."""
+        """End a take that is being made; idempotent.
+
+        Raises:
+            LiveStereoError: the end of a take could not be written.
+        """
+        failure, self._failure = self._failure, None
         self._stop()
+        if failure is not None:
+            raise failure

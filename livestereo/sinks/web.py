@@ -249,7 +249,10 @@ class WebView:
             "matcher": settings.matcher,
             "values": {one.name: _value(one, settings, run.resolved) for one in for_matcher(settings.matcher)},
             "colormaps": list(COLORMAPS),
-            "findings": [f"{f.what} {f.fix}".strip() for f in run.findings if not f.ok][:3],
+            "findings": [
+                *([run.stopped] if run.stopped is not None else []),
+                *[f"{f.what} {f.fix}".strip() for f in run.findings if not f.ok][:3],
+            ],
             "figures": [],
         }
         if result is not None:

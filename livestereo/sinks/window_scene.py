@@ -308,6 +308,8 @@ def _banner(run: RunState, *, live: bool) -> str:
         if seconds >= 1:
             told.append("The last pair is shown until it is back.")
         return " ".join(told)
+    if run.stopped is not None:
+        return run.stopped
     bad = [finding for finding in run.findings if not finding.ok]
     if not bad:
         return ""

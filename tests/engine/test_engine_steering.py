@@ -20,6 +20,7 @@ from livestereo.engine import run
 from livestereo.errors import SettingsError
 from livestereo.pipeline import Pipeline
 from livestereo.settings import Settings
+from livestereo.sinks.base import RecorderState
 from livestereo.types import Action
 
 PAIRS = [pair(i) for i in range(20)]
@@ -110,6 +111,27 @@ def test_hold_stays_at_the_end_and_seek_goes_back() -> None:
     view = ScriptedView(script)
     run(SeekableSource(PAIRS), builder(), Settings(workers=2), views=[view], sinks=[sink], hold=True)
     assert sink.results == [*range(20), *range(5, 20)]
+
+
+def test_no_take_begins_at_the_end_of_a_film() -> None:
+    class Switch(Collector):
+        def state(self) -> RecorderState:
+            return RecorderState()
+
+    def script(view: ScriptedView) -> Action | None:
+        if view.step == 0 and view.results[-1:] == [19]:
+            view.step = 1
+            return None
+        if view.step == 1 and any(text.startswith("The end. ") for text in view.messages):
+            view.step = 2
+            return Action("record")
+        return Action("quit") if view.step == 2 and any("Go back first" in text for text in view.messages) else None
+
+    begun: list[Action] = []
+    view = ScriptedView(script)
+    run(SeekableSource(PAIRS), builder(), Settings(), views=[view], sinks=[Switch()], hold=True,
+        handlers={"record": lambda action: begun.append(action) or ""})  # fmt: skip
+    assert begun == []
 
 
 def test_a_source_that_cannot_seek_says_so_and_unknown_actions_too() -> None:

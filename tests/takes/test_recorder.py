@@ -11,6 +11,7 @@ import pytest
 from take_scenes import SIZE, disparity, live_info, pair
 
 from calibration.rectify import identity_rectification
+from livestereo.engine_recorders import Recorders
 from livestereo.errors import TakeError
 from livestereo.sinks.record_switch import RecordSwitch
 from livestereo.sinks.recorder import AT_THE_END, Recorder
@@ -268,3 +269,30 @@ def test_a_take_begun_in_the_same_second_gets_a_name_of_its_own(tmp_path: Path) 
         switch.toggle()
     switch.close()
     assert len(list(tmp_path.glob("take-*/take.json"))) == 3
+
+
+def test_the_switch_closes_a_take_that_stopped_by_itself_at_once_and_goes_on_telling_why(tmp_path: Path) -> None:
+    made: list[Recorder] = []
+
+    def make(folder: Path) -> Recorder:
+        made.append(Recorder(TakeRequest(folder), free=lambda _: 10_000_000, reserve=5_000_000))
+        return made[-1]
+
+    switch = RecordSwitch(tmp_path, make)
+    switch.open(live_info())
+    switch.toggle()
+    switch.accept_pair(pair(0, jpeg=True))
+    made[0]._free = lambda _: 1000
+    switch.accept_pair(pair(1, jpeg=True))
+    with made[0]._room:
+        assert made[0]._room.wait_for(lambda: made[0].stopped is not None, 60)
+    switch.accept(result_of(pair(1, jpeg=True), 1))
+    assert made[0].manifest is not None and made[0].manifest.state == "complete" and adds_up(made[0])
+    assert "nearly full" in (switch.state().stopped or "") and switch.state().lost["disk"] >= 1
+    assert not switch.accept_pair(pair(2, jpeg=True))
+    told = Recorders([switch]).told()
+    assert told["recorder"] is None and told["recording_s"] is None and "nearly full" in told["stopped"]
+    switch.toggle()
+    told = Recorders([switch]).told()
+    assert told["stopped"] is None and told["recorder"].recording
+    switch.close()
