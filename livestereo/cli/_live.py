@@ -182,8 +182,8 @@ def _add_views(
 
     def close_snapshots() -> None:
         snapshots.close()
-        for text in snapshots.news():  # what became of those that were asked for just before the end
-            (output.say if text.startswith("Saved") else output.warn)(text)
+        for why in snapshots.failed:  # the window that told it is gone, perhaps at once
+            output.warn(f"Not every snapshot was saved: {why}")
 
     closing: list[Callable[[], None]] = [close_snapshots]
     if parts.view3d is not None:

@@ -50,12 +50,16 @@ def write_snapshot(folder: Path, stem: str, result: StereoResult, look: Look, sc
 
 
 class Snapshots:
-    """Writes snapshots one after another without holding up whoever asks; tell the outcome with `news`."""
+    """Writes snapshots one after another without holding up whoever asks; tell the outcome with `news`.
+
+    failed: why some could not be written, each reason once.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._jobs: queue.Queue[tuple[str, StereoResult, Look, U8 | None] | None] = queue.Queue(maxsize=4)
         self._news: deque[str] = deque()
+        self.failed: list[str] = []
         self._thread: threading.Thread | None = None
         self._count = 0
 
@@ -93,6 +97,11 @@ class Snapshots:
                 files = write_snapshot(self.folder, stem, result, look, screen)
                 self._news.append(f"Saved {len(files)} files: {self.folder / stem}_…")
             except LiveStereoError as error:
-                self._news.append(str(error))
+                self._fail(str(error))
             except Exception as error:  # a thread's edge: nobody else would hear of it
-                self._news.append(f"Not saved: {error}")
+                self._fail(f"Not saved: {error}")
+
+    def _fail(self, why: str) -> None:
+        self._news.append(why)
+        if why not in self.failed:
+            self.failed.append(why)
