@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from typing import NoReturn
 
 # glibc's number of the setting "at most so many heaps" (malloc.h).
 M_ARENA_MAX = -8
@@ -22,8 +23,17 @@ def main() -> None:
     try:
         _run()
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        raise SystemExit(130) from None
+        _interrupted()
+    except RuntimeError as error:
+        # While a class is made, Python wraps what is raised.
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        _interrupted()
+
+
+def _interrupted() -> NoReturn:
+    print("Interrupted.", file=sys.stderr)
+    raise SystemExit(130) from None
 
 
 def _run() -> None:

@@ -158,6 +158,11 @@ class Outlet:
         self._video.write(image, at)
         self._count += 1
 
+    @property
+    def unfinished(self) -> int:
+        """Pictures of a film or an animation that is not closed yet."""
+        return self._count if self._video is not None else len(self._kept)
+
     def close(self) -> None:
         """Finish videos and animations; a film of what was written before an error is kept."""
         if self._kept:

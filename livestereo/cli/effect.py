@@ -128,6 +128,10 @@ def effect(
         outlet = Outlet(out, kind, many=many, fps=info.fps, frame_ms=frame_ms) if out is not None else None
         try:
             done = run.go(opened, troubles, outlet, frames=frames, show=show)
+        except KeyboardInterrupt:
+            if outlet is not None and outlet.unfinished:
+                output.warn(f"{out} ends after {outlet.unfinished} pictures, where it was interrupted.")
+            raise
         finally:
             if outlet is not None:
                 outlet.close()
