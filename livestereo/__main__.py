@@ -6,10 +6,11 @@ import ctypes
 import importlib
 import io
 import os
-import signal
 import sys
 import threading
 from typing import NoReturn
+
+from livestereo import interrupts
 
 # glibc's number of the setting "at most so many heaps" (malloc.h).
 M_ARENA_MAX = -8
@@ -18,8 +19,7 @@ APT_LINE = "sudo apt-get install -y libgl1 libglib2.0-0 libsm6"
 
 def main() -> None:
     """Run `livestereo`; an interrupt while it is still starting leaves with 130 like any other."""
-    # A polite request to end is an interrupt: what is half-made is taken away.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupts.listen()
     try:
         _run()
     except KeyboardInterrupt:

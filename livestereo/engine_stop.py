@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from livestereo.interrupts import raise_if_heard
+
 EXIT_INTERRUPTED = 130
 # What a second signal grants to `finally` blocks before the process goes.
 GRACE_S = 0.4
@@ -32,6 +34,7 @@ def stopping_signals() -> Iterator[Signals]:
 
     They may be nested: who asked the inner one to stop meant the outer one too.
     """
+    raise_if_heard()
     asked = Signals()
     if threading.current_thread() is not threading.main_thread():
         yield asked

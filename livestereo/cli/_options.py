@@ -23,6 +23,7 @@ import typer
 from livestereo.cli._errors import report_errors
 from livestereo.cli._output import Output
 from livestereo.errors import SettingsError
+from livestereo.interrupts import raise_if_heard
 
 _PICTURES_HELP = "Two cameras, files, patterns in quotes, URLs, a take, or `demo`."
 Pictures = Annotated[
@@ -219,6 +220,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         with report_errors(output):
             for name, group in groups.items():
                 given[name] = group(**{f.name: given.pop(f.name) for f in dataclasses.fields(group)})
+            raise_if_heard()
             function(**given)
 
     del run.__wrapped__  # the options are those of `spread`, not of `function`

@@ -23,6 +23,7 @@ from livestereo.cli._options import PhaseOptions, RigOptions, SourceOptions
 from livestereo.cli._output import Output
 from livestereo.errors import RigError, SettingsError
 from livestereo.imageio import reading
+from livestereo.interrupts import raise_if_heard
 from livestereo.sources import open_source
 from livestereo.sources.base import Source
 from livestereo.sources.request import SourceRequest
@@ -215,6 +216,7 @@ def open_pictures(
         SourceError: the source cannot be opened.
         CalibrationError: the rig file cannot be read.
     """
+    raise_if_heard()
     if rig_options.rig is not None and not rig_options.rig.exists():
         raise SettingsError(f"There is no rig file {rig_options.rig}.", "Make one with `livestereo calibrate`.")
     carried = carries_rig(pictures)

@@ -10,6 +10,7 @@ import pytest
 from cli_scenes import run_command
 
 from livestereo import __main__ as program
+from livestereo import interrupts
 from livestereo.cli import _effect_run
 
 
@@ -23,10 +24,20 @@ def test_an_interrupt_while_a_class_is_made_is_one_like_any_other(
             raise RuntimeError("Error calling __set_name__ on 'lazy' instance") from interrupt
 
     monkeypatch.setattr(program, "_run", run)
-    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr(interrupts, "listen", lambda: None)
     with pytest.raises(SystemExit) as left:
         program.main()
     assert left.value.code == 130 and capsys.readouterr().err == "Interrupted.\n"
+
+
+def test_an_interrupt_that_an_import_lost_ends_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupts, "_heard", [2])
+    for words in (("record", "demo", "--frames", 2, "-o", tmp_path / "take"), ("devices",)):
+        code, _, err = run_command(capsys, *words)
+        assert code == 130 and "Traceback" not in err
+    assert not (tmp_path / "take").exists()
 
 
 def test_other_errors_are_not_taken_for_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +45,7 @@ def test_other_errors_are_not_taken_for_interrupts(monkeypatch: pytest.MonkeyPat
         raise RuntimeError("broken")
 
     monkeypatch.setattr(program, "_run", run)
-    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr(interrupts, "listen", lambda: None)
     with pytest.raises(RuntimeError, match="broken"):
         program.main()
 
