@@ -10,7 +10,7 @@ from livestereo.sinks.base import RecorderState
 
 
 class Recorders:
-    """The sinks of a run that record; such a sink tells its own with `state()`."""
+    """The sinks of a run that record; such a sink tells its own with `state()`, and may have `settle()`."""
 
     def __init__(self, sinks: Sequence[Any]) -> None:
         self._sinks = [sink for sink in sinks if hasattr(sink, "state")]
@@ -44,7 +44,10 @@ class Recorders:
         return sum(sum(state.lost.values()) for state in self._states())
 
     def news(self) -> list[str]:
-        """Why a take stopped by itself; each is told once."""
+        """Why a take stopped by itself; each is told once. Such takes are closed where their sinks can do that."""
+        for sink in self._sinks:
+            if hasattr(sink, "settle"):
+                sink.settle()
         found = {state.stopped for state in self._states() if state.stopped is not None} - self._told
         self._told |= found
         return sorted(found)

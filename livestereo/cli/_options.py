@@ -224,6 +224,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             function(**given)
 
     del run.__wrapped__  # the options are those of `spread`, not of `function`
-    run.__signature__ = inspect.Signature(list(spread.values()))  # type: ignore[attr-defined]
+    described: Any = run  # what typer reads is no attribute that functions are known to have
+    described.__signature__ = inspect.Signature(list(spread.values()))
     run.__annotations__ = {name: parameter.annotation for name, parameter in spread.items()}
     return run

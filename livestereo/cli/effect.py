@@ -9,7 +9,7 @@ import typer
 
 from livestereo.cli._options import MatchOptions, Pictures, RigOptions, SourceOptions, command
 from livestereo.cli._output import Output
-from livestereo.errors import LiveStereoError, SettingsError
+from livestereo.errors import LiveStereoError
 
 _panel = "Effect"
 
@@ -92,22 +92,22 @@ def effect(
     Example: livestereo effect left.jpg right.jpg --as focus --focus-at 320,240 -o portrait.png
     """  # fmt: skip
     from livestereo.cli._build import settings_from
+    from livestereo.cli._choices import one_of
     from livestereo.cli._effect_files import Background, Outlet, check_output, parse_point, parse_things
     from livestereo.cli._effect_run import EffectRun
     from livestereo.cli._results import Troubles, expects_many
     from livestereo.cli._setup import open_pictures
     from livestereo.render.effects import EFFECT_NAMES, EffectSettings
     from livestereo.render.effects.settings import MEDIA
+    from livestereo.render.effects.stereo3d import GLASSES, LAYOUTS
 
-    if kind not in EFFECT_NAMES:
-        kinds = f"Known: {', '.join(EFFECT_NAMES)}."
-        raise SettingsError(f"Unknown effect: {kind!r}.", f"Give --as fog --medium {kind}." if kind in MEDIA else kinds)
+    kind = one_of(kind, EFFECT_NAMES, "effect", f"Give --as fog --medium {kind}." if kind in MEDIA else "")
     behind = Background.parse(background) if background is not None else None
     settings = EffectSettings(
-        medium=medium, visibility_m=visibility, rising=rising, focus_m=focus,  # type: ignore[arg-type]
+        medium=one_of(medium, MEDIA, "medium"), visibility_m=visibility, rising=rising, focus_m=focus,
         focus_at=None if focus_at is None else parse_point(focus_at), aperture=aperture, blur_px=blur,
-        glasses=glasses, layout=layout, shift_px=zero_parallax, between=between, reach=reach,  # type: ignore[arg-type]
-        near_m=near, far_m=far,
+        glasses=one_of(glasses, GLASSES, "glasses"), layout=one_of(layout, LAYOUTS, "layout"),
+        shift_px=zero_parallax, between=between, reach=reach, near_m=near, far_m=far,
     )  # fmt: skip
     things = None if insert is None else parse_things(insert)
     troubles = Troubles()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -47,9 +47,10 @@ def export(
 
     Recorded depth is used; where a pair has none, it is computed with the settings of the take.
     """
+    from livestereo.cli._choices import one_of
     from livestereo.cli._playback import TakePipeline
     from livestereo.cli._setup import open_pictures
-    from livestereo.render.film import FilmMaker
+    from livestereo.render.film import FilmMaker, FilmView
     from livestereo.sinks.cloud import save_cloud
     from livestereo.takes.export import ExportContext, ExportItem, exporting
     from livestereo.takes.reader import require_pairs
@@ -57,9 +58,8 @@ def export(
     if out is None:
         raise SettingsError("No output is named.", "Add -o OUT.")
     form = form or NAMED.get(out.suffix.lower(), "png16")
-    if view not in ("both", "depth", "left"):
-        raise SettingsError(f"Unknown view: {view!r}.", "Give --view both, depth or left.")
-    if view != "both" and form != "mp4":
+    shown = one_of(view, get_args(FilmView), "view")
+    if shown != "both" and form != "mp4":
         raise SettingsError(f"--view is for films, which {form} is not.", "Add --as mp4, or leave --view out.")
     if every < 1 or start < 0 or (to is not None and to < start):
         raise SettingsError("That part of the take does not exist.", "--from and --to are seconds, --every at least 1.")
@@ -75,7 +75,7 @@ def export(
             raise SettingsError("No pair lies in that part of the take.", f"It ends at {last:.2f} s.")
         pictures_only = form == "mp4" and view == "left"
         playing = TakePipeline(opened, match, use_recorded=not recompute, needs_depth=not pictures_only)
-        film = FilmMaker(view)  # type: ignore[arg-type]  # checked above
+        film = FilmMaker(shown)
         context = ExportContext(reader.manifest.fps / every, film, save_cloud)
         unreadable: list[int] = []
         written = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -49,38 +49,39 @@ def record(
     full.
     """
     from livestereo.cli._build import settings_from
+    from livestereo.cli._choices import one_of
     from livestereo.cli._live import LiveParts, never_reopen_while, run_live, wants_window
     from livestereo.cli._raw_only import without_depth
     from livestereo.cli._recording import refuse_own_source, take_request
     from livestereo.cli._setup import open_pictures
     from livestereo.render.film import FilmMaker
     from livestereo.sinks.recorder import Recorder
+    from livestereo.takes.raw import RawFormat
+    from livestereo.takes.writer import Content
 
     if take is None:
         raise SettingsError("No take is named.", "Add -o NAME: the folder to record into.")
-    if raw not in ("auto", "ffv1", "h264"):
-        raise SettingsError(f"Unknown way to record: {raw!r}.", "Give --raw auto, ffv1 or h264.")
-    if only not in (None, "raw", "depth"):
-        raise SettingsError(f"Unknown part of a take: {only!r}.", "Give --only raw or --only depth.")
+    way = one_of(raw, get_args(RawFormat), "way to record")
+    parts_of_takes: tuple[Content, ...] = ("raw", "depth")
+    content: Content = "all" if only is None else one_of(only, parts_of_takes, "part of a take")
     refuse_own_source(take, pictures)
-    if raw == "h264" and only != "depth":
+    if way == "h264" and content != "depth":
         output.say("h264 is lossy: depth computed again from this take will differ a little.")
     settings = settings_from(match)
     window = wants_window(run, output)
     with open_pictures(pictures, source, rig, output, phase=phase) as opened:
-        if only is None and not rig.rectified and _no_pair(opened, output):
-            only = "raw"
+        if content == "all" and not rig.rectified and _no_pair(opened, output):
+            content = "raw"
         request = take_request(
-            opened, settings, take, raw=raw, content=only or "all",  # type: ignore[arg-type]  # checked above
-            preview=not no_preview, overwrite=overwrite,
-        )  # fmt: skip
+            opened, settings, take, raw=way, content=content, preview=not no_preview, overwrite=overwrite
+        )
         never_reopen_while(opened.source, lambda: True)
         recorder = Recorder(request, preview=FilmMaker(width=PREVIEW_WIDTH), ends_run=True)
         parts = LiveParts(
             pair_sinks=[recorder], sinks=[recorder], record=False, title=f"livestereo: recording {take.name}",
             handlers={"record": lambda _: "This take is being recorded; q ends it."},
         )  # fmt: skip
-        if only == "raw" and not (window and (opened.rig_file is not None or rig.rectified)):
+        if content == "raw" and not (window and (opened.rig_file is not None or rig.rectified)):
             without_depth(parts)
         try:
             summary = run_live(opened, settings, match, run, output, parts, window=window)

@@ -21,7 +21,7 @@ class RecordSwitch:
     """A pair sink and a result sink. `toggle` starts a take in a new folder of `folder`, or ends it.
 
     Only results of pairs that the take has are handed on: those still in work when it begins belong to none of it.
-    A take that stops by itself, because the disk is nearly full, is closed at once, while there is room for its end.
+    A take that stops by itself, because the disk is nearly full, is closed by `settle` while there is room for its end.
     """
 
     def __init__(self, folder: Path, make_recorder: MakeRecorder) -> None:
@@ -97,13 +97,19 @@ class RecordSwitch:
         """Hand on a result while recording."""
         with self._lock:
             recorder, first = self._recorder, self._first_seq
-        if recorder is not None and recorder.stopped is not None:
-            try:
-                self._stop()
-            except LiveStereoError as error:  # the run goes on; `close` raises it
-                self._failure = self._failure or error
-        elif recorder is not None and first is not None and result.frame.seq >= first:
+        if recorder is not None and first is not None and result.frame.seq >= first:
             recorder.accept(result)
+
+    def settle(self) -> None:
+        """Close a take that has stopped by itself; for the main thread, a few times a second, paused or not."""
+        recorder = self._recorder
+        if recorder is None or recorder.stopped is None:
+            return
+        try:
+            self._stop()
+        except LiveStereoError as error:  # the run goes on; it is told now, and `close` raises it
+            self._stopped = str(error)
+            self._failure = self._failure or error
 
     def state(self) -> RecorderState:
         """Give the state of the take that is being made."""

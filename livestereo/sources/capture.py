@@ -12,9 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livestereo.sources import quiet as _quiet  # noqa: F401  silences OpenCV before it opens anything
+from livestereo.sources import quiet
 from livestereo.sources.pictures import is_whole, to_bgr8
 from livestereo.types import U8, SizeWH
+
+quiet.hush()
 
 OPEN_TIMEOUT_MS = 4000
 READ_TIMEOUT_MS = 1000
@@ -24,17 +26,29 @@ DEFAULT_FOURCC = "MJPG"  # two uncompressed streams do not fit one USB 2 root po
 class Capture(Protocol):
     """What is used of `cv2.VideoCapture`."""
 
-    def isOpened(self) -> bool: ...  # noqa: D102
+    def isOpened(self) -> bool:
+        """Whether there is a stream."""
+        ...
 
-    def get(self, prop: int) -> float: ...  # noqa: D102
+    def get(self, prop: int) -> float:
+        """Give a property, `cv2.CAP_PROP_*`; 0 where it is not known."""
+        ...
 
-    def set(self, prop: int, value: float) -> bool: ...  # noqa: D102
+    def set(self, prop: int, value: float) -> bool:
+        """Ask for a value of a property; False where that was refused."""
+        ...
 
-    def grab(self) -> bool: ...  # noqa: D102
+    def grab(self) -> bool:
+        """Wait for the next frame; False: none came."""
+        ...
 
-    def retrieve(self) -> tuple[bool, Any]: ...  # noqa: D102
+    def retrieve(self) -> tuple[bool, Any]:
+        """Give the frame that was grabbed, decoded or as bytes, and whether there is one."""
+        ...
 
-    def release(self) -> None: ...  # noqa: D102
+    def release(self) -> None:
+        """Close the stream; idempotent."""
+        ...
 
 
 OpenCapture = Callable[["int | str", int, Sequence[int]], Capture]

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livestereo.errors import SourceError
-from livestereo.sources import quiet as _quiet  # noqa: F401  silences OpenCV before it reads anything
+from livestereo.sources import quiet
 from livestereo.sources.exif import Exif, read_exif, upright
 from livestereo.types import U8
+
+quiet.hush()
 
 _FORMATS = "Pictures are read from PNG, JPEG, TIFF, WebP, BMP, PGM/PPM, PFM and others."
 

@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 
 from livestereo.errors import SourceError
-from livestereo.sources import quiet as _quiet  # noqa: F401  silences OpenCV before it opens anything
+from livestereo.sources import quiet
 from livestereo.sources.files import RawPair
 from livestereo.sources.pairing import Paired, Pairer
 from livestereo.sources.pictures import to_bgr8
 from livestereo.sources.request import SourceRequest
 from livestereo.sources.split import halves, turn
 from livestereo.types import U8, Frame
+
+quiet.hush()
 
 _Taken = tuple[U8, float, int]
 DEFAULT_FPS = 30.0

@@ -8,6 +8,7 @@ right one, to the frames before and after (pyramidal Lucas-Kanade, forth and bac
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ MOVING, STILL = 90, 40  # corners of either kind, at most
 CHANGED = 7  # grey levels between two frames that mean motion
 STEADY_PX, STEADY_SHARE = 0.7, 0.35  # how much the speed may change from one frame to the next
 BACK_PX = 0.4  # forth and back must come home so near
+_track: Any = cv2.calcOpticalFlowPyrLK  # its stubs do not know that it makes its own output
 _LK = {
     "winSize": (15, 15),
     "maxLevel": 4,
@@ -131,8 +133,8 @@ def _corners(before: U8, now: U8) -> F32 | None:
 
 def _follow(one: U8, other: U8, points: F32) -> tuple[F32, NDArray[np.bool_]]:
     """Where points of one picture are in another (n,2), and whether that is sure."""
-    there, ok, _ = cv2.calcOpticalFlowPyrLK(one, other, points, None, **_LK)  # type: ignore[call-overload]
-    home, back, _ = cv2.calcOpticalFlowPyrLK(other, one, there, None, **_LK)  # type: ignore[call-overload]
+    there, ok, _ = _track(one, other, points, None, **_LK)
+    home, back, _ = _track(other, one, there, None, **_LK)
     off = np.linalg.norm(home - points, axis=1)
     h, w = other.shape
     inside = (there[:, 0] > 1) & (there[:, 0] < w - 2) & (there[:, 1] > 1) & (there[:, 1] < h - 2)

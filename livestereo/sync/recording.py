@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -29,10 +29,14 @@ class Corners(Protocol):
     """Board corners found in one picture: points_px (N,2), ids (N,)."""
 
     @property
-    def points_px(self) -> F32: ...  # noqa: D102
+    def points_px(self) -> F32:
+        """Where they are, (N,2) px."""
+        ...
 
     @property
-    def ids(self) -> NDArray[np.int32]: ...  # noqa: D102
+    def ids(self) -> NDArray[np.int32]:
+        """Which of the board's corners they are, (N,)."""
+        ...
 
 
 class Detector(Protocol):
@@ -110,7 +114,7 @@ class SyncRecorder:
         self._kept: tuple[list[bytes], list[bytes]] = ([], [])
         self._same = True
         self._tracker = PointTracker()
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._before: list[tuple[U8, float] | None] = [None, None]
 
     @property
@@ -171,7 +175,7 @@ class SyncRecorder:
         before, self._before[index] = self._before[index], (small, t_s)
         if before is None or t_s <= before[1]:
             return (np.nan, np.nan, np.nan)
-        flow = self._flow.calc(before[0], small, None)  # type: ignore[call-overload]
+        flow = self._flow.calc(before[0], small, None)
         # Per frame, not per second: stamps jitter. The clock divides later.
         u, v = float(flow[..., 0].mean()), float(flow[..., 1].mean())
         return (u / FLOW_WIDTH, v / FLOW_WIDTH, float(np.hypot(flow[..., 0], flow[..., 1]).mean()) / FLOW_WIDTH)

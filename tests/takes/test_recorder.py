@@ -286,13 +286,14 @@ def test_the_switch_closes_a_take_that_stopped_by_itself_at_once_and_goes_on_tel
     switch.accept_pair(pair(1, jpeg=True))
     with made[0]._room:
         assert made[0]._room.wait_for(lambda: made[0].stopped is not None, 60)
-    switch.accept(result_of(pair(1, jpeg=True), 1))
+    recorders = Recorders([switch])
+    assert any("nearly full" in why for why in recorders.news()) and recorders.news() == []
     assert made[0].manifest is not None and made[0].manifest.state == "complete" and adds_up(made[0])
     assert "nearly full" in (switch.state().stopped or "") and switch.state().lost["disk"] >= 1
     assert not switch.accept_pair(pair(2, jpeg=True))
-    told = Recorders([switch]).told()
+    told = recorders.told()
     assert told["recorder"] is None and told["recording_s"] is None and "nearly full" in told["stopped"]
     switch.toggle()
-    told = Recorders([switch]).told()
+    told = recorders.told()
     assert told["stopped"] is None and told["recorder"].recording
     switch.close()
