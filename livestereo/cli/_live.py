@@ -16,6 +16,7 @@ from livestereo import display
 from livestereo.cli._options import MatchOptions, RunOptions
 from livestereo.cli._output import Output
 from livestereo.cli._setup import Opened
+from livestereo.compiled import load_kept, remember_kept
 from livestereo.engine import Handler, run
 from livestereo.engine_rooms import Observer
 from livestereo.engine_stats import RunSummary
@@ -102,7 +103,9 @@ def run_live(
     def build(wanted: Settings, frame: StereoFrame) -> Pipeline:
         if parts.make is not None:
             return parts.make(wanted, frame)
+        load_kept()
         pipeline = build_pipeline(wanted, opened.rectification_for(frame), output.say, opened.rig_file)
+        remember_kept()
         return pipeline if parts.wrap is None else parts.wrap(pipeline, wanted)
 
     closing: list[Callable[[], None]] = []
