@@ -147,6 +147,7 @@ def _compute(
 def _prove(opened: Opened, take: Path, match: MatchOptions, output: Output) -> None:
     import cv2
 
+    from calibration.errors import CalibrationError
     from livestereo.cli._build import build_pipeline
     from livestereo.cli._playback import settings_of
     from livestereo.pipeline import Pipeline
@@ -179,7 +180,10 @@ def _prove(opened: Opened, take: Path, match: MatchOptions, output: Output) -> N
         report = prove(reader, source.frame, build, versions(), advance)
     if not report.other_versions:
         reader.manifest.depth_bitexact = report.exact
-        save_manifest(take, reader.manifest)
+        try:
+            save_manifest(take, reader.manifest)
+        except CalibrationError:  # a read-only disk, say: what was found is told all the same
+            output.warn(f"{take} cannot be written, so it does not remember what was proved.")
     value = {
         "pairs": report.compared, "equal": report.equal, "depth_bitexact": report.exact,
         "unreadable": report.unreadable, "other_versions": report.other_versions,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from calibration.errors import CalibrationError
 from livestereo.errors import TakeError
 from livestereo.takes import manifest as m
 from livestereo.takes.index import Index, PairEntry, read_index
@@ -25,7 +26,7 @@ def repair(folder: Path, advance: Advance = lambda _n: None) -> VerifyReport:
     middle by number. Depth likewise. A manifest that cannot be read is made anew from the index.
 
     Raises:
-        TakeError: not a take, a newer version, or nothing can be saved.
+        TakeError: not a take, a newer version, nothing can be saved, or the manifest cannot be written.
     """
     index = read_index(folder) if (folder / m.INDEX).is_file() else Index()
     manifest, readable = _manifest(folder, index)
@@ -74,7 +75,10 @@ def repair(folder: Path, advance: Advance = lambda _n: None) -> VerifyReport:
     manifest.repair = {"pairs_before": before, "pairs": manifest.pairs, "depth_pairs": manifest.depth_pairs}
     if not manifest.pairs:
         raise TakeError(f"Nothing of {folder} can be saved: no whole pair is in it.", "Record again.")
-    m.save_manifest(folder, manifest)
+    try:
+        m.save_manifest(folder, manifest)
+    except CalibrationError as error:
+        raise TakeError(error.what, "Copy the take to where you may write, and repair the copy.") from error
     report = verify(folder, advance)
     report.repaired = True
     report.notes += notes
