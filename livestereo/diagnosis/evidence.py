@@ -25,6 +25,7 @@ F64 = NDArray[np.float64]
 PATCH = 7
 # Chance gives a picture and its mirror image 20 to 50 matches in common; a mirrored picture gives hundreds.
 MIRROR_MATCHES = 64
+FLAT_LEVELS = 3.0  # gray levels by which a picture varies that shows something
 
 
 @dataclass
@@ -51,6 +52,12 @@ class Evidence:
     def grays(self) -> tuple[U8, U8]:
         """Both raw pictures of the newest pair, gray."""
         return gray(self.last.left.image), gray(self.last.right.image)
+
+    @lazy
+    def twice_the_same(self) -> bool:
+        """Whether one picture was given for both sides; two of darkness, or of white, say nothing."""
+        left, right = self.grays
+        return float(left.std()) > FLAT_LEVELS and np.array_equal(left, right)
 
     @lazy
     def matches(self) -> Matches:

@@ -21,7 +21,7 @@ MATCH_SIGMA_PX = 0.25
 
 def rig(e: Evidence) -> list[Finding]:
     """The rig for other cameras, another size, or cameras that were turned since."""
-    if e.rig_file is None or e.rectification is None:
+    if e.rig_file is None or e.rectification is None or e.twice_the_same:
         return []
     found = []
     cameras = e.rig_file.cameras
@@ -137,7 +137,12 @@ def disparity_range(e: Evidence) -> list[Finding]:
 
 
 def baseline(e: Evidence) -> Finding | None:
-    """Everything so far away that the baseline is too short for it."""
+    """Everything so far away that the baseline is too short for it; or none at all, where both pictures are one."""
+    if e.twice_the_same:
+        return Finding(
+            "baseline", "Left and right are the same picture: one camera, film or photo is given for both.",
+            "Name the one of the other side.", 0.95,
+        )  # fmt: skip
     points = e.rectified_points
     if points is None or e.rectification is None:
         return None

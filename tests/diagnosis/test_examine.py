@@ -13,7 +13,7 @@ from calibration.rectify import make_rectification
 from calibration.rigfile import RigFile
 from livestereo.diagnosis import timing
 from livestereo.diagnosis.evidence import Evidence, blockiness, edge_width_px
-from livestereo.diagnosis.examine import in_order
+from livestereo.diagnosis.examine import examine, in_order
 from livestereo.diagnosis.monitor import DEAR_EVERY, IN_TURN, Monitor
 from livestereo.types import (
     CaptureStats,
@@ -38,6 +38,14 @@ def test_each_fault_is_named_first_or_second(check: str, fault: dict[str, object
 
 def test_exchanged_pictures_are_found_without_a_rig_too() -> None:
     assert failed(evidence(exchanged=True, rig_file=None))[0] == "swapped"
+
+
+@pytest.mark.parametrize("rig", [rig_file(), rig_file(5.0), None], ids=["its rig", "another rig", "no rig"])
+def test_one_picture_given_for_both_sides_is_named(rig: RigFile | None) -> None:
+    e = evidence(rig_file=rig)
+    e = dataclasses.replace(e, frames=[dataclasses.replace(pair, right=pair.left) for pair in e.frames])
+    worst = next(finding for finding in examine(e) if not finding.ok)
+    assert worst.check == "baseline" and "same picture" in worst.what
 
 
 def test_photos_of_different_things_do_not_flicker() -> None:
