@@ -183,6 +183,18 @@ def _hints(of: Any) -> dict[str, Any]:
     return found
 
 
+def _option_names(spread: dict[str, inspect.Parameter]) -> dict[str, list[str]]:
+    """Give the names of each option of the command line, as they are written; arguments have none."""
+    names: dict[str, list[str]] = {}
+    for name, parameter in spread.items():
+        for info in getattr(parameter.annotation, "__metadata__", ()):
+            if isinstance(info, typer.models.OptionInfo):
+                # typer takes the first name for a default, and puts that right later.
+                words = [word for word in (info.default, *(info.param_decls or ())) if isinstance(word, str)]
+                names[name] = [part for word in words for part in word.split("/") if part.startswith("-")]
+    return names
+
+
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Spread option groups into options; a parameter of type `Output` gets the opened output.
 
@@ -212,12 +224,19 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
                 field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=group_hints[field.name]
             )
 
+    names = _option_names(spread)
+    known = {word for words in names.values() for word in words}
+
     @wraps(function)
     def run(**given: Any) -> None:
+        swallowed = next(((name, str(given[name])) for name in names if str(given[name]) in known), None)
         output = OutputOptions(**{f.name: given.pop(f.name) for f in dataclasses.fields(OutputOptions)}).open()
         if output_name:
             given[output_name] = output
         with report_errors(output):
+            if swallowed is not None:
+                option = names[swallowed[0]][-1]
+                raise SettingsError(f"{option} has no value: {swallowed[1]} follows it.", f"Write one after {option}.")
             for name, group in groups.items():
                 given[name] = group(**{f.name: given.pop(f.name) for f in dataclasses.fields(group)})
             raise_if_heard()

@@ -11,6 +11,7 @@ from typing import Annotated, Optional
 
 import pytest
 import typer
+from cli_scenes import run_command
 
 from livestereo.cli._options import SourceOptions, _hints, command
 from livestereo.cli.app import COMMANDS, build_app
@@ -48,3 +49,8 @@ def test_an_option_is_found_under_the_optional_that_python_3_10_adds() -> None:
 
     assert typing.get_origin(_hints(Some)["out"]) is Annotated
     assert _hints(Some)["size"] == Optional[int]  # noqa: UP045
+
+
+def test_an_option_without_its_value_does_not_swallow_the_next_one(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run_command(capsys, "record", "demo", "--raw", "-o", "take")
+    assert code == 1 and "--raw has no value: -o follows it" in err
