@@ -140,10 +140,12 @@ def fit_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None), mat
             f"{100 * kept:.0f} % of the picture.",
             _ADVICE,
         )
+    was = f"{before.median_px or 0:.2f} px, one in ten above {before.p90_px or 0:.1f} px; now "
+    if sizes[0] != sizes[1]:
+        was = ""  # rows of pictures of different sizes have nothing in common
     note = (
-        f"No rig: rectified from {len(matches)} matched points (vertical error {before.median_px or 0:.2f} px, one in "
-        f"ten above {before.p90_px or 0:.1f} px; now {median:.2f} and {p90:.1f} px on points held out); depth is "
-        "relative."
+        f"No rig: rectified from {len(matches)} matched points (vertical error {was}{median:.2f} and {p90:.1f} px on "
+        "points held out); depth is relative."
     )
     rectification = _with_range(replace(rectification, notes=(note, *rectification.notes)), view, matches)
     return PairFit(rectification, before, heldout, view, matches)

@@ -40,8 +40,8 @@ class LiveParts:
     that records anyway says no). title: of the window. pace: speed at which a file is played. hold: keep the
     window open after the last picture of a file, whoever started the program. wrap: changes each pipeline that is
     built (a take plays its recorded depth). cards: what the command shows over the pictures of the window.
-    make: builds pipelines instead of the usual way. start_view: what the window shows at first. no_depth: nothing is
-    matched, so nothing is said about depth. doctor: whether faults are looked for.
+    make: builds pipelines instead of the usual way, where it gives one. start_view: what the window shows at first.
+    no_depth: nothing is matched, so nothing is said about depth. doctor: whether faults are looked for.
     """
 
     pair_sinks: list[PairSink] = field(default_factory=list)
@@ -58,7 +58,7 @@ class LiveParts:
     hold: bool = False
     wrap: Callable[[Pipeline, Settings], Pipeline] | None = None
     cards: list[Card] = field(default_factory=list)
-    make: Callable[[Settings, StereoFrame], Pipeline] | None = None
+    make: Callable[[Settings, StereoFrame], Pipeline | None] | None = None
     start_view: str = "split"
     no_depth: bool = False
     doctor: bool = True
@@ -101,8 +101,9 @@ def run_live(
     info = opened.source.info
 
     def build(wanted: Settings, frame: StereoFrame) -> Pipeline:
-        if parts.make is not None:
-            return parts.make(wanted, frame)
+        made = None if parts.make is None else parts.make(wanted, frame)
+        if made is not None:
+            return made
         load_kept()
         pipeline = build_pipeline(wanted, opened.rectification_for(frame), output.say, opened.rig_file)
         remember_kept()

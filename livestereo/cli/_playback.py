@@ -9,8 +9,10 @@ from typing import Any, cast
 
 import numpy as np
 
+from calibration.errors import CalibrationError
 from livestereo.cli._build import build_pipeline, settings_from
 from livestereo.cli._options import MatchOptions
+from livestereo.cli._raw_only import RawPipeline
 from livestereo.cli._setup import Opened
 from livestereo.depth import depth_from_disparity
 from livestereo.errors import SettingsError
@@ -102,11 +104,11 @@ class TakePipeline:
         frame = self._source.frame(number)
         if frame is None:
             return None
+        if not self._needs_depth:
+            return self._pictures_alone(frame)
         disparity = self._source.disparity(number) if self._use_recorded else None
         if disparity is None and not self.reader.has_raw:
-            if self._needs_depth:
-                return None
-            disparity = np.full(self._opened.rectification_for(frame).size_wh[::-1], np.nan, np.float32)
+            return None
         if disparity is not None and disparity.shape == self._opened.rectification_for(frame).size_wh[::-1]:
             return recorded_result(frame, disparity, self._opened)
         if self._pipeline is None:
@@ -115,6 +117,14 @@ class TakePipeline:
             )
         self.computed += 1
         return self._pipeline.process(frame)
+
+    def _pictures_alone(self, frame: StereoFrame) -> StereoResult:
+        """Give a result without depth; as they came, where nothing tells how the pictures are rectified."""
+        try:
+            at = self._opened.rectification_for(frame)
+        except CalibrationError:
+            return RawPipeline(self._settings, frame).process(frame)
+        return recorded_result(frame, np.full(at.size_wh[::-1], np.nan, np.float32), self._opened)
 
     def notes(self) -> list[str]:
         """What a person should know of where the depth came from."""

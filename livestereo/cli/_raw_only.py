@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from calibration.errors import CalibrationError
 from calibration.rectify import identity_rectification
 from livestereo.cli._live import LiveParts
+from livestereo.cli._setup import Opened
 from livestereo.pipeline import Pipeline
 from livestereo.settings import Settings
 from livestereo.timing import monotonic
@@ -16,6 +20,21 @@ def without_depth(parts: LiveParts) -> None:
     """Let a run pass pictures on without depth."""
     parts.make = RawPipeline
     parts.start_view, parts.no_depth = "left", True
+
+
+def raw_where_unmatched(parts: LiveParts, opened: Opened, tell: Callable[[CalibrationError], object]) -> None:
+    """Let a run without a rig pass pictures on alone where its first pair does not carry a rectification."""
+
+    def make(settings: Settings, frame: StereoFrame) -> Pipeline | None:
+        if not parts.no_depth:
+            try:
+                opened.rectification_for(frame)
+            except CalibrationError as error:
+                parts.no_depth = True
+                tell(error)
+        return RawPipeline(settings, frame) if parts.no_depth else None
+
+    parts.make = make
 
 
 class _Unknown:

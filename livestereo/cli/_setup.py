@@ -151,7 +151,7 @@ class Opened:
         """Give the rectification of this source, made from its first pair and kept.
 
         Raises:
-            RigError: the rig does not fit the pictures, or the sizes of left and right differ with no rig.
+            RigError: the rig does not fit the pictures, or there is none and `rectified` pictures differ in size.
             CalibrationError: no rig, not rectified, and the matches do not carry a rectification.
         """
         if self._rectification is None:
@@ -184,12 +184,12 @@ def rectification_without_rig(
     `focal_px`: of the left and right picture, where their EXIF tells it.
 
     Raises:
-        RigError: the sizes of left and right differ.
+        RigError: they are said to be rectified, and their sizes differ.
         CalibrationError: the matches do not carry a rectification.
     """
     images = _images(frame)
     (h, w), (h2, w2) = (image.shape[:2] for image in images.values())
-    if (h, w) != (h2, w2):
+    if rectified and (h, w) != (h2, w2):
         raise RigError(
             f"Left is {w}x{h} and right is {w2}x{h2}: they cannot be one rectified pair.",
             "Give two pictures of one size, or a rig file of these two cameras with --rig.",

@@ -12,7 +12,7 @@ from livestereo.cli._output import Output
 from livestereo.errors import LiveStereoError, SettingsError
 
 if TYPE_CHECKING:
-    from livestereo.cli._setup import Opened
+    from calibration.errors import CalibrationError
     from livestereo.sinks.recorder import Recorder
 
 PREVIEW_WIDTH = 480
@@ -51,7 +51,7 @@ def record(
     from livestereo.cli._build import settings_from
     from livestereo.cli._choices import one_of
     from livestereo.cli._live import LiveParts, never_reopen_while, run_live, wants_window
-    from livestereo.cli._raw_only import without_depth
+    from livestereo.cli._raw_only import raw_where_unmatched, without_depth
     from livestereo.cli._recording import refuse_own_source, take_request
     from livestereo.cli._setup import open_pictures
     from livestereo.render.film import FilmMaker
@@ -70,8 +70,6 @@ def record(
     settings = settings_from(match)
     window = wants_window(run, output)
     with open_pictures(pictures, source, rig, output, phase=phase) as opened:
-        if content == "all" and not rig.rectified and _no_pair(opened, output):
-            content = "raw"
         request = take_request(
             opened, settings, take, raw=way, content=content, preview=not no_preview, overwrite=overwrite
         )
@@ -83,6 +81,8 @@ def record(
         )  # fmt: skip
         if content == "raw" and not (window and (opened.rig_file is not None or rig.rectified)):
             without_depth(parts)
+        elif content == "all" and opened.rig_file is None:
+            raw_where_unmatched(parts, opened, lambda error: _raw_alone(error, recorder, output))
         try:
             summary = run_live(opened, settings, match, run, output, parts, window=window)
             if recorder.stopped is not None:  # by the last pairs, so that none noticed
@@ -97,17 +97,12 @@ def record(
         output.result({**summary.as_json(), "take": take, **recorded(recorder)})
 
 
-def _no_pair(opened: Opened, output: Output) -> bool:
-    """Whether only a rig could make these pictures a pair, and there is none; then it is told."""
-    info = opened.source.info
-    left, right = info.left_size_wh, info.right_size_wh
-    if opened.rig_file is not None or left is None or right is None or left == right:
-        return False
+def _raw_alone(error: CalibrationError, recorder: Recorder, output: Output) -> None:
+    recorder.give_up_depth()
     output.warn(
-        f"Left is {left[0]}x{left[1]} and right is {right[0]}x{right[1]}, and there is no rig file: raw pictures alone "
-        "are recorded. Once these cameras are calibrated, `livestereo replay TAKE --rig FILE -o OTHER` computes depth."
+        f"There is no rig file, and no depth without one here: {error.what} Raw pictures alone are recorded. Once "
+        "these cameras are calibrated, `livestereo replay TAKE --rig FILE -o OTHER` computes depth."
     )
-    return True
 
 
 def recorded(recorder: Recorder) -> dict[str, object]:

@@ -125,6 +125,12 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="livestereo-recorder", daemon=True)
         self._thread.start()
 
+    def give_up_depth(self) -> None:
+        """Record raw pictures alone from now on; before any depth has come."""
+        self.request, self._preview = dataclasses.replace(self.request, content="raw"), None
+        if self._writer is not None:
+            self._writer.request = self.request
+
     @property
     def stores_pictures(self) -> bool:
         """Whether lossless pictures are stored, though the cameras may send JPEG."""

@@ -177,7 +177,7 @@ def test_sizes_that_differ_and_files_that_are_no_pictures_are_told(
 ) -> None:
     left, right, _ = write_pair(tmp_path)
     cv2.imwrite(str(right), cv2.resize(cv2.imread(str(right)), (200, 150)))
-    code, _, err = run_command(capsys, "depth", left, right, "-o", "d.png")
+    code, _, err = run_command(capsys, "depth", left, right, "--rectified", "-o", "d.png")
     assert code == 1 and "240x160" in err and "200x150" in err
     (tmp_path / "words.txt").write_text("no picture")
     assert run_command(capsys, "depth", "words.txt", "words.txt", "-o", "d.png")[0] == 1

@@ -155,7 +155,7 @@ FAULTS: list[tuple[str, dict[str, object]]] = [
     ("out_of_range", {"settings": {"num_disparities": 16, "min_disparity": 64}}),
     ("frame_rate", {**LIVE, "stats": CaptureStats(fps_left=30.0, fps_right=15.0)}),
     ("frozen", {**LIVE, "stats": CaptureStats(fps_left=30.0, fps_right=30.0, state_right="stalled")}),
-    ("size", {"right": lambda image, _i: image[::2, ::2].copy(), "rig_file": None}),
+    ("size", {**LIVE, "right": lambda image, _i: image[::2, ::2].copy(), "rig_file": None}),
     ("blur", {"left": soft, "right": soft}),
     ("swapped", {"exchanged": True}),
     ("skew", {"skew_s": 0.014}),
