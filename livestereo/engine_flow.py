@@ -180,6 +180,16 @@ class Flow:
             self._news.wait_for(lambda: self.first is not None or self._ended or self._over())
             return self.first
 
+    def later_than(self, frame: StereoFrame, timeout_s: float) -> StereoFrame | None:
+        """Wait for another pair of a live source than this one, and leave it where it is; None when none comes."""
+
+        def another() -> bool:
+            return bool(self._waiting) and self._waiting[-1][0] is not frame
+
+        with self._lock:
+            self._work.wait_for(lambda: another() or self._ended or self._over(), timeout_s)
+            return self._waiting[-1][0] if another() else None
+
     def next(self, timeout_s: float, *, draining: bool = False) -> tuple[Job, Any] | None:
         """Wait for the next result in order; None when there is none within the time, or the flow is dry.
 

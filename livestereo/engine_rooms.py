@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import cv2
 
+from calibration.errors import CalibrationError
 from livestereo.engine_flow import Flow, exchanged
 from livestereo.engine_plan import Plan, keeps_up, make_plan, seconds_per_pair, smaller_choices
 from livestereo.errors import IncompleteSource, NoFrameYet
@@ -29,6 +30,7 @@ OBSERVE_EVERY_S = 1.0
 # Until so many frames have come, the nominal rate of the cameras is believed.
 FRAMES_TO_BELIEVE = 20
 ASSUMED_FPS = 30.0
+SETTLE_S = 3.0  # for exposure and focus of cameras that have just been opened
 
 
 class Observer(Protocol):
@@ -280,13 +282,23 @@ class Builder(_Thread):
             frame = self._flow.wait_for_first()
             if settings is None or frame is None:
                 return
-            try:
-                built = self._make(settings, frame)
-            except Exception as error:  # kept for the main thread, which tells it or raises it
-                built = Built(settings, Plan(1, 1), error=error)
+            built = self._made(settings, frame)
             with self._lock:
                 self._built, self._built_for = built, request
             self._flow.wake()
+
+    def _made(self, settings: Settings, frame: StereoFrame) -> Built:
+        """Build; where a camera's first pairs, dark or blurred still, do not tell how it stands, later ones may."""
+        until = self._clock() + SETTLE_S
+        while True:
+            try:
+                return self._make(settings, frame)
+            except Exception as error:  # kept for the main thread, which tells it or raises it
+                again = self._live and self.newest is None and isinstance(error, CalibrationError)
+                later = self._flow.later_than(frame, SETTLE_S) if again and self._clock() < until else None
+                if later is None:
+                    return Built(settings, Plan(1, 1), error=error)
+                frame = later
 
     def _make(self, settings: Settings, frame: StereoFrame) -> Built:
         built = self._warm(settings, frame)

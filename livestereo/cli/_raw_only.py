@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,7 @@ from calibration.errors import CalibrationError
 from calibration.rectify import identity_rectification
 from livestereo.cli._live import LiveParts
 from livestereo.cli._setup import Opened
+from livestereo.engine_rooms import SETTLE_S
 from livestereo.pipeline import Pipeline
 from livestereo.settings import Settings
 from livestereo.timing import monotonic
@@ -23,13 +25,18 @@ def without_depth(parts: LiveParts) -> None:
 
 
 def raw_where_unmatched(parts: LiveParts, opened: Opened, tell: Callable[[CalibrationError], object]) -> None:
-    """Let a run without a rig pass pictures on alone where its first pair does not carry a rectification."""
+    """Let a run without a rig pass pictures on alone where its first pairs do not carry a rectification."""
+    until = math.inf
 
     def make(settings: Settings, frame: StereoFrame) -> Pipeline | None:
+        nonlocal until
+        until = min(until, monotonic() + SETTLE_S / 2)
         if not parts.no_depth:
             try:
                 opened.rectification_for(frame)
             except CalibrationError as error:
+                if opened.source.info.live and monotonic() < until:
+                    raise  # it is tried again with a later pair
                 parts.no_depth = True
                 tell(error)
         return RawPipeline(settings, frame) if parts.no_depth else None

@@ -15,6 +15,7 @@ from typing import Any
 
 import cv2
 
+from calibration.errors import CalibrationError
 from calibration.rectify import Rectification, identity_rectification, make_rectification, scale_rig
 from calibration.rigfile import RigFile, load_rig
 from calibration.uncalibrated import rectify_pair
@@ -169,11 +170,22 @@ class Opened:
                 return dataclasses.replace(made, maps={}, display_turns=0)
             return made
         info = self.source.info
-        return rectification_without_rig(
-            frame,
-            rectified=self.rig_options.rectified or info.rectified,
-            focal_px=info.capture.get("exif_focal_px", (None, None)),
-        )
+        try:
+            return rectification_without_rig(
+                frame,
+                rectified=self.rig_options.rectified or info.rectified,
+                focal_px=info.capture.get("exif_focal_px", (None, None)),
+            )
+        except CalibrationError as error:
+            if info.live:  # the usual advice is about photos
+                raise CalibrationError(error.what, LIVE_ADVICE) from error
+            raise
+
+
+LIVE_ADVICE = (
+    "Calibrate the two cameras with `livestereo calibrate` and give --rig; without a rig both must see one bright "
+    "scene with texture when they start."
+)
 
 
 def rectification_without_rig(

@@ -24,12 +24,13 @@ from engine_fakes import (
     pair,
 )  # fmt: skip
 
+from calibration.errors import CalibrationError
 from livestereo.engine import run
 from livestereo.engine_stats import RunSummary
 from livestereo.errors import IncompleteSource, SettingsError, SourceError
 from livestereo.pipeline import Pipeline
 from livestereo.settings import Settings
-from livestereo.types import Action, Finding, MatchResult, StereoResult
+from livestereo.types import Action, Finding, MatchResult, StereoFrame, StereoResult
 
 PAIRS = [pair(i) for i in range(20)]
 
@@ -191,6 +192,38 @@ def test_what_cannot_be_built_is_raised_and_the_sinks_are_closed() -> None:
     assert sink.closed == 1
 
 
+def test_what_a_camera_does_not_show_at_first_later_pairs_may_tell() -> None:
+    source = SteeredSource([pair(k) for k in range(4)])
+    usual = builder()
+    tried: list[int] = []
+
+    def build(settings: Settings, frame: StereoFrame) -> Pipeline:
+        tried.append(frame.seq)
+        source.give()  # the next pair comes while this one is looked at
+        if frame.seq < 2:
+            raise CalibrationError("Only 0 points could be matched.")
+        source.finish()
+        return usual(settings, frame)
+
+    source.give()
+    run(source, build, Settings(workers=1, threads=1))
+    assert tried == [0, 1, 2]
+
+
+def test_a_camera_that_never_shows_it_is_told() -> None:
+    source = SteeredSource([pair(k) for k in range(2)])
+
+    def build(settings: Settings, frame: StereoFrame) -> Pipeline:
+        source.give()
+        if frame.seq == 1:
+            source.finish()
+        raise CalibrationError(f"Pair {frame.seq} tells nothing.")
+
+    source.give()
+    with pytest.raises(CalibrationError, match="Pair 1"):
+        run(source, build, Settings(workers=1, threads=1))
+
+
 def test_a_sink_that_cannot_open_closes_the_others() -> None:
     class Closed(Collector):
         def open(self, info: Any) -> None:
@@ -272,6 +305,7 @@ def test_a_second_signal_leaves_at_once_with_130() -> None:
 import os, signal, sys
 sys.path.insert(0, "tests/engine")
 from engine_fakes import *
+from calibration.errors import CalibrationError
 from livestereo.engine import run
 class Twice(Collector):
     def accept(self, result):
