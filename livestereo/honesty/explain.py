@@ -229,7 +229,10 @@ def reasons(scene: Scene, seen: Survey, signs: dict[str, F32], leaning: F32, *, 
         voted[row] = guided.filter(picture).ravel()[holes]
     np.maximum(voted, 0, out=voted)
     wide = [grown_to(one, scene.known.shape).ravel()[holes] for one in leaning[: len(REASONS)]]
-    voted = both_told(voted, softmax(np.stack(wide), 0))
+    around = softmax(np.stack(wide), 0)
+    if scene.span.low <= scene.span.least:  # nothing is farther than that
+        around[REASONS.index(Reason.TOO_FAR)] = 0
+    voted = both_told(voted, around)
     codes = np.array([int(one) for one in REASONS], np.uint8)
     told = codes[voted.argmax(axis=0)]
     clipped = saturated(scene).ravel()[holes] & np.isin(told, [int(one) for one in SURFACE])
