@@ -12,17 +12,16 @@ import dataclasses
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.rectify import Rectification
 from calibration.rigfile import RigFile
 from livestereo.honesty.holes import of_holes, of_surroundings, saturated
-from livestereo.honesty.network import Network, places
+from livestereo.honesty.network import Network
 from livestereo.honesty.rig import RigPart, rig_part
 from livestereo.honesty.search import Range
 from livestereo.honesty.signs import Scene, look, of_answers
 from livestereo.honesty.surroundings import leanings
-from livestereo.honesty.survey import NOTHING, Survey, survey
+from livestereo.honesty.survey import Survey, survey
 from livestereo.lazy import lazy
 from livestereo.matchers.exposure import evened, evened_colours
 from livestereo.settings import Settings
@@ -133,7 +132,7 @@ class Told:
     def reason(self) -> U8:
         """Why there is no depth, (H,W) uint8 of `Reason`."""
         by = self._by
-        why = reasons(self._scene, self._survey, self._signs, self._leanings, sgm=by.sgm, half=by.half)
+        why = reasons(self._scene, self._signs, self._leanings, sgm=by.sgm, half=by.half)
         return outside_roi(why, self._result)
 
     def facts(self, x: int, y: int) -> PixelFacts:
@@ -208,7 +207,7 @@ def doubted(sigma: F32, leaning: F32) -> F32:
     return np.asarray(np.hypot(sigma, np.float32(WILD_PX) / (1 + np.exp(-leaning))), np.float32)
 
 
-def reasons(scene: Scene, seen: Survey, signs: dict[str, F32], leaning: F32, *, sgm: bool, half: bool) -> U8:
+def reasons(scene: Scene, signs: dict[str, F32], leaning: F32, *, sgm: bool, half: bool) -> U8:
     """Give why a scene's holes are holes, (H,W) uint8 of `Reason`; `NONE` where there is an answer.
 
     signs: from `holes`. leaning: from `surroundings`. Two networks are asked: one sees each pixel's own signs, the
@@ -219,7 +218,6 @@ def reasons(scene: Scene, seen: Survey, signs: dict[str, F32], leaning: F32, *, 
     if not len(holes):
         return why
     likely = softmax(Network.load("holes")(signs, holes, sgm=sgm, half=half), 1)
-    _far_or_hidden(likely, scene, seen, holes)
     # He, Sun & Tang, Guided image filtering, PAMI 2013.
     guided = cv2.ximgproc.createGuidedFilter(scene.left, AROUND_PX, EDGE_LEVELS**2)
     voted = np.empty((len(REASONS), len(holes)), np.float32)
@@ -229,10 +227,9 @@ def reasons(scene: Scene, seen: Survey, signs: dict[str, F32], leaning: F32, *, 
         voted[row] = guided.filter(picture).ravel()[holes]
     np.maximum(voted, 0, out=voted)
     wide = [grown_to(one, scene.known.shape).ravel()[holes] for one in leaning[: len(REASONS)]]
-    around = softmax(np.stack(wide), 0)
+    voted = both_told(voted, softmax(np.stack(wide), 0))
     if scene.span.low <= scene.span.least:  # nothing is farther than that
-        around[REASONS.index(Reason.TOO_FAR)] = 0
-    voted = both_told(voted, around)
+        voted[REASONS.index(Reason.TOO_FAR)] = 0
     codes = np.array([int(one) for one in REASONS], np.uint8)
     told = codes[voted.argmax(axis=0)]
     clipped = saturated(scene).ravel()[holes] & np.isin(told, [int(one) for one in SURFACE])
@@ -259,23 +256,6 @@ def both_told(own: F32, wide: F32) -> F32:
     shares = own[surface] / np.maximum(own[surface].sum(axis=0), np.float32(1e-6))
     both[surface] = both[surface].sum(axis=0) * shares
     return both
-
-
-def _far_or_hidden(likely: F32, scene: Scene, seen: Survey, holes: NDArray[np.int64]) -> None:
-    """Where no pixel of the right view leads, what lies behind decides: beyond the range, or hidden within it.
-
-    Both look alike but for that disparity, and the network's view of it is blurred.
-    """
-    at = places(holes, scene.known.shape, seen.left_px.shape)
-    dark = seen.covering_px.ravel()[at] <= NOTHING
-    beyond = seen.behind_px.ravel()[at] < scene.span.low
-    hidden, far = REASONS.index(Reason.OCCLUDED), REASONS.index(Reason.TOO_FAR)
-    if scene.span.low <= scene.span.least:  # nothing is farther than that
-        likely[:, far] = 0
-        return
-    both = likely[:, hidden] + likely[:, far]
-    likely[:, hidden] = np.where(dark, np.where(beyond, 0, both), likely[:, hidden])
-    likely[:, far] = np.where(dark, np.where(beyond, both, 0), likely[:, far])
 
 
 def outside_roi(why: U8, result: StereoResult) -> U8:
