@@ -51,8 +51,12 @@ def numba_loaded() -> bool:
     return "numba" in sys.modules and numba_usable()
 
 
+# What makes a pipeline faster whatever its matcher; each compiles when it is first used.
+HELPERS = ("filters.median_kernel", "filters.speckle_kernel", "depth_kernel", "remap_kernel")
+
+
 def load_kept() -> None:
-    """Import numba where all that helps a pipeline was compiled on this computer before, see `remember_kept`.
+    """Import numba where all of `HELPERS` were compiled on this computer before, see `remember_kept`.
 
     Worth it for a run of many pairs, whatever its matcher: a third of a second once, some milliseconds a pair. What
     is not compiled yet is left alone: nobody waits for that who did not ask for `sgm`.
@@ -63,8 +67,9 @@ def load_kept() -> None:
 
 
 def remember_kept() -> None:
-    """Note that all that helps a pipeline has been compiled, once one was built with it."""
-    mark = _kept_mark() if numba_loaded() else None
+    """Note that `HELPERS` have been compiled, once a pipeline was built with all of them."""
+    used = numba_loaded() and all(f"livestereo.{name}" in sys.modules for name in HELPERS)
+    mark = _kept_mark() if used else None
     if mark is not None:
         with suppress(OSError):  # a full disk costs what `load_kept` saves, nothing else
             mark.touch()

@@ -282,12 +282,12 @@ class Builder(_Thread):
             frame = self._flow.wait_for_first()
             if settings is None or frame is None:
                 return
-            built = self._made(settings, frame)
+            built = self._built_from(settings, frame)
             with self._lock:
                 self._built, self._built_for = built, request
             self._flow.wake()
 
-    def _made(self, settings: Settings, frame: StereoFrame) -> Built:
+    def _built_from(self, settings: Settings, frame: StereoFrame) -> Built:
         """Build; where a camera's first pairs, dark or blurred still, do not tell how it stands, later ones may."""
         until = self._clock() + SETTLE_S
         while True:

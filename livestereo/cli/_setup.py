@@ -35,6 +35,10 @@ ASSUMED_FOCAL_PER_WIDTH = 0.83
 # Below this the clocks of ordinary cameras cannot be told apart in a reasonable time.
 LEAST_PHASE_MS = 0.5
 NO_PHASE = PhaseOptions()
+LIVE_ADVICE = (
+    "Calibrate the two cameras with `livestereo calibrate` and give --rig; without a rig both must see one bright "
+    "scene with texture when they start."
+)
 
 
 def make_request(options: SourceOptions, rig_file: RigFile | None = None) -> SourceRequest:
@@ -180,12 +184,6 @@ class Opened:
             if info.live:  # the usual advice is about photos
                 raise CalibrationError(error.what, LIVE_ADVICE) from error
             raise
-
-
-LIVE_ADVICE = (
-    "Calibrate the two cameras with `livestereo calibrate` and give --rig; without a rig both must see one bright "
-    "scene with texture when they start."
-)
 
 
 def rectification_without_rig(

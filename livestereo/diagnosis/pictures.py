@@ -19,8 +19,7 @@ def size(e: Evidence) -> Finding | None:
     (h1, w1), (h2, w2) = (image.shape[:2] for image in (e.last.left.image, e.last.right.image))
     if (h1, w1) == (h2, w2):
         return Finding("size", f"Both pictures are {w1}x{h1}.", ok=True)
-    matched = e.result is not None or (not e.info.live and e.matches.enough)
-    if e.rectification is not None or matched:
+    if e.rectification is not None or e.result is not None or e.matches.enough:
         how = "as the rig expects" if e.rig_file is not None else "brought to one by what both show"
         return Finding("size", f"Left is {w1}x{h1}, right {w2}x{h2}, {how}.", ok=True)
     fix = "Ask both for one size with --size, or calibrate these two." if e.info.live else "Give two of one size."

@@ -85,7 +85,7 @@ def test_what_cannot_be_known_is_said(kind: str, said: str, pair: tuple[U8, U8])
     rng = np.random.default_rng(0)
 
     def noise() -> U8:
-        return cv2.GaussianBlur(rng.integers(0, 255, SIZE[::-1]).astype(np.uint8), (0, 0), 1.5)  # type: ignore[return-value]
+        return np.asarray(cv2.GaussianBlur(rng.integers(0, 255, SIZE[::-1]).astype(np.uint8), (0, 0), 1.5), np.uint8)
 
     pictures = {
         "dark": (np.zeros(SIZE[::-1], np.uint8), pair[1]),

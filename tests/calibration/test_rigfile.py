@@ -34,7 +34,8 @@ def document(**changes: Any) -> dict[str, Any]:
 def fields_of(data: object) -> list[str]:
     with pytest.raises(CalibrationError) as caught:
         parse_rig(json.dumps(data), "rig.json")
-    return [field["field"] for field in caught.value.details.get("fields", [])]  # type: ignore[attr-defined]
+    fields: Any = caught.value.details.get("fields", [])
+    return [field["field"] for field in fields]
 
 
 def test_round_trip_is_exact(tmp_path: Path) -> None:

@@ -185,6 +185,26 @@ def test_sizes_that_differ_and_files_that_are_no_pictures_are_told(
     assert not Path("d.png").exists()
 
 
+def test_photos_of_two_sizes_are_rectified_by_what_they_show(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left, right, truth = write_pair(tmp_path)
+    for path, times in ((left, 3.0), (right, 2.0)):  # large enough for their texture to be matched in both
+        cv2.imwrite(str(path), cv2.resize(cv2.imread(str(path)), None, fx=times, fy=times))
+    code, _, err = run_command(capsys, "depth", left, right, "-o", "d.png", "--disparity", "d.pfm")
+    assert code == 0 and "differ in size" in err, err
+    disparity = cv2.resize(
+        cv2.imread("d.pfm", cv2.IMREAD_UNCHANGED), truth.shape[::-1], interpolation=cv2.INTER_NEAREST
+    )
+    scale = cv2.imread("d.pfm", cv2.IMREAD_UNCHANGED).shape[1] / truth.shape[1]
+    nearer_px = (known_median(disparity[70:100, 110:150]) - known_median(disparity[10:40, 60:220])) / scale
+    assert abs(nearer_px - (SQUARE_PX - WALL_PX)) < 1.0
+
+
+def known_median(disparity: np.ndarray) -> float:
+    return float(np.median(disparity[np.isfinite(disparity)]))
+
+
 def test_show_without_a_display_says_so_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from livestereo import display
 

@@ -41,7 +41,8 @@ def test_effects_of_a_photo(tmp_path: Path, capsys: pytest.CaptureFixture[str], 
 def test_wiggle_loops_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     left, right, _ = write_pair(tmp_path)
     for name in ("w.gif", "w.webp", "w.mp4"):
-        assert run_command(capsys, "effect", left, right, "--rectified", "--as", "wiggle", "--between", 2, "-o", name)[0] == 0  # noqa: E501  # fmt: skip
+        words = ("effect", left, right, "--rectified", "--as", "wiggle", "--between", 2, "-o", name)
+        assert run_command(capsys, *words)[0] == 0
     for name in ("w.gif", "w.webp"):
         done, animation = cv2.imreadanimation(name)
         assert done and len(animation.frames) == 6 and animation.loop_count == 0
@@ -100,7 +101,8 @@ def test_a_cutout_keeps_what_is_near_and_can_be_laid_over_anything(
 
 def test_an_unknown_focus_point_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     left, right, _ = write_pair(tmp_path)
-    code, _, err = run_command(capsys, "effect", left, right, "--rectified", "--as", "focus", "--focus-at", "2,80", "-o", "f.png")  # noqa: E501  # fmt: skip
+    words = ("effect", left, right, "--rectified", "--as", "focus", "--focus-at", "2,80", "-o", "f.png")
+    code, _, err = run_command(capsys, *words)
     assert code == 0 and "nearest known point" in err  # the left columns are outside the right view
 
 

@@ -131,6 +131,11 @@ def spot(x: int) -> Change:
     return change
 
 
+def smaller_noise(image: np.ndarray, i: int) -> np.ndarray:
+    """A picture of half the size that shows something else."""
+    return np.random.default_rng(i).integers(0, 256, (SIZE[1] // 2, SIZE[0] // 2, 3)).astype(np.uint8)
+
+
 FIRST = clean_pair()[1]
 LIVE = {"info": SourceInfo("live", True, fps=30.0)}
 PLAIN = SourceInfo(
@@ -155,7 +160,7 @@ FAULTS: list[tuple[str, dict[str, object]]] = [
     ("out_of_range", {"settings": {"num_disparities": 16, "min_disparity": 64}}),
     ("frame_rate", {**LIVE, "stats": CaptureStats(fps_left=30.0, fps_right=15.0)}),
     ("frozen", {**LIVE, "stats": CaptureStats(fps_left=30.0, fps_right=30.0, state_right="stalled")}),
-    ("size", {**LIVE, "right": lambda image, _i: image[::2, ::2].copy(), "rig_file": None}),
+    ("size", {**LIVE, "right": smaller_noise, "rig_file": None}),
     ("blur", {"left": soft, "right": soft}),
     ("swapped", {"exchanged": True}),
     ("skew", {"skew_s": 0.014}),

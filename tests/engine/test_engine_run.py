@@ -305,7 +305,6 @@ def test_a_second_signal_leaves_at_once_with_130() -> None:
 import os, signal, sys
 sys.path.insert(0, "tests/engine")
 from engine_fakes import *
-from calibration.errors import CalibrationError
 from livestereo.engine import run
 class Twice(Collector):
     def accept(self, result):

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livestereo.sources.demo.shapes import F64, Cone, Quad, Ribbon, Shape, Sphere
+from livestereo.sources.demo.shapes import F64, Cone, Quad, Ribbon, Shape, Sphere, with_look
 from livestereo.types import F32
 
 AMBIENT_REACH_M = 0.9
@@ -163,7 +163,7 @@ def lit(shapes: Sequence[Shape], lighting: Lighting, grid_m: float = 0.13) -> li
             look = replace(look, light=_smooth(mine.reshape(rows, columns, 3).astype(np.float32)))
         else:
             look = replace(look, harmonics=_fit(normals, mine))
-        out[number] = replace(out[number], look=look)  # type: ignore[type-var]
+        out[number] = with_look(out[number], look)
     return out
 
 

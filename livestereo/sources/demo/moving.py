@@ -10,7 +10,7 @@ from livestereo.sources.demo import paint
 from livestereo.sources.demo.light import Lighting, harmonics
 from livestereo.sources.demo.parts import CEILING, FLOOR, MOBILE, PERIOD_S, Parts
 from livestereo.sources.demo.scene import Builder, Mover
-from livestereo.sources.demo.shapes import F64, Cone, Look, Quad, Shape, Sphere, turn_xyz
+from livestereo.sources.demo.shapes import F64, Cone, Look, Quad, Shape, Sphere, turn_xyz, with_look
 from livestereo.types import F32
 
 
@@ -91,7 +91,7 @@ def _with_light(shape: Shape, light: F32, even: F32) -> Shape:
     look = (
         replace(shape.look, harmonics=light) if isinstance(shape, (Sphere, Cone)) else replace(shape.look, light=even)
     )
-    return replace(shape, look=look)  # type: ignore[type-var]
+    return with_look(shape, look)
 
 
 def turn_many(roll: F64, yaw: F64) -> F64:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,13 @@ class Shape(Protocol):
     def hit(self, x: F32, y: F32) -> Hit:
         """Meet a grid of rays (h,w)."""
         ...
+
+
+def with_look(shape: Shape, look: Look) -> Shape:
+    """Give the same shape with another look."""
+    bare: Any = shape  # each is a dataclass, which a protocol cannot say
+    changed: Shape = replace(bare, look=look)
+    return changed
 
 
 @dataclass(frozen=True)
@@ -192,7 +199,7 @@ class Ribbon:
 
     def hit(self, x: F32, y: F32) -> Hit:
         """Not before it is placed."""
-        raise NotImplementedError("place a ribbon before rays meet it")
+        raise TypeError("a ribbon is met by rays only once it is placed: `place` makes it a quad")
 
 
 @dataclass(frozen=True)
