@@ -16,9 +16,12 @@ from livestereo.cli._output import Output
 
 if TYPE_CHECKING:
     from livestereo.cli._setup import Opened
+    from livestereo.diagnosis.evidence import Evidence
     from livestereo.types import Finding, StereoFrame
 
 LOOKS = 8
+# Pictures that nothing brings together leave no depth at all; what may be the cause of it comes before.
+NOT_TOGETHER, FIT_UNKNOWN = 0.75, 0.3
 OF_THE_COMPUTER = frozenset({"display", "opencv", "packages", "permission"})
 
 
@@ -68,7 +71,7 @@ def _look(opened: Opened, match: MatchOptions, run: RunOptions, output: Output) 
     from calibration.errors import CalibrationError
     from livestereo.cli._build import build_pipeline, settings_from
     from livestereo.diagnosis.evidence import Evidence
-    from livestereo.diagnosis.examine import examine
+    from livestereo.diagnosis.examine import examine, in_order
     from livestereo.errors import IncompleteSource, LiveStereoError, NoFrameYet, SourceError
     from livestereo.timing import monotonic
 
@@ -103,10 +106,46 @@ def _look(opened: Opened, match: MatchOptions, run: RunOptions, output: Output) 
             settings = values.model_dump() if values is not None else {}
         except (LiveStereoError, CalibrationError) as error:
             warnings.append(_as_finding(error))
+    else:
+        warnings += _without_rig(opened, frames)
     evidence = Evidence(
         frames, opened.source.info, opened.source.stats(), opened.rig_file, rectification, settings=settings
     )
-    return warnings + examine(evidence)
+    return in_order([*warnings, *_unknown_fit(evidence), *examine(evidence)])
+
+
+def _without_rig(opened: Opened, frames: list[StereoFrame]) -> list[Finding]:
+    """Tell whether what the pictures show brings their rows together, which all commands need without a rig."""
+    from calibration.errors import CalibrationError
+    from livestereo.errors import LiveStereoError
+    from livestereo.types import Finding
+
+    trouble: LiveStereoError | CalibrationError | None = None
+    for frame in (frames[-1], frames[0]):
+        try:
+            opened.rectification_for(frame)
+        except (LiveStereoError, CalibrationError) as error:
+            trouble = error
+        else:
+            return [Finding("vertical", "What the pictures show brings their rows together, without a rig.", ok=True)]
+    assert trouble is not None
+    return [Finding("vertical", trouble.what, trouble.fix, NOT_TOGETHER)]
+
+
+def _unknown_fit(evidence: Evidence) -> list[Finding]:
+    """Tell where the pictures do not show whether the rig fits."""
+    from calibration.quality import why_unknown
+    from livestereo.types import Finding
+
+    if evidence.rig_file is None or evidence.rectification is None or evidence.rectified_points is not None:
+        return []
+    why = why_unknown(evidence.matches, *evidence.grays) or "Hardly a matched point lies in both rectified pictures."
+    return [
+        Finding(
+            "vertical", f"Whether the rig fits cannot be told. {why}",
+            "Point both cameras at one bright scene with texture.", FIT_UNKNOWN,
+        )
+    ]  # fmt: skip
 
 
 def _as_finding(error: Any) -> Finding:

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from calibration.rig import Intrinsics, StereoRig
+from calibration.rigfile import RigFile
 from livestereo.cli.app import run
 
 WALL_PX, SQUARE_PX = 8, 24
@@ -37,6 +39,13 @@ def write_pair(folder: Path, name: str = "", seed: int = 0, rise_px: int = 0) ->
     for path, image in zip(paths, (left, right)):
         assert cv2.imwrite(str(path), image)
     return *paths, truth
+
+
+def pair_rig() -> RigFile:
+    """The rig of `write_pair`: f = 200 px, 80 mm apart."""
+    K = [[200, 0, (WIDTH - 1) / 2], [0, 200, (HEIGHT - 1) / 2], [0, 0, 1]]
+    camera = Intrinsics(np.array(K, float), np.zeros(5), "pinhole", (WIDTH, HEIGHT))
+    return RigFile(rig=StereoRig(camera, camera, np.eye(3), np.array([-0.08, 0, 0])))
 
 
 def run_command(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from cli_scenes import HEIGHT, SQUARE_PX, WALL_PX, WIDTH, run_command, run_json, write_pair
+from cli_scenes import HEIGHT, SQUARE_PX, WALL_PX, WIDTH, pair_rig, run_command, run_json, write_pair
 
 from livestereo.imageio import read_pfm
 from livestereo.matchers.sgm_compile import sgm_available
@@ -83,13 +83,9 @@ def test_gray_depth_is_brighter_where_it_is_nearer_and_black_where_unknown(
 
 
 def test_a_rig_makes_depth_metric_and_millimetres_possible(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from calibration.rig import Intrinsics, StereoRig
-    from calibration.rigfile import RigFile, save_rig
+    from calibration.rigfile import save_rig
 
-    K = [[200, 0, (WIDTH - 1) / 2], [0, 200, (HEIGHT - 1) / 2], [0, 0, 1]]
-    camera = Intrinsics(np.array(K, float), np.zeros(5), "pinhole", (WIDTH, HEIGHT))
-    rig = StereoRig(camera, camera, np.eye(3), np.array([-0.08, 0, 0]))
-    save_rig(tmp_path / "rig.json", RigFile(rig=rig))
+    save_rig(tmp_path / "rig.json", pair_rig())
     left, right, _ = write_pair(tmp_path)
     code, found, err = run_json(capsys, "depth", left, right, "-o", "mm.png", "--style", "mm16")
     assert code == 0, err

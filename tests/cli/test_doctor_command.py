@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
+from typing import Any
 
 import pytest
-from cli_scenes import run_command, run_json
+from cli_scenes import pair_rig, run_command, run_json, write_pair
 
+from calibration.rigfile import save_rig
 from livestereo.cli import _setup
 from livestereo.errors import CameraRefused
 from livestereo.sources.capture import Camera
@@ -42,3 +45,28 @@ def test_a_camera_that_is_in_use_is_told_as_an_error(
     code, _, told = run_command(capsys, "doctor", "0", "2")
     assert code == 1
     assert "in use by another program" in told and "fuser /dev/video2" in told
+
+
+def test_pictures_of_different_scenes_are_told_without_a_rig(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left, right, _ = write_pair(tmp_path, seed=1)
+    _, other, _ = write_pair(tmp_path, "_other", seed=2)
+    assert _vertical(run_json(capsys, "doctor", left, right)[1])["ok"]
+    told = _vertical(run_json(capsys, "doctor", left, other)[1])
+    assert not told["ok"] and "cannot be told" in told["what"] and "two different scenes" in told["what"]
+
+
+def test_pictures_that_do_not_show_whether_the_rig_fits_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left, _, _ = write_pair(tmp_path, seed=1)
+    _, other, _ = write_pair(tmp_path, "_other", seed=2)
+    save_rig(tmp_path / "rig.json", pair_rig())
+    told = _vertical(run_json(capsys, "doctor", left, other, "--rig", tmp_path / "rig.json")[1])
+    assert not told["ok"] and told["what"].startswith("Whether the rig fits cannot be told.")
+
+
+def _vertical(found: Any) -> dict[str, Any]:
+    (one,) = [finding for finding in found if finding["check"] == "vertical"]
+    return dict(one)
