@@ -47,6 +47,8 @@ _EXIF_SIGMA = 0.04
 # An ordinary webcam or phone sees about 62° across its longer side.
 ORDINARY_FOCAL = 0.83
 _FLOOR_PX = 0.05
+# Inliers of the five-point method lie within so many parts of the focal length of their epipolar line.
+_NEAR_LINE = 1 / 500
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,46 @@ def fit_two_view(
     return TwoView(
         model.rig(values), residual, sigma, dict(zip(PRIORS, values.tolist())), dict(zip(PRIORS, spread.tolist()))
     )
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How the second camera stands to the first. apart_deg: between their optical axes. forward: share of the way that
+    leads along the first one's axis, 0…1. noise_px: robust, of the matches' Sampson distances.
+    """
+
+    apart_deg: float
+    forward: float
+    noise_px: float
+
+
+def any_motion(
+    matches: Matches, left_size_wh: SizeWH, right_size_wh: SizeWH, focal_px: tuple[float | None, float | None]
+) -> Motion | None:
+    """Find the motion that matches tell if it need not be an ordinary one; lenses are ordinary. None if there is none.
+
+    Nister, An efficient solution to the five-point relative pose problem, PAMI 2004, in OpenCV's consensus search.
+    """
+    model = _Model(matches, left_size_wh, right_size_wh, focal_px, (-1.0, 0.0))
+    cameras = model.cameras(np.zeros(len(PRIORS)))
+    rays = [_straight(px, camera) for px, camera in zip(model.points, cameras)]
+    flat = [np.ascontiguousarray(one[:, :2]) for one in rays]
+    E, _ = cv2.findEssentialMat(flat[0], flat[1], np.eye(3), cv2.RANSAC, 0.999, _NEAR_LINE)
+    if E is None or np.shape(E) != (3, 3):
+        return None
+    _, R, t, _ = cv2.recoverPose(E, flat[0], flat[1], np.eye(3))
+    off = _sampson(np.asarray(E), rays[0], rays[1], cameras[0].focal_px, cameras[1].focal_px)
+    apart = math.degrees(math.acos(float(np.clip(np.asarray(R)[2, 2], -1, 1))))
+    return Motion(apart, float(abs(np.ravel(t)[2])), _noise(off, model.sigma))
+
+
+def _sampson(E: Array, a: Array, b: Array, left_focal_px: float, right_focal_px: float) -> Array:
+    """Sampson distances (N,), px, of rays (N,3) each."""
+    lines_b, lines_a = a @ E.T, b @ E
+    off = np.sum(b * lines_b, axis=1)
+    slope = (lines_b[:, 0] ** 2 + lines_b[:, 1] ** 2) / right_focal_px**2
+    slope += (lines_a[:, 0] ** 2 + lines_a[:, 1] ** 2) / left_focal_px**2
+    return np.asarray(off / np.sqrt(slope))
 
 
 class _Model:
@@ -149,11 +191,7 @@ class _Model:
         R, t = self.motion(p)
         a, b = (_straight(px, camera) for px, camera in zip(self.points, (left, right)))
         E = np.array([[0, -t[2], t[1]], [t[2], 0, -t[0]], [-t[1], t[0], 0]]) @ R
-        lines_b, lines_a = a @ E.T, b @ E
-        off = np.sum(b * lines_b, axis=1)
-        slope = (lines_b[:, 0] ** 2 + lines_b[:, 1] ** 2) / right.K[0, 0] ** 2
-        slope += (lines_a[:, 0] ** 2 + lines_a[:, 1] ** 2) / left.K[0, 0] ** 2
-        return np.asarray(off / np.sqrt(slope))
+        return _sampson(E, a, b, left.focal_px, right.focal_px)
 
 
 def _straight(pixels: Array, camera: Intrinsics) -> Array:

@@ -23,12 +23,14 @@ from calibration.matches import Matches, find_matches
 from calibration.quality import VerticalError, row_differences, why_unknown
 from calibration.rectify import Rectification, identity_rectification, make_rectification
 from calibration.rig import Array, StereoRig
-from calibration.twoview import ORDINARY_FOCAL, TwoView, fit_two_view
+from calibration.twoview import ORDINARY_FOCAL, Motion, TwoView, any_motion, fit_two_view
 
 U8 = NDArray[np.uint8]
 
 # Nine of ten matched points within this many pixels of their row: the pair counts as rectified.
 RECTIFIED_UP_TO_PX = 1.0
+# So many of the points this far on the wrong side of 0 are no wrong matches.
+_CLEARLY_BEHIND_PX, _SHARE_BEHIND = 1.0, 0.05
 _FOLDS = 4
 _LEAST_MATCHES = 30
 # The fit must hold on matches that it has not seen: this, or so many parts of the picture's width if that is more.
@@ -36,6 +38,10 @@ _WORST_MEDIAN_PX = 1.0
 _WORST_PART = 1 / 1500
 _WORST_P90 = 4.0
 _LEAST_FIELD = 0.35
+
+# A motion that is no ordinary one is told where matches miss it by so much less.
+_CLEARLY_LESS = 0.4
+_FAR_APART_DEG, _MOSTLY = 30.0, 0.8
 
 Focal = tuple[float | None, float | None]
 _ADVICE = (
@@ -74,10 +80,7 @@ def rectify_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None))
     before = row_differences(matches.left_px, matches.right_px)
     median, p90 = before.median_px or 0.0, before.p90_px or 0.0
     same_size = left_bgr.shape[:2] == right_bgr.shape[:2]
-    as_it_is = replace(
-        _as_it_is(left_bgr, focal_px),
-        notes=(f"No rig: the pair counts as rectified (vertical error {median:.2f} px); depth is relative.",),
-    )
+    as_it_is = _as_it_is(left_bgr, focal_px, matches, before)
     if same_size and p90 <= RECTIFIED_UP_TO_PX:
         return as_it_is
     try:
@@ -128,11 +131,11 @@ def fit_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None), mat
     median, p90 = heldout.median_px, heldout.p90_px
     if median is None or p90 is None or median > worst or p90 > _WORST_P90 * worst:
         told = "" if median is None else f" (on matches held out it misses by {median:.1f} px, one in ten by {p90:.1f})"
-        raise CalibrationError(
-            f"The pair cannot be rectified: its {len(matches)} matched points fit no one camera motion{told}. "
-            "Something moved between the photos, a pattern repeats, or the lens is too wide.",
-            _ADVICE,
+        why = _unordinary(any_motion(matches, sizes[0], sizes[1], focal_px), median) or (
+            f"its {len(matches)} matched points fit no one camera motion{told}. Something moved between the photos, "
+            "a pattern repeats, or the lens is too wide."
         )
+        raise CalibrationError(f"The pair cannot be rectified: {why}", _ADVICE)
     kept = _field_kept(rectification)
     if kept < _LEAST_FIELD:
         raise CalibrationError(
@@ -147,7 +150,10 @@ def fit_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None), mat
         f"No rig: rectified from {len(matches)} matched points (vertical error {was}{median:.2f} and {p90:.1f} px on "
         "points held out); depth is relative."
     )
-    rectification = _with_range(replace(rectification, notes=(note, *rectification.notes)), view, matches)
+    good = np.abs(view.residual_px) < 4 * view.sigma_px
+    rectification = _with_range(
+        replace(rectification, notes=(note, *rectification.notes)), _disparity(rectification, matches.pick(good))
+    )
     return PairFit(rectification, before, heldout, view, matches)
 
 
@@ -160,9 +166,24 @@ def _match(left: U8, right: U8) -> tuple[Matches, str]:
     return found, why_unknown(found, gray[0], gray[1])
 
 
-def _as_it_is(picture: U8, focal_px: Focal) -> Rectification:
+def _as_it_is(picture: U8, focal_px: Focal, matches: Matches, rows: VerticalError) -> Rectification:
+    """Give the rectification that changes nothing, with the range of what was matched where that is no usual one."""
     size = (picture.shape[1], picture.shape[0])
-    return identity_rectification(size, next((f for f in focal_px if f), ORDINARY_FOCAL * max(size)))
+    made = identity_rectification(size, next((f for f in focal_px if f), ORDINARY_FOCAL * max(size)))
+    note = f"No rig: the pair counts as rectified (vertical error {rows.median_px or 0.0:.2f} px); depth is relative."
+    disparity = matches.left_px[:, 0] - matches.right_px[:, 0]
+    if rows.swapped:
+        wrong = (
+            "Nearly everything moves the wrong way: left and right are exchanged (use --swap), or one picture was "
+            f"shifted against the other (use --min-disparity {_with_range(made, disparity).min_disparity_px})."
+        )
+        return replace(made, notes=(note, wrong))
+    if float(np.mean(disparity < -_CLEARLY_BEHIND_PX)) < _SHARE_BEHIND:
+        return replace(made, notes=(note,))
+    # Pictures of cameras that converge, or shifted for a screen: parallel cameras' infinity is not at 0.
+    made = _with_range(made, disparity)
+    behind = f"Far things lie at negative disparity: it is searched from {made.min_disparity_px} px on."
+    return replace(made, notes=(note, behind))
 
 
 def _direction(matches: Matches) -> tuple[float, float]:
@@ -221,10 +242,22 @@ def _disparity(rectification: Rectification, matches: Matches) -> Array:
     return np.asarray(left[:, 0] - right[:, 0])
 
 
-def _with_range(rectification: Rectification, view: TwoView, matches: Matches) -> Rectification:
-    """Fill in the disparity range from the matches that fit, with room for what lies between and before them."""
-    good = np.abs(view.residual_px) < 4 * view.sigma_px
-    disparity = _disparity(rectification, matches.pick(good))
+def _unordinary(motion: Motion | None, missed_px: float | None) -> str:
+    """Say how the cameras stand where the matches fit a motion that leaves no common view; empty where they do not.
+
+    missed_px: by how much matches held out miss their rows if cameras stand side by side.
+    """
+    if motion is None or missed_px is None or motion.noise_px > _CLEARLY_LESS * missed_px:
+        return ""
+    if motion.apart_deg > _FAR_APART_DEG:
+        return f"the cameras look about {motion.apart_deg:.0f}° apart."
+    if motion.forward > _MOSTLY:
+        return "the second photo was taken from before or behind the first, not from beside it."
+    return ""
+
+
+def _with_range(rectification: Rectification, disparity: Array) -> Rectification:
+    """Fill in the range of matched points' disparities (N,), with room for what lies between and before them."""
     low, high = (float(v) for v in np.nanpercentile(disparity, (2, 98)))
     span = max(high - low, 8.0)
     least = int(np.floor(low - 0.15 * span - 3))

@@ -8,7 +8,7 @@ to 5 · f / W baselines away (about 4 for a webcam).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from calibration.rectify import Rectification
 from livestereo.depth import disparity_range
@@ -69,6 +69,17 @@ def find_range(settings: Settings, rectification: Rectification) -> DisparityRan
             f"min_disparity is {low} px, but the picture is only {width} px wide.", "Give a smaller --min-disparity."
         )
     return DisparityRange(low, count)
+
+
+def reaching(rectification: Rectification, least: int) -> Rectification:
+    """Give the rectification in which a disparity of `least` px has a depth.
+
+    Without metres nothing tells where infinity lies; if somebody searches beyond it, it is farther away. With metres
+    the rig tells, and nothing changes.
+    """
+    if rectification.metric or least > -rectification.doffs_px or least >= 0:
+        return rectification
+    return replace(rectification, doffs_px=1.0 - least)
 
 
 def nearest_depth_m(found: DisparityRange, rectification: Rectification) -> float:

@@ -7,8 +7,8 @@ is plausible, which takes a few hundredths of a second.
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,13 +21,25 @@ from livestereo.types import F32, U8
 COPY_WIDTH = 320
 LOWEST_SHARE, HIGHEST_SHARE = -0.12, 0.42  # of the width: what is searched in the copy
 TEXTURE = 12.0  # mean |Sobel| over 7x7: a slope of 1.5 gray levels per px, above the noise of a webcam
+SOME, NEARLY_ALL = 0.05, 0.9  # of the pixels
 FEWEST_SHARE = 0.01  # of the copy's pixels must find a partner, or nothing is said
 
 
-def measure_span(left_gray: U8, right_gray: U8) -> DisparityRange | None:
-    """Find a range that holds the disparities of a rectified pair, (H,W) uint8, with room at both ends.
+@dataclass(frozen=True)
+class Span:
+    """range: holds the disparities of a pair, px, with room at both ends. farthest_px: the smallest of those that occur
+    in any number. behind: share of pixels that parallel cameras would have to see beyond infinity.
+    """
 
-    Returns: the range in px of the given pictures, or None where too little of the copy finds a partner.
+    range: DisparityRange
+    farthest_px: float
+    behind: float
+
+
+def measure_span(left_gray: U8, right_gray: U8) -> Span | None:
+    """Find out which disparities a rectified pair has, (H,W) uint8; in px of the given pictures.
+
+    Returns: None where too little of the copy finds a partner.
     """
     height, width = left_gray.shape
     scale = min(1.0, COPY_WIDTH / width)
@@ -47,22 +59,27 @@ def measure_span(left_gray: U8, right_gray: U8) -> DisparityRange | None:
     if (low < 0 and parallel) or 0 < low < 0.35 * high:
         low = 0.0  # infinity is near enough to be included
     count = min(math.ceil((high - low + 1) / STEP) * STEP, width // STEP * STEP)
-    return DisparityRange(math.floor(low), max(STEP, count))
+    behind = float(np.mean(known * ratio < -max(ratio, 1.0)))
+    return Span(DisparityRange(math.floor(low), max(STEP, count)), float(np.quantile(known, 0.02)) * ratio, behind)
 
 
 def with_span(rectification: Rectification, left_gray: U8, right_gray: U8) -> Rectification:
     """Give the rectification with the span that this rectified pair has; unchanged where it cannot be seen.
 
-    Nothing lies beyond infinity: with a rig, the smallest disparity is never below −doffs.
+    Nothing lies beyond infinity: with a rig, the smallest disparity is never below −doffs. Without one, pictures that
+    were shifted for a screen have things on both sides of 0: then infinity lies beyond what is seen.
     """
     found = measure_span(left_gray, right_gray)
     if found is None:
         return rectification
-    low, high = found.minimum, found.maximum
+    low, high = found.range.minimum, found.range.maximum
     if rectification.metric:
         low = max(low, math.floor(-rectification.doffs_px))
+    elif SOME <= found.behind < NEARLY_ALL:  # if it were all, left and right could be exchanged as well
+        farther = 0.05 * (high - low) - found.farthest_px
+        rectification = replace(rectification, doffs_px=max(rectification.doffs_px, farther))
     count = max(STEP, math.ceil((high - low + 1) / STEP) * STEP)
-    return dataclasses.replace(rectification, min_disparity_px=low, disparity_span_px=count)
+    return replace(rectification, min_disparity_px=low, disparity_span_px=count)
 
 
 def _match(left: U8, right: U8) -> F32:

@@ -8,7 +8,7 @@ import pytest
 
 from calibration.rectify import Rectification
 from livestereo.errors import SettingsError
-from livestereo.ranges import DisparityRange, find_range, nearest_depth_m
+from livestereo.ranges import DisparityRange, find_range, nearest_depth_m, reaching
 from livestereo.settings import Settings
 
 VGA = Rectification(size_wh=(640, 480), focal_px=600.0, cx_px=320, cy_px=240, baseline_m=0.06)
@@ -36,6 +36,15 @@ def test_doffs_move_the_range_so_that_infinity_is_inside() -> None:
 def test_pixels_win_over_depths() -> None:
     found = find_range(Settings(min_depth=0.5, max_depth=3, num_disparities=96, min_disparity=4), VGA)
     assert found == DisparityRange(4, 96)
+
+
+def test_without_metres_what_is_searched_lies_before_the_cameras() -> None:
+    relative = replace(VGA, metric=False)
+    assert reaching(relative, -40).doffs_px > 40
+    assert reaching(relative, 0) is relative and reaching(relative, 7) is relative
+    assert reaching(VGA, -40) is VGA
+    shifted = replace(relative, doffs_px=50.0)
+    assert reaching(shifted, -40) is shifted
 
 
 def test_a_range_known_from_matches_is_taken() -> None:

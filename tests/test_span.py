@@ -27,14 +27,14 @@ def pair(disparities: tuple[int, ...], width: int = 480, height: int = 320, seed
 def test_the_range_holds_every_disparity_and_is_not_much_wider(disparities: tuple[int, ...]) -> None:
     found = measure_span(*pair(disparities))
     assert found is not None
-    assert found.minimum <= min(disparities) and found.maximum >= max(disparities)
+    assert found.range.minimum <= min(disparities) and found.range.maximum >= max(disparities)
     span = max(disparities) - min(min(disparities), 0 if min(disparities) < 0.35 * max(disparities) else 99999)
-    assert found.count <= 1.5 * span + 48  # margins at both ends, and a multiple of 16
+    assert found.range.count <= 1.5 * span + 48  # margins at both ends, and a multiple of 16
 
 
 def test_a_rectified_pair_with_nothing_beyond_infinity_starts_at_zero() -> None:
     found = measure_span(*pair((0, 10, 30)))
-    assert found is not None and found.minimum == 0
+    assert found is not None and found.range.minimum == 0 and found.behind == 0
 
 
 def test_unrelated_or_blank_pictures_say_nothing() -> None:
@@ -55,3 +55,11 @@ def test_with_a_rig_nothing_lies_beyond_infinity() -> None:
     assert low is not None and low <= -30
     blank = np.full((320, 480), 128, np.uint8)
     assert with_span(rig, blank, blank) is rig
+
+
+def test_without_a_rig_what_lies_on_both_sides_of_zero_is_all_before_the_cameras() -> None:
+    free = Rectification(size_wh=(480, 320), focal_px=400, cx_px=240, cy_px=160, baseline_m=1, metric=False)
+    assert with_span(free, *pair((-30, -5, 20))).doffs_px == pytest.approx(34, abs=3)
+    # Exchanged, or shifted far: nobody knows.
+    assert with_span(free, *pair((-30, -20, -10))).doffs_px == 0
+    assert with_span(free, *pair((0, 10, 30))).doffs_px == 0

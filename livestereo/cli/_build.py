@@ -12,7 +12,7 @@ from livestereo.honesty import Explainer
 from livestereo.matchers import MATCHERS
 from livestereo.matchers.wls import WlsMatcher
 from livestereo.pipeline import Pipeline
-from livestereo.ranges import find_range
+from livestereo.ranges import find_range, reaching
 from livestereo.settings import Settings, resolve_settings
 
 
@@ -48,6 +48,8 @@ def build_pipeline(
         MissingExtra: the matcher needs a library that is not installed.
     """
     found = find_range(settings, rectification)
+    if settings.min_disparity is not None:
+        rectification = reaching(rectification, found.minimum)
     scaled = found.at_scale(settings.scale)
     matcher = MATCHERS[settings.matcher](settings, scaled.minimum, scaled.count)
     compile_now = getattr(matcher, "warm_up", None)

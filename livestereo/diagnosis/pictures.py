@@ -78,9 +78,14 @@ def turned(e: Evidence) -> list[Finding]:
     if points is not None and e.rectification is not None and found[0].ok:
         swapped = is_swapped(points[0][:, 0] - points[1][:, 0] + e.rectification.doffs_px)
     if swapped and not at.mirrored and not at.rotated_deg:
-        found.append(
-            Finding("swapped", "Left and right are exchanged: near things move the wrong way.", "Use --swap.", 0.99)
-        )
+        what, fix = "Left and right are exchanged: near things move the wrong way.", "Use --swap."
+        if e.rig_file is None:  # only a rig tells where infinity lies
+            what = (
+                "Everything moves the wrong way: left and right are exchanged, or were turned inwards or shifted "
+                "against each other."
+            )
+            fix = "Use --swap if they are exchanged; else calibrate, or use a negative --min-disparity."
+        found.append(Finding("swapped", what, fix, 0.99))
     elif swapped is False:
         found.append(Finding("swapped", "Left and right are in the right order.", ok=True))
     return found

@@ -17,9 +17,14 @@ from livestereo.types import U8, SizeWH
 _ORIENTATION, _EXIF_IFD = 0x0112, 0x8769
 _FOCAL_MM, _FOCAL_35MM = 0x920A, 0xA405
 _PLANE_X, _PLANE_UNIT = 0xA20E, 0xA210
+_WIDTH, _HEIGHT = 0xA002, 0xA003
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 9: 4, 10: 8}
 _MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0}
 FULL_FRAME_DIAGONAL_MM = 43.2666
+# Longer sides of sensors, from the smallest phone's to medium format. Where a smaller picture was made and its size put
+# right in the tags, the pixels per millimetre still are those of the one that was taken: the sensor seems tiny.
+SENSOR_MM = (4.0, 60.0)
+SAME_SHAPE = 0.01
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,14 @@ class Exif:
 
     focal_35mm: focal length in millimetres of a 36 x 24 mm camera of the same angle of view.
     focal_mm with plane_px_per_mm: true focal length and pixels per millimetre of the sensor.
+    size_wh: of the picture that was taken, as it lay on the sensor.
     """
 
     orientation: int = 1
     focal_35mm: float | None = None
     focal_mm: float | None = None
     plane_px_per_mm: float | None = None
+    size_wh: SizeWH | None = None
 
     def focal_px(self, size_wh: SizeWH) -> float | None:
         """Focal length in pixels of a picture of this size, or None.
@@ -42,9 +49,15 @@ class Exif:
         """
         if self.focal_35mm:
             return float(self.focal_35mm / FULL_FRAME_DIAGONAL_MM * np.hypot(*size_wh))
-        if self.focal_mm and self.plane_px_per_mm:
-            return self.focal_mm * self.plane_px_per_mm
-        return None
+        if not self.focal_mm or not self.plane_px_per_mm:
+            return None
+        long, short = max(size_wh), min(size_wh)
+        taken_long, taken_short = (max(self.size_wh), min(self.size_wh)) if self.size_wh else (long, short)
+        if abs(taken_long * short / (taken_short * long) - 1) > SAME_SHAPE:  # cropped: from what, nobody knows
+            return None
+        if not SENSOR_MM[0] <= taken_long / self.plane_px_per_mm <= SENSOR_MM[1]:
+            return None
+        return self.focal_mm * self.plane_px_per_mm * long / taken_long
 
 
 def read_exif(data: bytes) -> Exif:
@@ -95,11 +108,13 @@ def _parse(block: bytes) -> Exif:
     orientation = int(main.get(_ORIENTATION, 1))
     unit_mm = _MM_PER_UNIT.get(int(main.get(_PLANE_UNIT, 2)), 0.0)
     plane = main.get(_PLANE_X)
+    size = int(main.get(_WIDTH, 0)), int(main.get(_HEIGHT, 0))
     return Exif(
         orientation=orientation if 1 <= orientation <= 8 else 1,
         focal_35mm=main.get(_FOCAL_35MM) or None,
         focal_mm=main.get(_FOCAL_MM) or None,
         plane_px_per_mm=plane / unit_mm if plane and unit_mm else None,
+        size_wh=size if min(size) > 0 else None,
     )
 
 

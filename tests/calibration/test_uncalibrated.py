@@ -11,6 +11,7 @@ import pytest
 
 from calibration.errors import CalibrationError
 from calibration.lens import project_rays
+from calibration.matches import Matches
 from calibration.quality import VerticalError, row_differences
 from calibration.rectify import Rectification
 from calibration.rig import Array, Intrinsics, StereoRig
@@ -93,6 +94,53 @@ def test_a_rectified_pair_is_left_alone() -> None:
     made = rectify_pair(*render_pair(make_scene(5), rig))
     assert not made.maps and made.size_wh == SIZE and not made.metric
     assert "counts as rectified" in made.notes[0]
+
+
+def shifted_pair(shift_px: float) -> tuple[StereoRig, list[Plane]]:
+    """Rectified, with points of no disparity where parallel cameras would see `shift_px`."""
+    K = np.array([[280.0, 0, 159.5], [0, 280, 119.5], [0, 0, 1]])
+    K_right = K + np.array([[0, 0, shift_px], [0, 0, 0], [0, 0, 0]])
+    left, right = (Intrinsics(one, np.zeros(5), "pinhole", SIZE) for one in (K, K_right))
+    return StereoRig(left, right, np.eye(3), np.array([-0.06, 0, 0])), make_scene(5)
+
+
+def test_a_pair_shifted_for_a_screen_has_depth_on_both_sides_of_it() -> None:
+    # 280 px · 0.06 m: 4 px at the wall, 21 px at the nearest.
+    rig, scene = shifted_pair(9.0)
+    made = rectify_pair(*render_pair(scene, rig))
+    assert not made.maps and any("negative disparity" in note for note in made.notes)
+    _, nearness, true_nearness = truth(scene, rig, made)
+    seen = np.isfinite(nearness)
+    assert made.min_disparity_px is not None and made.disparity_span_px is not None
+    disparity = nearness[seen] - made.doffs_px
+    assert made.min_disparity_px < disparity.min()
+    assert disparity.max() < made.min_disparity_px + made.disparity_span_px
+    assert nearness[seen].min() > 0
+    assert np.corrcoef(nearness[seen], true_nearness[seen])[0, 1] > 0.99
+
+
+def test_a_pair_that_may_be_exchanged_is_told() -> None:
+    rig, scene = shifted_pair(40.0)
+    made = rectify_pair(*render_pair(scene, rig))
+    assert made.min_disparity_px is None and made.doffs_px == 0
+    (told,) = (note for note in made.notes if "--swap" in note)
+    assert "--min-disparity -" in told
+
+
+@pytest.mark.parametrize(
+    ("yaw", "t", "told"),
+    [(55.0, (-1.0, 0.0, 0.1), r"look about 5\d° apart"), (1.0, (-0.1, 0.05, -0.7), "from before or behind the first")],
+)
+def test_motions_that_leave_no_common_view_are_named(yaw: float, t: tuple[float, float, float], told: str) -> None:
+    rig = rig_of((2, yaw, 1), t, f=265)
+    rng = np.random.default_rng(0)
+    points = np.column_stack([rng.uniform(-1.5, 1.5, (600, 2)), rng.uniform(1.5, 4.0, 600)])
+    seen = project_rays(rig.left, points), project_rays(rig.right, points @ rig.R_right_left.T + rig.t_right_left_m)
+    inside = np.all([(side > 0).all(1) & (side < np.array(SIZE) - 1).all(1) for side in seen], axis=0)
+    left, right = (side[inside] + rng.normal(0, 0.1, side[inside].shape) for side in seen)
+    blank: U8 = np.full(SIZE[::-1], 120, np.uint8)
+    with pytest.raises(CalibrationError, match=told):
+        fit_pair(blank, blank, matches=Matches(left, right, np.full(len(left), 0.1), len(left)))
 
 
 def test_a_pair_that_is_off_by_half_a_pixel_here_and_two_there_is_mended() -> None:

@@ -72,6 +72,24 @@ def test_orientation_and_focal_length_of_a_photo(tmp_path: Path) -> None:
         assert picture.exif.focal_px((80, 60)) == pytest.approx(28 / 43.2666 * 100)
 
 
+@pytest.mark.parametrize(
+    ("size", "taken", "focal"),
+    [
+        ((5184, 3456), (5184, 3456), 4284),
+        ((3456, 5184), (5184, 3456), 4284),  # upright
+        ((2592, 1728), (5184, 3456), 2142),  # made smaller
+        ((5184, 3456), None, 4284),
+        ((718, 480), (718, 480), None),  # made smaller, and its size in the tags with it
+        ((3456, 3456), (5184, 3456), None),  # cropped
+    ],
+)
+def test_a_sensor_s_pixels_give_the_focal_length_of_a_picture_of_the_whole_sensor(
+    size: tuple[int, int], taken: tuple[int, int] | None, focal: float | None
+) -> None:
+    found = Exif(focal_mm=19.0, plane_px_per_mm=225.5, size_wh=taken).focal_px(size)
+    assert found == (None if focal is None else pytest.approx(focal, rel=0.001))
+
+
 def test_all_orientations_undo_what_a_camera_did() -> None:
     image = np.arange(12, dtype=np.uint8).reshape(3, 4)
     held = {
