@@ -30,6 +30,8 @@ _CELLS = 12
 # A wrong match falls on the right epipolar line by chance about once in a hundred; seven fit any geometry.
 _CHANCE = 0.03
 LEAST = 16
+# Tracking bears pictures that differ so much in scale (natural logarithm).
+SAME_ZOOM = 0.08
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Matches:
 
     left_px, right_px: (N,2) float64. sigma_px: (N,) standard deviation of each place, per axis, as far as it is
     known: 0.1 where sub-pixel tracking agreed both ways, more where it did not. offered: how many candidates
-    there were before the epipolar test. rotation_deg: by how much the right picture is turned, clockwise.
+    there were before the epipolar test. rotation_deg: by how much the right picture is turned, clockwise. zoom: how
+    many pixels of the right picture show what one of the left shows.
     """
 
     left_px: Array
@@ -46,6 +49,7 @@ class Matches:
     sigma_px: Array
     offered: int
     rotation_deg: float = 0.0
+    zoom: float = 1.0
 
     def __len__(self) -> int:
         return len(self.left_px)
@@ -57,7 +61,8 @@ class Matches:
 
     def pick(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Matches:
         """Give some of them: by mask or by index."""
-        return Matches(self.left_px[rows], self.right_px[rows], self.sigma_px[rows], self.offered, self.rotation_deg)
+        left, right, sigma = self.left_px[rows], self.right_px[rows], self.sigma_px[rows]
+        return replace(self, left_px=left, right_px=right, sigma_px=sigma)
 
 
 def find_matches(left_gray: U8, right_gray: U8, *, most: int = 1500, tolerance_px: float | None = None) -> Matches:
@@ -68,13 +73,10 @@ def find_matches(left_gray: U8, right_gray: U8, *, most: int = 1500, tolerance_p
     """
     shrunk = _TRACK_PX / max(*left_gray.shape, *right_gray.shape)
     if shrunk < 1:
-        small = [
-            cv2.resize(picture, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
-            for picture in (left_gray, right_gray)
-        ]
+        small = [_shrink(picture, shrunk) for picture in (left_gray, right_gray)]
         found = find_matches(
-            np.asarray(small[0], np.uint8),
-            np.asarray(small[1], np.uint8),
+            small[0],
+            small[1],
             most=most,
             tolerance_px=None if tolerance_px is None else tolerance_px * shrunk,
         )
@@ -90,17 +92,26 @@ def find_matches(left_gray: U8, right_gray: U8, *, most: int = 1500, tolerance_p
     left, right = features[0].points[pairs[:, 0]], features[1].points[pairs[:, 1]]
     turns = np.radians(features[1].angles[pairs[:, 1]] - features[0].angles[pairs[:, 0]])
     rotation = float(np.degrees(np.angle(np.exp(1j * turns).mean())))
-    if left_gray.shape != right_gray.shape or abs(rotation) > 20:
+    zoom = float(np.exp(np.median(np.log(features[1].sizes[pairs[:, 1]] / features[0].sizes[pairs[:, 0]]))))
+    if abs(rotation) > 20:
         sigma = np.full(len(left), 0.5)
+    elif abs(np.log(zoom)) > SAME_ZOOM or left_gray.shape != right_gray.shape:
+        left, right, sigma = _refine_zoomed(left_gray, right_gray, left, right, zoom)
     else:
         left, right, sigma = _refine(left_gray, right_gray, left, right)
     tolerance = tolerance_px or max(1.5, 0.004 * max(left_gray.shape))
     keep = epipolar_inliers(left, right, tolerance)
-    return Matches(left[keep], right[keep], sigma[keep], len(pairs), rotation)
+    return Matches(left[keep], right[keep], sigma[keep], len(pairs), rotation, zoom)
+
+
+def _shrink(picture: U8, factor: float) -> U8:
+    # Given a factor OpenCV uses it as it is, although sizes are whole numbers: points would be moved by another one.
+    height, width = (max(1, round(side * factor)) for side in picture.shape)
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _grow(points: Array, small: cv2.typing.MatLike, whole: U8) -> Array:
-    """Move points (N,2) from a shrunk picture to the whole one, centre to centre."""
+    """Move points (N,2) from a shrunk picture to the whole one, or back, centre to centre."""
     factor = np.array([whole.shape[1] / small.shape[1], whole.shape[0] / small.shape[0]])
     return np.asarray((points + 0.5) * factor - 0.5)
 
@@ -127,12 +138,13 @@ def epipolar_inliers(left_px: Array, right_px: Array, tolerance_px: float) -> ND
 class _Features:
     points: Array
     angles: Array
+    sizes: Array
     descriptors: NDArray[np.float32]
 
 
 def _features(gray: U8, most: int) -> _Features:
     scale = min(1.0, _DETECT_PX / max(gray.shape))
-    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else gray
+    small: cv2.typing.MatLike = _shrink(gray, scale) if scale < 1 else gray
     sx, sy = small.shape[1] / gray.shape[1], small.shape[0] / gray.shape[0]
     sift = cv2.SIFT.create(0, 3, 0.01, 12, 1.6, True)
     found = sift.detect(small, None)
@@ -141,12 +153,13 @@ def _features(gray: U8, most: int) -> _Features:
         found = cv2.SIFT.create(0, 3, 0.008, 15, 1.6, True).detect(small, None)
     points: Sequence[cv2.KeyPoint] = _spread(found, (small.shape[1], small.shape[0]), most)
     if not points:
-        return _Features(np.zeros((0, 2)), np.zeros(0), np.zeros((0, 128), np.float32))
+        return _Features(np.zeros((0, 2)), np.zeros(0), np.zeros(0), np.zeros((0, 128), np.float32))
     points, descriptors = sift.compute(small, points)
     root = np.sqrt(descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-9)).astype(np.float32)
     places = np.array([p.pt for p in points], dtype=np.float64)
     places = (places + 0.5) / [sx, sy] - 0.5
-    return _Features(places, np.array([p.angle for p in points]), root)
+    sizes = np.array([p.size for p in points]) / scale
+    return _Features(places, np.array([p.angle for p in points]), sizes, root)
 
 
 def _spread(found: Sequence[cv2.KeyPoint], size: tuple[int, int], most: int) -> list[cv2.KeyPoint]:
@@ -197,6 +210,24 @@ def _refine(left_gray: U8, right_gray: U8, left: Array, right: Array) -> tuple[A
     if good.sum() >= 0.4 * len(good) and good.sum() >= LEAST:  # tracking works here: the rest is not worth its noise
         return left[good], refined[good].astype(np.float64), sigma[good]
     return left, refined.astype(np.float64), sigma
+
+
+def _refine_zoomed(
+    left_gray: U8, right_gray: U8, left: Array, right: Array, zoom: float
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Do the same where one picture shows things larger, or more of them: it is shrunk first, and the other widened."""
+    small, points = [], []
+    for picture, px, factor in ((left_gray, left, min(zoom, 1.0)), (right_gray, right, min(1 / zoom, 1.0))):
+        part = _shrink(picture, factor) if factor < 1 else picture
+        small.append(part)
+        points.append(_grow(px, picture, part))
+    height, width = (max(part.shape[axis] for part in small) for axis in (0, 1))
+    canvas = [
+        cv2.copyMakeBorder(part, 0, height - part.shape[0], 0, width - part.shape[1], cv2.BORDER_REPLICATE)
+        for part in small
+    ]
+    near, far, sigma = _refine(np.asarray(canvas[0], np.uint8), np.asarray(canvas[1], np.uint8), points[0], points[1])
+    return _grow(near, small[0], left_gray), _grow(far, small[1], right_gray), sigma * max(zoom, 1 / zoom)
 
 
 def _track(

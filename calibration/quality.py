@@ -22,6 +22,8 @@ U8 = NDArray[np.uint8]
 
 # Disparities this near to zero say nothing of the order of two pictures.
 _UNSIGNED_PX = 1.0
+# A picture and a mirror image never have so many matches.
+SURELY_PLAIN = 200
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,11 @@ def arrangement(left_gray: U8, right_gray: U8, *, matches: Matches | None = None
     Whether they are exchanged is told only for cameras that look about the same way.
     """
     plain = find_matches(left_gray, right_gray) if matches is None else matches
-    flipped: Matches | None = None
-    if len(plain) < 3 * LEAST:
+    if len(plain) <= SURELY_PLAIN or abs(plain.rotation_deg) > 45:
+        # Chance, and what looks the same both ways, give a picture and its mirror image some matches, 20 to 50 as a
+        # rule; a mirrored picture gives hundreds.
         flipped = find_matches(left_gray, np.ascontiguousarray(right_gray[:, ::-1]))
-        # Chance alone gives 20 to 50 on real pictures; a mirror image gives hundreds.
-        if flipped.enough and len(flipped) >= max(2 * len(plain), 4 * LEAST):
+        if flipped.enough and len(flipped) > max(1.5 * len(plain), 4 * LEAST - 1):
             turned = round(flipped.rotation_deg / 90) % 4 * 90
             return Arrangement(True, mirrored=True, rotated_deg=turned)
     if not plain.enough:

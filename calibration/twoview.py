@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.matches import Matches
+from calibration.matches import SAME_ZOOM, Matches
 from calibration.rig import Array, Intrinsics, StereoRig
 
 SizeWH = tuple[int, int]
@@ -44,6 +44,7 @@ PRIORS: dict[str, float] = {
 # Neighbouring matches err together (one bent poster, one rolling shutter): more than this many say no more.
 _INDEPENDENT = 50
 _EXIF_SIGMA = 0.04
+_ZOOM_SIGMA = 0.05
 # An ordinary webcam or phone sees about 62° across its longer side.
 ORDINARY_FOCAL = 0.83
 _FLOOR_PX = 0.05
@@ -148,6 +149,13 @@ class _Model:
         self.prior = np.array(list(PRIORS.values()))
         if known:
             self.prior[5] = _EXIF_SIGMA
+        # Cameras side by side that show things in different sizes have different lenses.
+        more = math.log(matches.zoom * self.focal[0] / self.focal[1])
+        if abs(more) > SAME_ZOOM and len(known) < 2:
+            self.prior[6] = _ZOOM_SIGMA
+            share = (0.5, 0.5) if not known else (0.0, 1.0) if focal_px[0] else (1.0, 0.0)
+            self.focal[0] *= math.exp(-share[0] * more)
+            self.focal[1] *= math.exp(share[1] * more)
         self.points = (matches.left_px, matches.right_px)
         self.sigma = matches.sigma_px
         # By how much their deviations are widened so that all together weigh as much as the independent ones.

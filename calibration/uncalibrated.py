@@ -20,7 +20,7 @@ from calibration.errors import CalibrationError
 from calibration.framing import rotations
 from calibration.lens import rays_of_pixels
 from calibration.matches import Matches, find_matches
-from calibration.quality import VerticalError, row_differences, why_unknown
+from calibration.quality import SURELY_PLAIN, VerticalError, arrangement, row_differences, why_unknown
 from calibration.rectify import Rectification, identity_rectification, make_rectification
 from calibration.rig import Array, StereoRig
 from calibration.twoview import ORDINARY_FOCAL, Motion, TwoView, any_motion, fit_two_view
@@ -75,6 +75,8 @@ def rectify_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None))
         CalibrationError: nothing can be said of the pair, or it needs a rectification that its matches do not carry.
     """
     matches, why = _match(left_bgr, right_bgr)
+    if len(matches) <= SURELY_PLAIN and arrangement(*_grays(left_bgr, right_bgr), matches=matches).mirrored:
+        raise CalibrationError("One picture is a mirror image of the other.", "Use --flip h,none or none,h.")
     if why:
         raise CalibrationError(f"Whether the pair is rectified cannot be told. {why}", _ADVICE)
     before = row_differences(matches.left_px, matches.right_px)
@@ -158,12 +160,17 @@ def fit_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None), mat
 
 
 def _match(left: U8, right: U8) -> tuple[Matches, str]:
-    gray = [
+    grays = _grays(left, right)
+    found = find_matches(*grays, most=2500)
+    return found, why_unknown(found, *grays)
+
+
+def _grays(left: U8, right: U8) -> tuple[U8, U8]:
+    one, other = (
         picture if picture.ndim == 2 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
         for picture in (left, right)
-    ]
-    found = find_matches(gray[0], gray[1], most=2500)
-    return found, why_unknown(found, gray[0], gray[1])
+    )
+    return one, other
 
 
 def _as_it_is(picture: U8, focal_px: Focal, matches: Matches, rows: VerticalError) -> Rectification:

@@ -23,8 +23,6 @@ from livestereo.types import U8, CaptureStats, SourceInfo, StereoFrame, StereoRe
 F64 = NDArray[np.float64]
 # Local measurements are taken in windows of this half width around matched points, px.
 PATCH = 7
-# Chance gives a picture and its mirror image 20 to 50 matches in common; a mirrored picture gives hundreds.
-MIRROR_MATCHES = 64
 FLAT_LEVELS = 3.0  # gray levels by which a picture varies that shows something
 
 
@@ -67,15 +65,7 @@ class Evidence:
     @lazy
     def arranged(self) -> Arrangement:
         """How the raw pictures lie to each other."""
-        found = arrangement(*self.grays, matches=self.matches)
-        if found.mirrored or (found.known and found.rotated_deg == 0 and len(self.matches) > 200):
-            return found
-        # A mirror image has a few matches of its own on what looks the same both ways; more of them decide.
-        left, right = self.grays
-        flipped = find_matches(left, np.ascontiguousarray(right[:, ::-1]))
-        if flipped.enough and len(flipped) > max(1.5 * len(self.matches), MIRROR_MATCHES):
-            return Arrangement(True, mirrored=True, rotated_deg=round(flipped.rotation_deg / 90) % 4 * 90)
-        return found
+        return arrangement(*self.grays, matches=self.matches)
 
     @lazy
     def rectified_points(self) -> tuple[F64, F64] | None:

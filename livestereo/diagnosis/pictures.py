@@ -15,15 +15,19 @@ CAPTURE, GEOMETRY, SCENE, NOTE = 0.9, 0.8, 0.4, 0.2
 
 
 def size(e: Evidence) -> Finding | None:
-    """Pictures of different sizes that nothing brings together: neither a rig nor matched points."""
+    """Pictures of different sizes. A rig of both expects them; without one, what they show must bring them together."""
     (h1, w1), (h2, w2) = (image.shape[:2] for image in (e.last.left.image, e.last.right.image))
     if (h1, w1) == (h2, w2):
         return Finding("size", f"Both pictures are {w1}x{h1}.", ok=True)
-    if e.rectification is not None or e.result is not None or e.matches.enough:
-        how = "as the rig expects" if e.rig_file is not None else "brought to one by what both show"
-        return Finding("size", f"Left is {w1}x{h1}, right {w2}x{h2}, {how}.", ok=True)
+    told = f"Left is {w1}x{h1}, right {w2}x{h2}"
+    if e.rig_file is not None and e.rectification is not None:
+        return Finding("size", f"{told}, as the rig expects.", ok=True)
+    if e.result is not None:
+        return Finding("size", f"{told}, brought to one by what both show.", ok=True)
     fix = "Ask both for one size with --size, or calibrate these two." if e.info.live else "Give two of one size."
-    return Finding("size", f"Left is {w1}x{h1} and right is {w2}x{h2}.", fix, 1.0)
+    if e.matches.enough:
+        return Finding("size", f"{told}: they can be brought to one by what both show, no better.", fix, GEOMETRY)
+    return Finding("size", f"{told}, and nothing that both show brings them together.", fix, 1.0)
 
 
 def frozen(e: Evidence) -> Finding | None:

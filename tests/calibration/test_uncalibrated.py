@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import pytest
 
 from calibration.errors import CalibrationError
 from calibration.lens import project_rays
-from calibration.matches import Matches
+from calibration.matches import Matches, find_matches
 from calibration.quality import VerticalError, row_differences
 from calibration.rectify import Rectification
 from calibration.rig import Array, Intrinsics, StereoRig
@@ -158,6 +159,26 @@ def test_a_known_focal_length_is_used() -> None:
     left, right = render_pair(scene, rig)
     told = fit_pair(left, right, focal_px=(480.0, None)).view.rig.left.focal_px
     assert told == pytest.approx(480, rel=0.08)
+
+
+@pytest.mark.parametrize("zoom", [0.7, 1.35])
+def test_two_cameras_that_see_more_and_less_are_rectified(zoom: float) -> None:
+    scene = make_scene(2)
+    rig = rig_of((1, 1, 2), (-0.06, 0.003, 0.0))
+    K = rig.right.K * np.array([[zoom, 1, 1], [1, zoom, 1], [1, 1, 1]])
+    rig = replace(rig, right=replace(rig.right, K=K))
+    pair = render_pair(scene, rig)
+    assert find_matches(*pair).zoom == pytest.approx(zoom, rel=0.05)
+    error, nearness, true_nearness = truth(scene, rig, fit_pair(*pair).rectification)
+    assert error.median_px is not None and error.median_px < 0.3
+    seen = np.isfinite(nearness) & np.isfinite(true_nearness)
+    assert np.corrcoef(nearness[seen], true_nearness[seen])[0, 1] > 0.9
+
+
+def test_a_mirrored_picture_is_refused_with_its_mend() -> None:
+    left, right = render_pair(make_scene(2), rig_of((0, 0, 0), (-0.06, 0, 0)))
+    with pytest.raises(CalibrationError, match=r"mirror image.*--flip h,none"):
+        rectify_pair(left, np.ascontiguousarray(right[:, ::-1]))
 
 
 def test_two_different_scenes_are_refused() -> None:

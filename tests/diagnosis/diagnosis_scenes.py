@@ -161,6 +161,7 @@ FAULTS: list[tuple[str, dict[str, object]]] = [
     ("frame_rate", {**LIVE, "stats": CaptureStats(fps_left=30.0, fps_right=15.0)}),
     ("frozen", {**LIVE, "stats": CaptureStats(fps_left=30.0, fps_right=30.0, state_right="stalled")}),
     ("size", {**LIVE, "right": smaller_noise, "rig_file": None}),
+    ("size", {"right": lambda image, _i: image[::2, ::2].copy(), "rig_file": None}),
     ("blur", {"left": soft, "right": soft}),
     ("swapped", {"exchanged": True}),
     ("skew", {"skew_s": 0.014}),

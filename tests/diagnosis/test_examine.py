@@ -48,8 +48,10 @@ def test_one_picture_given_for_both_sides_is_named(rig: RigFile | None) -> None:
     assert worst.check == "baseline" and "same picture" in worst.what
 
 
-def test_photos_of_two_sizes_that_match_are_no_fault() -> None:
-    assert failed(evidence(right=lambda image, _i: image[::2, ::2].copy(), rig_file=None)) == []
+def test_photos_of_two_sizes_that_match_are_told_to_be_of_use() -> None:
+    found = examine(evidence(right=lambda image, _i: image[::2, ::2].copy(), rig_file=None))
+    (told,) = [finding for finding in found if not finding.ok]
+    assert told.check == "size" and "can be brought to one" in told.what
 
 
 def test_photos_of_different_things_do_not_flicker() -> None:
