@@ -48,6 +48,8 @@ _ZOOM_SIGMA = 0.05
 # An ordinary webcam or phone sees about 62° across its longer side.
 ORDINARY_FOCAL = 0.83
 _FLOOR_PX = 0.05
+_PLAIN = 0.15
+_OF_LENSES = ("focal", "k1", "k2", "k1_right", "cx", "cy", "cx_right", "cy_right")
 # Inliers of the five-point method lie within so many parts of the focal length of their epipolar line.
 _NEAR_LINE = 1 / 500
 
@@ -74,13 +76,17 @@ def fit_two_view(
     *,
     focal_px: tuple[float | None, float | None] = (None, None),
     direction: tuple[float, float] = (-1.0, 0.0),
+    plain_lenses: bool = False,
 ) -> TwoView:
     """Fit a rig to matches.
 
     focal_px: of the left and right picture where known (from EXIF, say). direction: x and y of the baseline as
-    the left camera's origin moves in the right camera's frame: (−1, 0) for a right camera to the right.
+    the left camera's origin moves in the right camera's frame: (−1, 0) for a right camera to the right. plain_lenses:
+    they are hardly fitted; few matches, or such as no lens explains, make wild ones.
     """
     model = _Model(matches, left_size_wh, right_size_wh, focal_px, direction)
+    if plain_lenses:
+        model.prior *= [_PLAIN if name in _OF_LENSES else 1.0 for name in PRIORS]
     start = np.zeros(len(PRIORS))
     values, sigma, spread = _solve(model, start)
     residual = model.residuals(values)

@@ -23,7 +23,7 @@ from calibration.matches import Matches, find_matches
 from calibration.quality import SURELY_PLAIN, VerticalError, arrangement, row_differences, why_unknown
 from calibration.rectify import Rectification, identity_rectification, make_rectification
 from calibration.rig import Array, StereoRig
-from calibration.twoview import ORDINARY_FOCAL, Motion, TwoView, any_motion, fit_two_view
+from calibration.twoview import ORDINARY_FOCAL, Motion, SizeWH, TwoView, any_motion, fit_two_view
 
 U8 = NDArray[np.uint8]
 
@@ -117,11 +117,21 @@ def fit_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None), mat
     if len(matches) < _LEAST_MATCHES:
         raise CalibrationError(f"The pair cannot be rectified: only {len(matches)} points could be matched.", _ADVICE)
     sizes = tuple((picture.shape[1], picture.shape[0]) for picture in (left_bgr, right_bgr))
+    try:
+        return _fit(matches, sizes, focal_px, plain_lenses=False)
+    except CalibrationError as refused:
+        try:
+            return _fit(matches, sizes, focal_px, plain_lenses=True)
+        except CalibrationError:
+            raise refused from None
+
+
+def _fit(matches: Matches, sizes: tuple[SizeWH, ...], focal_px: Focal, *, plain_lenses: bool) -> PairFit:
     before = row_differences(matches.left_px, matches.right_px)
     direction = _direction(matches)
 
     def fit(part: Matches) -> TwoView:
-        return fit_two_view(part, sizes[0], sizes[1], focal_px=focal_px, direction=direction)
+        return fit_two_view(part, sizes[0], sizes[1], focal_px=focal_px, direction=direction, plain_lenses=plain_lenses)
 
     view = _right_way_round(fit(matches), matches)
     try:

@@ -1,4 +1,4 @@
-"""Stereo pictures in one file: MPO, the Multi-Picture Format (CIPA DC-007-2009) that 3D televisions and viewers read.
+"""Stereo pictures in one file: MPO, the Multi-Picture Format (CIPA DC-007-2009) of 3D cameras, televisions and viewers.
 
 An MPO is two JPEG files one after the other; the first carries an index of both in an APP2 segment.
 """
@@ -79,3 +79,51 @@ def _index(first_size: int, second_size: int, second_place: int, baseline_m: flo
     ifd += _entry(0xB002, _UNDEFINED, len(table), table_place)
     ifd += struct.pack("<I", attributes)
     return _header(ifd + table + _attributes(1, baseline_m, first_ifd=attributes), 8)
+
+
+def split_mpo(data: bytes) -> tuple[bytes, bytes] | None:
+    """Give the JPEG files of both views of an MPO file, left first; None where it does not hold two.
+
+    What else it may hold (a preview, a map of brightness) is passed over.
+    """
+    try:
+        return _views(data)
+    except struct.error:  # cut, or no index at all
+        return None
+
+
+def _views(data: bytes) -> tuple[bytes, bytes] | None:
+    head = _index_place(data)
+    if head is None:
+        return None
+    order = {b"II": "<", b"MM": ">"}.get(data[head : head + 2])
+    if order is None:
+        return None
+    (ifd,) = struct.unpack_from(order + "I", data, head + 4)
+    (entries,) = struct.unpack_from(order + "H", data, head + ifd)
+    views: list[bytes] = []
+    others: list[bytes] = []
+    for number in range(entries):
+        tag, _, length, place = struct.unpack_from(order + "HHII", data, head + ifd + 2 + 12 * number)
+        if tag != 0xB002:
+            continue
+        for at in range(place, place + length - 15, 16):
+            kind, size, start = struct.unpack_from(order + "III", data, head + at)
+            # Places are counted from the index; the first picture is the file's beginning.
+            begin = head + start if start else 0
+            part = data[begin : begin + size]
+            if part[:2] == b"\xff\xd8" and len(part) == size:
+                (views if kind & 0xFFFFFF == _DISPARITY else others).append(part)
+    # Some writers leave the kind of the pictures open.
+    found = views if len(views) >= 2 else [*views, *others]
+    return (found[0], found[1]) if len(found) >= 2 else None
+
+
+def _index_place(jpeg: bytes) -> int | None:
+    """Where the byte-order mark of the index is; None where there is no index."""
+    at = 2
+    while at + 8 <= len(jpeg) and jpeg[at] == 0xFF and jpeg[at + 1] != 0xDA:
+        if jpeg[at + 1] == 0xE2 and jpeg[at + 4 : at + 8] == b"MPF\0":
+            return at + 8
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    return None

@@ -96,7 +96,7 @@ def open_files(words: Sequence[Word], request: SourceRequest) -> FileSource:
         from livestereo.sources.sets import pair_sets
 
         sets = pair_sets(texts[0], texts[1])
-    return FileSource(names, PictureSets(sets, request), request, _all(groups))
+    return FileSource(names, PictureSets(sets, request, both=len(texts) == 1), request, _all(groups))
 
 
 def _all(groups: Sequence[Sequence[Path]]) -> tuple[Path, ...]:

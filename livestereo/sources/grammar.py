@@ -20,8 +20,9 @@ from livestereo.errors import SettingsError, SourceError
 
 PICTURE_SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm", ".pam", ".pfm",
-    ".webp", ".jp2", ".exr", ".hdr", ".pic", ".ras", ".sr", ".gif", ".avif",
+    ".webp", ".jp2", ".exr", ".hdr", ".pic", ".ras", ".sr", ".gif", ".avif", ".mpo",
 )  # fmt: skip
+BOTH_VIEWS = ".mpo"  # a 3D camera's photo: two pictures in one file
 Kind = Literal["demo", "camera", "url", "take", "file", "pattern"]
 
 
@@ -114,7 +115,7 @@ def is_pattern(text: str) -> bool:
 
 
 def resolve_all(pictures: Sequence[str], *, splits: bool) -> tuple[Word, ...]:
-    """Understand LEFT [RIGHT] together: one word for demo, a take, or a picture that carries both views; else two.
+    """Understand LEFT [RIGHT] together: one word for demo, a take, or pictures that carry both views; else two.
 
     Raises:
         SourceError, SettingsError: too many or too few arguments, or a combination that makes no sense.
@@ -142,7 +143,7 @@ def resolve_all(pictures: Sequence[str], *, splits: bool) -> tuple[Word, ...]:
             "Two sources were given, but one picture is said to carry both views.",
             f"Leave one out, or leave {flag} out.",
         )
-    if not splits and len(words) == 1:
+    if not splits and len(words) == 1 and not words[0].text.lower().endswith(BOTH_VIEWS):
         thing = {"camera": "camera", "url": "network camera", "file": "file", "pattern": "set of pictures"}
         alone = " With one camera alone: `livestereo depth` takes two photos of a still scene, taken side by side."
         raise SourceError(

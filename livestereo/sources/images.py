@@ -7,7 +7,7 @@ from pathlib import Path
 
 from livestereo.errors import SourceError
 from livestereo.sources.files import RawPair
-from livestereo.sources.pictures import Picture, read_picture
+from livestereo.sources.pictures import Picture, read_picture, read_views
 from livestereo.sources.request import SourceRequest
 from livestereo.sources.sets import PairedSets, missing_text
 from livestereo.sources.split import halves, turn
@@ -17,10 +17,11 @@ NOMINAL_FPS = 30.0  # pictures carry no rate; stamps only need to go forward
 
 
 class PictureSets:
-    """Paired picture files (see `PairFiles`). With one set, each file carries both views."""
+    """Paired picture files (see `PairFiles`). both: each file carries both views, to be split or as MPO."""
 
-    def __init__(self, sets: PairedSets, request: SourceRequest) -> None:
+    def __init__(self, sets: PairedSets, request: SourceRequest, *, both: bool) -> None:
         self._sets = sets
+        self._both = both
         self._request = request
         self._unreadable: list[SourceError] = []
         self._lost = 0
@@ -45,7 +46,7 @@ class PictureSets:
                 pictures = self._read(first, second)
             except SourceError as error:
                 self._unreadable.append(error)
-                self._lost += 1 if self._request.splits else 2
+                self._lost += 1 if self._both else 2
                 continue
             t_s = index / (self.fps or NOMINAL_FPS)
             given += 1
@@ -55,8 +56,11 @@ class PictureSets:
             raise self._unreadable[0]
 
     def _read(self, first: Path, second: Path) -> tuple[U8, U8]:
-        left = read_picture(first, self._full_scale)
-        right = left if self._request.splits else read_picture(second, self._full_scale)
+        if self._both and not self._request.splits:
+            left, right = read_views(first)
+        else:
+            left = read_picture(first, self._full_scale)
+            right = left if self._both else read_picture(second, self._full_scale)
         if self._full_scale is None:
             # The first pair settles the scale for all, so that both sides and all pairs are equally bright.
             full_scale = max(left.full_scale, right.full_scale)

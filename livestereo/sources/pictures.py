@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livestereo.errors import SourceError
+from livestereo.mpo import split_mpo
 from livestereo.sources import quiet
 from livestereo.sources.exif import Exif, read_exif, upright
 from livestereo.types import U8
@@ -35,6 +36,24 @@ def read_picture(path: Path, full_scale: float | None = None) -> Picture:
     Raises:
         SourceError: not there, not readable, not a picture, or cut.
     """
+    return _picture(_read(path), path, full_scale)
+
+
+def read_views(path: Path) -> tuple[Picture, Picture]:
+    """Read a file that holds two pictures, left and right (MPO).
+
+    Raises:
+        SourceError: as `read_picture`, or it does not hold two.
+    """
+    views = split_mpo(_read(path))
+    if views is None:
+        raise SourceError(
+            f"{path} does not hold two views that can be read.", "If it is whole: name a picture for each side."
+        )
+    return _picture(views[0], path), _picture(views[1], path)
+
+
+def _read(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -45,6 +64,10 @@ def read_picture(path: Path, full_scale: float | None = None) -> Picture:
         raise SourceError(f"{path} cannot be read: {error.strerror}.", "Check the disk and the path.") from None
     if not data:
         raise SourceError(f"{path} is empty.", "Copy it again.")
+    return data
+
+
+def _picture(data: bytes, path: Path, full_scale: float | None = None) -> Picture:
     if not is_whole(data):
         raise SourceError(f"{path} is cut: the end of the picture is missing.", "Copy it again.")
     exif = read_exif(data)

@@ -17,6 +17,7 @@ from calibration.quality import VerticalError, row_differences
 from calibration.rectify import Rectification
 from calibration.rig import Array, Intrinsics, StereoRig
 from calibration.synthetic_views import U8, Plane, make_scene, render_pair, scene_points
+from calibration.twoview import fit_two_view
 from calibration.uncalibrated import fit_pair, rectify_from_matches, rectify_pair
 
 SIZE = (320, 240)
@@ -221,3 +222,28 @@ def test_the_unrectified_scenes_of_a_real_rig(real_data: Callable[[str], Path]) 
         half = picture.shape[1] // 2
         fit = fit_pair(np.ascontiguousarray(picture[:, :half]), np.ascontiguousarray(picture[:, half:]))
         assert fit.heldout.median_px is not None and fit.heldout.median_px <= 0.2, path.name
+
+
+def test_plain_lenses_stay_plain_whatever_the_matches_say() -> None:
+    rig, scene = shifted_pair(0.0)
+    points = scene_points(scene, rig.left, 400)
+    left = project_rays(rig.left, points)
+    right = project_rays(rig.right, points + rig.t_right_left_m)
+    right[:, 1] += 1.5 * np.sin(right[:, 0] / 40)  # no lens does that
+    matches = Matches(left, right, np.full(len(left), 0.1), len(left))
+    wild, plain = (fit_two_view(matches, SIZE, SIZE, plain_lenses=is_plain).values for is_plain in (False, True))
+    assert abs(plain["focal"]) < 0.1 and abs(plain["k1"]) < 0.1
+    assert abs(plain["k1"]) < 0.5 * abs(wild["k1"])
+
+
+@pytest.mark.realdata
+def test_pictures_that_would_make_wild_lenses_are_rectified_with_plain_ones(
+    real_data: Callable[[str], Path],
+) -> None:
+    folder = real_data("oakd_stereodemo")
+    left, right = (
+        np.ascontiguousarray(np.rot90(np.asarray(cv2.imread(str(folder / f"kid_bedroom_{side}.png")), np.uint8)))
+        for side in ("left", "right")
+    )
+    made = rectify_pair(left, right)
+    assert made.maps and made.roi[2] * made.roi[3] > 0.35 * made.size_wh[0] * made.size_wh[1]
