@@ -12,13 +12,17 @@ from livestereo.cli._effect_files import Background, Outlet, WantedThing
 from livestereo.cli._output import Output
 from livestereo.cli._results import Troubles, each_result, is_still
 from livestereo.cli._setup import Opened
+from livestereo.matchers.sgbm import cost_bytes
+from livestereo.memory import available_bytes
 from livestereo.render.effects import Effect, EffectSettings, apply_effect, choose, scene_of
 from livestereo.render.effects.cutout import over
 from livestereo.render.effects.live import LiveEffect
 from livestereo.render.effects.scene import EffectScene
 from livestereo.settings import Settings, resolve_settings
-from livestereo.types import StereoResult
+from livestereo.types import SizeWH, StereoResult
 
+LARGE_PX = 6_000_000
+LIKELY_RANGE = 0.15  # of the width
 LEAST_KNOWN = 0.02  # share of the picture: with less, an effect shows what was filled in, not what is there
 
 
@@ -40,8 +44,8 @@ class EffectRun:
     ) -> None:
         self._kind = kind
         self._effect_settings = effect_settings
-        # For a photo the most accurate preset is worth its second.
-        self._settings = _careful(settings) if careful_matching and not quick else settings
+        self._settings = settings
+        self._careful = careful_matching and not quick
         self._things = things
         self._background = background
         self._quick = quick
@@ -57,6 +61,10 @@ class EffectRun:
         from livestereo.cli._window import Viewer
 
         info = opened.source.info
+        if self._careful:  # for a photo the most accurate preset is worth its second
+            self._settings = _careful(self._settings, info.left_size_wh or (0, 0))
+            if self._settings.scale < 1:
+                self._tell("These photos are large: they are matched at half size.")
         endless = info.live and frames is None and (show or self._duration_s is not None)
         done: list[dict[str, Any]] = []
         viewer = Viewer(f"livestereo: {self._kind}", self._output) if show else None
@@ -112,14 +120,24 @@ class EffectRun:
             self._output.say(note)
 
 
-def _careful(settings: Settings) -> Settings:
-    """The same settings on top of the preset `quality`."""
+def _careful(settings: Settings, size_wh: SizeWH) -> Settings:
+    """The same settings on top of the preset `quality`; large photos, which are soft at their own size, at half.
+
+    Where there is no memory for that the preset stays what it is.
+    """
     quality, plain = resolve_settings("quality"), resolve_settings("balanced")
     changed = {
         name: value
         for name, value in settings.model_dump().items()
         if value != getattr(plain, name) and name not in ("preset", "notes")
     }
+    if size_wh[0] * size_wh[1] > LARGE_PX:
+        changed["scale"] = 0.5
+    scale = changed.get("scale", 1.0)
+    width, height = (round(side * scale) for side in size_wh)
+    free = available_bytes()
+    if free is not None and cost_bytes(quality.mode, width, height, round(LIKELY_RANGE * width)) > free:
+        return settings.changed(scale=scale)
     return quality.changed(**changed)
 
 

@@ -9,6 +9,8 @@ told.facts(320, 240)                             # one pixel: only the rows arou
 from __future__ import annotations
 
 import dataclasses
+import math
+from copy import copy
 
 import cv2
 import numpy as np
@@ -70,8 +72,16 @@ class Explainer:
         return rig_part(self._rig_file, self._rectification)
 
     def __call__(self, result: StereoResult) -> Told:
-        """Explain a result; nothing is computed yet."""
-        return Told(self, result)
+        """Explain a result; nothing is computed yet. One that was made `smaller` is explained in its own pixels."""
+        step = round(self._rectification.size_wh[0] / result.pair.left_gray.shape[1])
+        return Told(self if step <= 1 else self._in_fewer_pixels(step), result)
+
+    def _in_fewer_pixels(self, step: int) -> Explainer:
+        other = copy(self)
+        span = self.span
+        other.span = Range(math.floor(span.low / step), math.ceil(span.high / step), span.least / step)
+        other.half = False
+        return other
 
 
 class Told:

@@ -21,6 +21,8 @@ from livestereo.types import F32
 
 HERE = Path(__file__).parent
 STEP = 16  # pixels of half size that become one where it looks widest; sides are filled up to whole ones
+AROUND = 4 * STEP  # rows that can be seen in what is told of one
+AT_ONCE = 1_500_000  # pixels of half size
 _LOCK = threading.Lock()  # a network of OpenCV serves one thread at a time
 
 
@@ -65,10 +67,23 @@ def leanings(signs: Sequence[F32]) -> F32:
         np.maximum(made, 0, out=made)
         start[:, begin : begin + count] = made.transpose(1, 0, 2).reshape(len(bias), -1)[:, :count]
     filled = np.pad(start.reshape(-1, height, width), ((0, 0), (0, -height % STEP), (0, -width % STEP)), mode="edge")
-    with _LOCK:
-        network = _rest()
-        network.setInput(filled[None])
-        out: F32 = network.forward()[0]
+    out = _forward(filled)
     # Each pixel's four quarters lie one after another.
     quarters = out.reshape(-1, 2, 2, *out.shape[1:]).transpose(0, 3, 1, 4, 2)
     return quarters.reshape(-1, 2 * out.shape[1], 2 * out.shape[2])[:, : 2 * height, : 2 * width]
+
+
+def _forward(filled: F32) -> F32:
+    """Run the network over (C,h,w), large pictures in bands of rows: OpenCV ends the program on them as a whole."""
+    height, width = filled.shape[1:]
+    rows = max(STEP, AT_ONCE // width // STEP * STEP)
+    bands = []
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        begin, end = max(0, top - AROUND), min(height, bottom + AROUND)
+        with _LOCK:
+            network = _rest()
+            network.setInput(np.ascontiguousarray(filled[None, :, begin:end]))
+            band: F32 = network.forward()[0]
+        bands.append(band[:, top - begin : bottom - begin])
+    return bands[0] if len(bands) == 1 else np.concatenate(bands, axis=1)

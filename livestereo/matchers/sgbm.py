@@ -130,7 +130,7 @@ class SgbmMatcher:
             SettingsError: the mode needs more memory than there is.
         """
         h, w = picture.shape
-        needed = _COST_BYTES.get(self.config.mode, 0) * h * w * self.config.num_disparities
+        needed = cost_bytes(self.config.mode, w, h, self.config.num_disparities)
         if needed < _WORTH_ASKING:
             return
         free = available_bytes()
@@ -140,6 +140,11 @@ class SgbmMatcher:
                 f"{w}x{h} and {self.config.num_disparities} disparities; {free / 2**30:.0f} GiB are free.",
                 "Use --preset balanced, fewer --num-disparities, or smaller pictures.",
             )
+
+
+def cost_bytes(mode: Mode, width: int, height: int, num_disparities: int) -> int:
+    """Give the memory that a mode takes for the costs of a whole picture; 0 for one that keeps rows alone."""
+    return _COST_BYTES.get(mode, 0) * height * width * num_disparities
 
 
 def make_sgbm(settings: Settings, min_disparity: int, num_disparities: int) -> SgbmMatcher:

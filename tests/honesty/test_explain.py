@@ -16,6 +16,7 @@ from livestereo.cli._build import build_pipeline
 from livestereo.honesty import explain
 from livestereo.honesty.rig import rig_part
 from livestereo.settings import resolve_settings
+from livestereo.smaller import smaller, step_for
 from livestereo.sources import open_source
 from livestereo.sources.demo.truth import DemoTruth
 from livestereo.types import Reason, StereoResult
@@ -159,3 +160,28 @@ def test_the_rigs_part_is_that_of_rigs_drawn_from_its_covariance() -> None:
         told = float(part.sigma_px(picture)[int(v), int(u)]) * z / (d + at.doffs_px)
         # 4000 draws know a standard deviation to 1.1 %; lens distortion's small change of direction is left out.
         assert told == pytest.approx(float(np.std(found)), rel=0.08)
+
+
+@pytest.mark.parametrize("step", [2, 3])
+def test_a_result_in_fewer_pixels_is_explained_in_them(step: int) -> None:
+    result, truth = room()
+    small = smaller(result, step)
+    height, width = (side // step for side in result.disparity_px.shape)
+    assert small.pair.left.shape == (height, width, 3) and small.disparity_px.shape == (height, width)
+    confidence = array(small.confidence)
+    known = np.isfinite(small.disparity_px)
+    assert np.array_equal(np.isfinite(confidence), known)
+    true = truth.disparity_px[step // 2 : height * step : step, step // 2 : width * step : step] / step
+    use = known & np.isfinite(true)
+    right = np.abs(small.disparity_px - true)[use] <= 1
+    assert confidence[use][right].mean() > confidence[use][~right].mean() + 0.3
+    reason = array(small.reason)
+    near = truth.reasons(0, 112)[step // 2 : height * step : step, step // 2 : width * step : step]
+    out = ~known & (near == Reason.OUT_OF_VIEW)
+    assert (reason[out] == Reason.OUT_OF_VIEW).mean() > 0.8
+
+
+def test_as_few_pixels_as_are_asked_for() -> None:
+    assert [step_for(pixels, 3_000_000) for pixels in (300_000, 3_000_000, 3_000_001, 12_000_001, 24_000_000)] == [
+        1, 1, 2, 4, 4,
+    ]  # fmt: skip

@@ -6,9 +6,11 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import pytest
 
 from calibration.rectify import make_rectification
 from livestereo.cli._build import build_pipeline
+from livestereo.honesty import surroundings
 from livestereo.honesty.explain import REASONS, doubted
 from livestereo.honesty.holes import WIDE_NAMES, of_holes, of_surroundings
 from livestereo.honesty.search import Range
@@ -67,3 +69,12 @@ def test_a_patch_on_the_wrong_surface_is_doubted() -> None:
     before, after = (leanings(signs(left, right, one))[-1][patch][known] for one in (disparity, wrong))
     sigma = np.full(len(before), 0.5, np.float32)
     assert np.median(doubted(sigma, before)) < 0.7 and np.median(doubted(sigma, after)) > 1.5
+
+
+def test_large_pictures_are_told_in_bands_as_they_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = np.random.default_rng(0).normal(0, 1, (24, 320, 96)).astype(np.float32)
+    whole = surroundings._forward(features)
+    monkeypatch.setattr(surroundings, "AT_ONCE", 48 * 96)
+    banded = surroundings._forward(features)
+    assert banded.shape == whole.shape
+    np.testing.assert_allclose(banded, whole, atol=2e-3)
