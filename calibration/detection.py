@@ -1,12 +1,7 @@
 """Find a board in a picture: corners with ids, always float32 (N,2), refined to sub-pixel.
 
-    detector = BoardDetector(parse_board("chessboard:9x6:25mm"))
-    found = detector.detect(gray)          # Detection or None
-
-The corner window follows the room that each corner has: a window that reaches another edge (the next corner, the cut
-outer square of a board, a ChArUco marker) pulls the answer away by tenths of a pixel, one that is too small throws
-precision away. The picture is smoothed a little first: `cornerSubPix` weighs gradients of single pixels, and on
-rendered and real boards smoothing takes a fifth to a third off its error.
+detector = BoardDetector(parse_board("chessboard:9x6:25mm"))
+found = detector.detect(gray)          # Detection or None
 """
 
 from __future__ import annotations
@@ -14,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.boards import Board
+from calibration.corners import refine_corners, smallest_distance_px
 from calibration.marker_size import measured_ratio
 from calibration.squares import are_squares
 
@@ -32,22 +27,14 @@ Gray = NDArray[np.uint8]
 # Half window per corner's room (the smaller height of the squares around it). Outer squares are often cut in half.
 WINDOW_SHARE = 0.4
 WINDOW_SHARE_BORDER = 0.3
-WINDOW_SHARE_SAFE = 0.25
 # A marker's corner lies (1 − ratio)/2 of a square from the crossing, both ways.
 MARKER_SHARE = 0.9
 # A ratio of marker to square that differs by more than this from the named one was misnamed.
 OTHER_MARKERS = 0.05
-WINDOW_MAX_PX = 11
-WINDOW_MIN_PX = 2
-# Answers of the full and the safe window that differ by more mean that the full one caught another edge.
-WINDOW_AGREE_PX = 0.25
-SMOOTHING_PX, SMOOTHING_SMALL_PX = 1.0, 0.6
 # A chessboard detector sees squares best when they are 20 to 100 px wide; larger pictures are searched at half size.
 SEARCH_SIDE_PX = 1400
 SMALL_SIDE_PX = 400
 MIN_CHARUCO_CORNERS = 6
-# cornerSubPix: the change is far below the noise of any camera.
-_STOP: Any = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 50, 1e-3)
 _CLASSIC = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE  # FAST_CHECK loses good boards
 
 
@@ -143,9 +130,9 @@ class BoardDetector:
                 self._printed = dataclasses.replace(self.board, marker_ratio=ratio)
                 self._charuco.clear()
                 return self._charuco_as(gray, legacy, inverted)
-        spacing = _smallest_distance(raw)
+        spacing = smallest_distance_px(raw)
         share = min(WINDOW_SHARE, MARKER_SHARE * (1 - self._printed.marker_ratio) / 2)
-        refined = refine_corners(gray, raw, room(raw, ids, self.board.grid), np.full(len(ids), share))
+        refined = refine_corners(gray, raw, ids, self.board.grid, np.full(len(ids), share))
         # A corner that walked to something else than its own crossing is not used.
         kept = np.hypot(*(refined - raw).T) < 0.3 * spacing
         if kept.sum() < MIN_CHARUCO_CORNERS or _on_one_line(ids[kept], self.board.grid):
@@ -163,56 +150,6 @@ class BoardDetector:
             detector.setDetectorParameters(parameters)
             self._charuco[key] = detector
         return self._charuco[key]
-
-
-def refine_corners(gray: Gray, points_px: F32, room_px: F64, share: F64) -> F32:
-    """Refine corners to sub-pixel.
-
-    points_px (N,2) float32. room_px (N,): see `room`. share (N,): half window per room. Gives (N,2) float32.
-    """
-    start = np.ascontiguousarray(points_px, dtype=np.float32).reshape(-1, 2)
-    smoothed = [np.asarray(cv2.GaussianBlur(gray, (0, 0), s), np.uint8) for s in (SMOOTHING_PX, SMOOTHING_SMALL_PX)]
-
-    def refined(share: F64) -> tuple[F32, I32]:
-        half = np.clip(np.rint(share * room_px), WINDOW_MIN_PX, WINDOW_MAX_PX).astype(np.int32)
-        points = start.copy()
-        for size in np.unique(half):
-            rows = half == size
-            # A window of few pixels must not see further through the smoothing than it is wide.
-            picture = smoothed[0] if size > 3 else smoothed[1]
-            some = np.ascontiguousarray(start[rows]).reshape(-1, 1, 2)
-            window = (int(size), int(size))
-            points[rows] = np.asarray(cv2.cornerSubPix(picture, some, window, (-1, -1), _STOP)).reshape(-1, 2)
-        return points, half
-
-    points, half = refined(share)
-    safe, safe_half = refined(np.minimum(share, WINDOW_SHARE_SAFE))
-    caught = (np.hypot(*(points - safe).T) > WINDOW_AGREE_PX) & (safe_half > 3) & (half > safe_half)
-    points[caught] = safe[caught]
-    return points
-
-
-def room(points_px: F32, ids: I32, grid: tuple[int, int]) -> F64:
-    """Give the room around each corner (N,): the smallest height of the grid's cells that meet in it, px.
-
-    A cell's height is its area over its longer side. Corners with no whole cell get the smallest room of all.
-    """
-    columns, rows = grid
-    corners = np.full((rows * columns, 2), np.nan)
-    corners[ids] = points_px
-    lattice = corners.reshape(rows, columns, 2)
-    nw, ne, se, sw = lattice[:-1, :-1], lattice[:-1, 1:], lattice[1:, 1:], lattice[1:, :-1]
-    across, down = (ne - nw + se - sw) / 2, (sw - nw + se - ne) / 2
-    area = np.abs(across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0])
-    longer = np.maximum(np.linalg.norm(across, axis=2), np.linalg.norm(down, axis=2))
-    height = np.where(np.isfinite(area), area / np.maximum(longer, 1e-9), np.inf)
-    least = np.full((rows, columns), np.inf)
-    for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        part = least[y : y + rows - 1, x : x + columns - 1]
-        np.minimum(part, height, out=part)
-    own = least.reshape(-1)[ids]
-    known = own[np.isfinite(own)]
-    return np.where(np.isfinite(own), own, known.min() if len(known) else _smallest_distance(points_px))
 
 
 def _chessboard_share(grid: tuple[int, int]) -> F64:
@@ -285,7 +222,7 @@ def _settle(gray: Gray, raw: F32, grid: tuple[int, int]) -> F32 | None:
     if spacing < 3:
         return None
     ids = np.arange(len(raw), dtype=np.int32)
-    refined = refine_corners(gray, raw, room(raw, ids, grid), _chessboard_share(grid))
+    refined = refine_corners(gray, raw, ids, grid, _chessboard_share(grid))
     if (np.hypot(*(refined - raw).T) > 0.6 * spacing).any() or not are_squares(gray, refined, grid):
         return None
     return _oriented(gray, refined, grid)
@@ -380,12 +317,6 @@ def _resized(gray: Gray, scale: float) -> Gray:
 def _unscaled(points: F32, scale: float) -> F32:
     """Pixel centres are at whole numbers, so that scaling moves them by half a pixel."""
     return ((points + 0.5) / scale - 0.5).astype(np.float32)
-
-
-def _smallest_distance(points: F32) -> float:
-    gaps = np.linalg.norm(points[:, None].astype(np.float64) - points[None], axis=2)
-    np.fill_diagonal(gaps, np.inf)
-    return float(gaps.min())
 
 
 def _on_one_line(ids: I32, grid: tuple[int, int]) -> bool:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from calibration import corners
 from calibration.board_model import BoardModel
 from calibration.boards import parse_board
 from calibration.bundle import rotation
@@ -176,3 +177,38 @@ def test_sharpness_falls_with_blur() -> None:
         sharpness(np.asarray(cv2.GaussianBlur(shown, (0, 0), s), np.uint8), found) for s in (1.5, 3.0)
     ]
     assert values[0] > 1.3 * values[1] > 1.3 * 1.3 * values[2]
+
+
+LARGE = camera_of((2000, 1500), 1875.0, (-0.1, 0.05, 0, 0, 0))
+
+
+@pytest.mark.parametrize("spec", [CHESS, CHARUCO])
+def test_soft_noisy_corners_of_large_pictures_are_found_in_a_smaller_copy(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = pose(spec, (20, -15, 8), (0.0, 0.0, 0.4))
+    soft = picture(spec, at, Look(blur_px=4.0, noise=6.0), LARGE)
+    sharp = picture(spec, at, Look(blur_px=0.6, noise=1.0), LARGE)
+    found = {}
+    for copies in (corners.COPIES, ()):
+        monkeypatch.setattr(corners, "COPIES", copies)
+        for name, image in (("soft", soft), ("sharp", sharp)):
+            detection = BoardDetector(parse_board(spec)).detect(image)
+            assert detection is not None
+            found[name, bool(copies)] = float(np.sqrt(np.mean(errors(spec, at, detection, LARGE) ** 2)))
+    assert found["soft", True] < 0.6 * found["soft", False]
+    assert found["sharp", True] < max(1.15 * found["sharp", False], 0.03)
+
+
+def test_how_uneven_corners_lie_is_their_noise() -> None:
+    rng = np.random.default_rng(0)
+    board = parse_board("chessboard:11x8:20mm")
+    at = pose("chessboard:11x8:20mm", (25, -20, 5), (0.0, 0.0, 0.6))
+    points = BoardModel(board.object_points()).points(np.zeros(4)) @ at[0].T + at[1]
+    exact = project(points, camera_vector(CAMERA), CAMERA.model)
+    ids = np.arange(len(exact), dtype=np.int32)
+    assert (corners.uneven_px(exact.astype(np.float32), ids, board.grid) or 1) < 0.01
+    noisy = (exact + rng.normal(0, 0.3, exact.shape)).astype(np.float32)
+    assert corners.uneven_px(noisy, ids, board.grid) == pytest.approx(0.3, rel=0.2)
+    few = ids[::5]
+    assert corners.uneven_px(noisy[few], few, board.grid) is None
