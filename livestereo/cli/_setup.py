@@ -28,6 +28,7 @@ from livestereo.interrupts import raise_if_heard
 from livestereo.sources import open_source
 from livestereo.sources.base import Source
 from livestereo.sources.request import SourceRequest
+from livestereo.takes.relative import with_relative
 from livestereo.types import StereoFrame
 
 # A focal length for pictures of which none is known: a horizontal view of about 62°, as most webcams have.
@@ -160,7 +161,10 @@ class Opened:
             CalibrationError: no rig, not rectified, and the matches do not carry a rectification.
         """
         if self._rectification is None:
-            self._rectification = self._make(frame)
+            made = self._make(frame)
+            if self.rig_options.rig is None:
+                made = with_relative(made, self.source.info.capture.get("relative", {}))
+            self._rectification = made
             for note in self._rectification.notes:
                 self.output.say(note)
         return self._rectification

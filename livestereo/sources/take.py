@@ -78,6 +78,7 @@ class TakeSource:
             name=str(self._folder), live=False, left_size_wh=self._sizes[0], right_size_wh=self._sizes[1],
             fps=manifest.fps, count=len(reader.pairs), rig=reader.rig_file, left_id="left", right_id="right",
             rectified=manifest.rectified or (not reader.has_raw and reader.rig_file is None), notes=tuple(notes),
+            capture={"relative": manifest.relative} if manifest.relative else {},
             files=tuple(path for name in sorted(FILES) if (path := self._folder / name).is_file()),
         )  # fmt: skip
         return self

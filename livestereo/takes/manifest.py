@@ -57,7 +57,8 @@ class Manifest(BaseModel):
     """The whole of `take.json`. Unknown keys of the same major version are kept.
 
     captured = pairs + sum of `lost`. thinned: pairs without recorded depth, where depth was asked for. left_out: pairs,
-    and `depth_left_out` places in the disparity stream, that a repair found damaged. own_sha256: of all the rest.
+    and `depth_left_out` places in the disparity stream, that a repair found damaged. relative: see `takes.relative`.
+    own_sha256: of all the rest.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -73,6 +74,7 @@ class Manifest(BaseModel):
     disparity: StreamEntry | None = None
     preview: str | None = None
     rectified: bool = False
+    relative: dict[str, float] = Field(default_factory=dict)
     disparity_offset: int = 0
     pairs: int = Field(default=0, ge=0)
     depth_pairs: int = Field(default=0, ge=0)

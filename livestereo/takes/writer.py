@@ -22,6 +22,7 @@ from livestereo.errors import LiveStereoError, TakeError
 from livestereo.takes import manifest as m
 from livestereo.takes.index import IndexWriter, checksum
 from livestereo.takes.raw import RawFormat, RawStream
+from livestereo.takes.relative import relative_of
 from livestereo.types import F32, U8, StereoFrame
 
 Content = Literal["all", "raw", "depth"]
@@ -158,6 +159,11 @@ class TakeWriter:
     def note_geometry(self, rectification: Rectification) -> None:
         """Keep the geometry that depth is really computed with, where it was found from the pictures or scaled."""
         rig = self.request.rig
+        # No rig says where infinity lies: it was found with the range, or follows from what was asked for.
+        relative = relative_of(rectification)
+        if relative != self.manifest.relative:
+            self.manifest.relative = relative
+            m.save_manifest(self.folder, self.manifest)
         if rectification.rig is None:
             if rig is None and not self.manifest.rectified:
                 self.manifest.rectified = True
