@@ -107,21 +107,20 @@ class BoardDetector:
             kinds += [k for k in ((False, False), (False, True), (True, False), (True, True)) if k not in kinds]
         best: Detection | None = None
         for kind in kinds:
-            found = self._charuco_as(gray, *kind)
+            found = self._charuco_as(gray, *kind, quick=quick)
             if found is not None and (best is None or len(found) > len(best)):
                 best, best_kind = found, kind
         if best is not None:
             self._kinds[best_kind] += 1
         return best
 
-    def _charuco_as(self, gray: Gray, legacy: bool, inverted: bool) -> Detection | None:
+    def _charuco_as(self, gray: Gray, legacy: bool, inverted: bool, *, quick: bool) -> Detection | None:
         picture = 255 - gray if inverted else gray
-        points, ids, markers, _ = self._charuco_detector(legacy, inverted).detectBoard(picture)
-        if points is None or ids is None or len(ids) < MIN_CHARUCO_CORNERS:
+        raw, ids, markers = self._search_charuco(np.asarray(picture, np.uint8), legacy, inverted, quick=quick)
+        if len(ids) < MIN_CHARUCO_CORNERS:
             return None
-        ids = np.asarray(ids, dtype=np.int32).reshape(-1)
         order = np.argsort(ids)
-        ids, raw = ids[order], np.asarray(points, dtype=np.float32).reshape(-1, 2)[order]
+        ids, raw = ids[order], raw[order]
         if _on_one_line(ids, self.board.grid):
             return None
         if self._printed is self.board:
@@ -129,7 +128,7 @@ class BoardDetector:
             if ratio is not None and abs(ratio - self.board.marker_ratio) > OTHER_MARKERS:
                 self._printed = dataclasses.replace(self.board, marker_ratio=ratio)
                 self._charuco.clear()
-                return self._charuco_as(gray, legacy, inverted)
+                return self._charuco_as(gray, legacy, inverted, quick=quick)
         spacing = smallest_distance_px(raw)
         share = min(WINDOW_SHARE, MARKER_SHARE * (1 - self._printed.marker_ratio) / 2)
         refined = refine_corners(gray, raw, ids, self.board.grid, np.full(len(ids), share))
@@ -139,6 +138,23 @@ class BoardDetector:
             return None
         size_wh = (gray.shape[1], gray.shape[0])
         return Detection(refined[kept], ids[kept], size_wh, spacing)
+
+    def _search_charuco(
+        self, picture: Gray, legacy: bool, inverted: bool, *, quick: bool
+    ) -> tuple[F32, I32, list[F32]]:  # fmt: skip
+        """Give corners (N,2), ids (N,) and the markers' corners, px; where a small copy shows all, it is enough."""
+        detector = self._charuco_detector(legacy, inverted)
+        best: tuple[F32, I32, list[F32]] = np.zeros((0, 2), np.float32), np.zeros(0, np.int32), []
+        small = SEARCH_SIDE_PX / max(picture.shape)
+        for scale in [1.0] if small >= 1 else [small] if quick else [small, 1.0]:
+            points, ids, markers, _ = detector.detectBoard(picture if scale == 1 else _resized(picture, scale))
+            if points is not None and ids is not None and len(ids) > len(best[1]):
+                corners = _unscaled(np.asarray(points, np.float32).reshape(-1, 2), scale)
+                sides = [_unscaled(np.asarray(marker, np.float32).reshape(-1, 2), scale) for marker in markers]
+                best = corners, np.asarray(ids, np.int32).reshape(-1), sides
+            if len(best[1]) == self.board.point_count:
+                break
+        return best
 
     def _charuco_detector(self, legacy: bool, inverted: bool) -> cv2.aruco.CharucoDetector:
         key = (legacy, inverted)
