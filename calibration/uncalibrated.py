@@ -41,6 +41,7 @@ _LEAST_FIELD = 0.35
 
 # A motion that is no ordinary one is told where matches miss it by so much less.
 _CLEARLY_LESS = 0.4
+_TELLING_MATCHES = 100  # a few fit some motion or other
 _FAR_APART_DEG, _MOSTLY = 30.0, 0.8
 
 Focal = tuple[float | None, float | None]
@@ -143,7 +144,8 @@ def _fit(matches: Matches, sizes: tuple[SizeWH, ...], focal_px: Focal, *, plain_
     median, p90 = heldout.median_px, heldout.p90_px
     if median is None or p90 is None or median > worst or p90 > _WORST_P90 * worst:
         told = "" if median is None else f" (on matches held out it misses by {median:.1f} px, one in ten by {p90:.1f})"
-        why = _unordinary(any_motion(matches, sizes[0], sizes[1], focal_px), median) or (
+        other = any_motion(matches, sizes[0], sizes[1], focal_px) if len(matches) >= _TELLING_MATCHES else None
+        why = _unordinary(other, median) or (
             f"its {len(matches)} matched points fit no one camera motion{told}. Something moved between the photos, "
             "a pattern repeats, or the lens is too wide."
         )
@@ -285,10 +287,12 @@ def _with_range(rectification: Rectification, disparity: Array) -> Rectification
 
 
 def _field_kept(rectification: Rectification) -> float:
-    """Part of the left picture's field that the rectified one shows, at equal resolution."""
-    w, h = rectification.source_size_wh["left"]
+    """Part of the narrower camera's field that the rectified pictures share, at equal resolution."""
     rig = rectification.rig
     assert rig is not None
+    fields = []
+    for camera, side in ((rig.left, "left"), (rig.right, "right")):
+        w, h = rectification.source_size_wh[side]
+        fields.append(w * h / camera.focal_px**2)
     roi_w, roi_h = rectification.roi[2:]
-    scale = rig.left.focal_px / rectification.focal_px
-    return roi_w * roi_h * scale * scale / (w * h)
+    return roi_w * roi_h / rectification.focal_px**2 / min(fields)

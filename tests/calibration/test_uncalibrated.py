@@ -176,6 +176,14 @@ def test_two_cameras_that_see_more_and_less_are_rectified(zoom: float) -> None:
     assert np.corrcoef(nearness[seen], true_nearness[seen])[0, 1] > 0.9
 
 
+def test_a_camera_that_sees_the_middle_alone_is_enough() -> None:
+    scene = make_scene(2)
+    rig = rig_of((0.5, 0.5, 1), (-0.06, 0.002, 0.0))
+    left, right = render_pair(scene, rig)
+    made = rectify_pair(left, np.ascontiguousarray(right[50:190, 70:260]))
+    assert made.maps and made.roi[2] * made.roi[3] > 0.5 * 140 * 190
+
+
 def test_a_mirrored_picture_is_refused_with_its_mend() -> None:
     left, right = render_pair(make_scene(2), rig_of((0, 0, 0), (-0.06, 0, 0)))
     with pytest.raises(CalibrationError, match=r"mirror image.*--flip h,none"):
