@@ -9,13 +9,14 @@ All of it comes from matched points, so it says where it cannot know: a wall, da
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.matches import LEAST, Matches, find_matches
+from calibration.matches import LEAST, SAME_ZOOM, Matches, find_matches
 from calibration.rig import Array
 
 U8 = NDArray[np.uint8]
@@ -127,7 +128,9 @@ def arrangement(left_gray: U8, right_gray: U8, *, matches: Matches | None = None
     if not plain.enough:
         return Arrangement(False, why=why_unknown(plain, left_gray, right_gray))
     turned = round(plain.rotation_deg / 90) % 4 * 90
-    swapped = is_swapped(plain.left_px[:, 0] - plain.right_px[:, 0]) if turned == 0 else None
+    # Where they show things in different sizes, columns have nothing in common.
+    alike = turned == 0 and left_gray.shape == right_gray.shape and abs(math.log(plain.zoom)) <= SAME_ZOOM
+    swapped = is_swapped(plain.left_px[:, 0] - plain.right_px[:, 0]) if alike else None
     return Arrangement(True, rotated_deg=turned, swapped=swapped)
 
 

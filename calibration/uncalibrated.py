@@ -20,10 +20,11 @@ from calibration.errors import CalibrationError
 from calibration.framing import rotations
 from calibration.lens import rays_of_pixels
 from calibration.matches import Matches, find_matches
+from calibration.order import SURE, exchanged
 from calibration.quality import SURELY_PLAIN, VerticalError, arrangement, row_differences, why_unknown
 from calibration.rectify import Rectification, identity_rectification, make_rectification
 from calibration.rig import Array, StereoRig
-from calibration.twoview import ORDINARY_FOCAL, Motion, SizeWH, TwoView, any_motion, fit_two_view
+from calibration.twoview import ORDINARY_FOCAL, Motion, TwoView, any_motion, fit_two_view
 
 U8 = NDArray[np.uint8]
 
@@ -41,6 +42,7 @@ _LEAST_FIELD = 0.35
 
 # A motion that is no ordinary one is told where matches miss it by so much less.
 _CLEARLY_LESS = 0.4
+_LIKELY = 2.0  # standard deviations
 _TELLING_MATCHES = 100  # a few fit some motion or other
 _FAR_APART_DEG, _MOSTLY = 30.0, 0.8
 
@@ -83,8 +85,11 @@ def rectify_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None))
     before = row_differences(matches.left_px, matches.right_px)
     median, p90 = before.median_px or 0.0, before.p90_px or 0.0
     same_size = left_bgr.shape[:2] == right_bgr.shape[:2]
-    as_it_is = _as_it_is(left_bgr, focal_px, matches, before)
-    if same_size and p90 <= RECTIFIED_UP_TO_PX:
+    wrong_way = before.swapped is True and same_size and median <= RECTIFIED_UP_TO_PX
+    told = _exchanged(left_bgr, right_bgr, matches.left_px[:, 0] - matches.right_px[:, 0]) if wrong_way else 0.0
+    order = told > 0 if abs(told) >= SURE else None
+    as_it_is = _as_it_is(left_bgr, focal_px, matches, before, order)
+    if same_size and p90 <= RECTIFIED_UP_TO_PX and not order:
         return as_it_is
     try:
         fit = fit_pair(left_bgr, right_bgr, focal_px=focal_px, matches=matches)
@@ -92,7 +97,7 @@ def rectify_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None))
         if same_size and median <= RECTIFIED_UP_TO_PX:
             return as_it_is
         raise
-    if same_size and median <= RECTIFIED_UP_TO_PX and (fit.heldout.p90_px or 0.0) > 0.7 * p90:
+    if same_size and median <= RECTIFIED_UP_TO_PX and not order and (fit.heldout.p90_px or 0.0) > 0.7 * p90:
         return as_it_is  # what is left is the matches' own noise: no warp would mend it
     return fit.rectification
 
@@ -117,24 +122,24 @@ def fit_pair(left_bgr: U8, right_bgr: U8, *, focal_px: Focal = (None, None), mat
             raise CalibrationError(f"The pair cannot be rectified. {why}", _ADVICE)
     if len(matches) < _LEAST_MATCHES:
         raise CalibrationError(f"The pair cannot be rectified: only {len(matches)} points could be matched.", _ADVICE)
-    sizes = tuple((picture.shape[1], picture.shape[0]) for picture in (left_bgr, right_bgr))
     try:
-        return _fit(matches, sizes, focal_px, plain_lenses=False)
+        return _fit(matches, (left_bgr, right_bgr), focal_px, plain_lenses=False)
     except CalibrationError as refused:
         try:
-            return _fit(matches, sizes, focal_px, plain_lenses=True)
+            return _fit(matches, (left_bgr, right_bgr), focal_px, plain_lenses=True)
         except CalibrationError:
             raise refused from None
 
 
-def _fit(matches: Matches, sizes: tuple[SizeWH, ...], focal_px: Focal, *, plain_lenses: bool) -> PairFit:
+def _fit(matches: Matches, pictures: tuple[U8, U8], focal_px: Focal, *, plain_lenses: bool) -> PairFit:
+    sizes = tuple((picture.shape[1], picture.shape[0]) for picture in pictures)
     before = row_differences(matches.left_px, matches.right_px)
     direction = _direction(matches)
 
     def fit(part: Matches) -> TwoView:
         return fit_two_view(part, sizes[0], sizes[1], focal_px=focal_px, direction=direction, plain_lenses=plain_lenses)
 
-    view = _right_way_round(fit(matches), matches)
+    view = _right_way_round(fit(matches), matches, pictures)
     try:
         rectification = make_rectification(view.rig, metric=False)
     except CalibrationError as error:
@@ -185,13 +190,23 @@ def _grays(left: U8, right: U8) -> tuple[U8, U8]:
     return one, other
 
 
-def _as_it_is(picture: U8, focal_px: Focal, matches: Matches, rows: VerticalError) -> Rectification:
-    """Give the rectification that changes nothing, with the range of what was matched where that is no usual one."""
+def _exchanged(left: U8, right: U8, disparity: Array) -> float:
+    low, high = (float(value) for value in np.nanpercentile(disparity, (2, 98)))
+    return exchanged(left, right, low, high)
+
+
+def _as_it_is(picture: U8, focal_px: Focal, matches: Matches, rows: VerticalError, order: bool | None) -> Rectification:
+    """Give the rectification that changes nothing, with the range of what was matched where that is no usual one.
+
+    order: whether they are exchanged, as far as it is known, where everything moves the wrong way.
+    """
     size = (picture.shape[1], picture.shape[0])
     made = identity_rectification(size, next((f for f in focal_px if f), ORDINARY_FOCAL * max(size)))
     note = f"No rig: the pair counts as rectified (vertical error {rows.median_px or 0.0:.2f} px); depth is relative."
     disparity = matches.left_px[:, 0] - matches.right_px[:, 0]
-    if rows.swapped:
+    if rows.swapped and order:
+        return replace(made, notes=(note, "Left and right are exchanged: use --swap."))
+    if rows.swapped and order is None:
         wrong = (
             "Nearly everything moves the wrong way: left and right are exchanged (use --swap), or one picture was "
             f"shifted against the other (use --min-disparity {_with_range(made, disparity).min_disparity_px})."
@@ -241,15 +256,20 @@ def _hold_out(matches: Matches, fit: Callable[[Matches], TwoView], focal_px: flo
     )
 
 
-def _right_way_round(view: TwoView, matches: Matches) -> TwoView:
-    """Turn the baseline around where every point would otherwise lie behind the cameras: the pictures are swapped.
+def _right_way_round(view: TwoView, matches: Matches, pictures: tuple[U8, U8]) -> TwoView:
+    """Turn the baseline around where the pictures are exchanged.
 
-    The epipolar geometry alone cannot tell; depth can, where yaw is known well enough to say which points are far.
+    The epipolar geometry alone cannot tell. What hides what can; where that shows too little, depth can, if every point
+    would lie behind the cameras and yaw is known well enough to say which points are far.
     """
     made = make_rectification(view.rig, metric=False, maps=False)
-    nearness = _disparity(made, matches) + made.doffs_px
+    disparity = _disparity(made, matches)
+    nearness = disparity + made.doffs_px
+    whole = make_rectification(view.rig, metric=False)
+    told = _exchanged(whole.apply(pictures[0], "left"), whole.apply(pictures[1], "right"), disparity)
     doubt = max(3 * view.spread["yaw"] * made.focal_px, 2.0)
-    if np.nanpercentile(nearness, 95) < 0 and np.nanmedian(nearness) < -doubt:
+    behind = np.nanpercentile(nearness, 95) < 0 and np.nanmedian(nearness) < -doubt
+    if told >= SURE or (behind and told > -_LIKELY):  # few exchange them
         rig = view.rig
         return replace(view, rig=StereoRig(rig.left, rig.right, rig.R_right_left, -rig.t_right_left_m))
     return view

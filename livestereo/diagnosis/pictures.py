@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.order import SURE, exchanged
 from calibration.quality import is_swapped
 from livestereo.diagnosis.evidence import Evidence, blockiness, edge_width_px, gray
 from livestereo.diagnosis.following import one_scene
@@ -81,9 +82,14 @@ def turned(e: Evidence) -> list[Finding]:
     swapped = at.swapped
     if points is not None and e.rectification is not None and found[0].ok:
         swapped = is_swapped(points[0][:, 0] - points[1][:, 0] + e.rectification.doffs_px)
+    told = 0.0
+    if swapped and e.rig_file is None:  # only a rig, or what hides what, tells where infinity lies
+        moves = e.matches.left_px[:, 0] - e.matches.right_px[:, 0]
+        told = exchanged(e.last.left.image, e.last.right.image, *(float(v) for v in np.percentile(moves, (2, 98))))
+        swapped = told > -SURE
     if swapped and not at.mirrored and not at.rotated_deg:
         what, fix = "Left and right are exchanged: near things move the wrong way.", "Use --swap."
-        if e.rig_file is None:  # only a rig tells where infinity lies
+        if e.rig_file is None and told < SURE:
             what = (
                 "Everything moves the wrong way: left and right are exchanged, or were turned inwards or shifted "
                 "against each other."
