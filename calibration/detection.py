@@ -1,7 +1,9 @@
 """Find a board in a picture: corners with ids, always float32 (N,2), refined to sub-pixel.
 
-detector = BoardDetector(parse_board("chessboard:9x6:25mm"))
-found = detector.detect(gray)          # Detection or None
+    detector = BoardDetector(parse_board("chessboard:9x6:25mm"))
+    found = detector.detect(gray)          # Detection or None
+
+How corners are refined: `corners`.
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ _ZOOM_SIGMA = 0.05
 # An ordinary webcam or phone sees about 62° across its longer side.
 ORDINARY_FOCAL = 0.83
 _FLOOR_PX = 0.05
+# Share of its prior that an unknown of the lenses is left where they are taken to be plain.
 _PLAIN = 0.15
 _OF_LENSES = ("focal", "k1", "k2", "k1_right", "cx", "cy", "cx_right", "cy_right")
 # Inliers of the five-point method lie within so many parts of the focal length of their epipolar line.

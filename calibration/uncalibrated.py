@@ -139,9 +139,8 @@ def _fit(matches: Matches, pictures: tuple[U8, U8], focal_px: Focal, *, plain_le
     def fit(part: Matches) -> TwoView:
         return fit_two_view(part, sizes[0], sizes[1], focal_px=focal_px, direction=direction, plain_lenses=plain_lenses)
 
-    view = _right_way_round(fit(matches), matches, pictures)
     try:
-        rectification = make_rectification(view.rig, metric=False)
+        view, rectification = _right_way_round(fit(matches), matches, pictures)
     except CalibrationError as error:
         raise CalibrationError(f"The pair cannot be rectified from its matches. {error.what}", _ADVICE) from None
     heldout = _hold_out(matches, fit, rectification.focal_px)
@@ -256,23 +255,25 @@ def _hold_out(matches: Matches, fit: Callable[[Matches], TwoView], focal_px: flo
     )
 
 
-def _right_way_round(view: TwoView, matches: Matches, pictures: tuple[U8, U8]) -> TwoView:
-    """Turn the baseline around where the pictures are exchanged.
+def _right_way_round(
+    view: TwoView, matches: Matches, pictures: tuple[U8, U8]
+) -> tuple[TwoView, Rectification]:  # fmt: skip
+    """Rectify, with the baseline turned around where the pictures are exchanged.
 
     The epipolar geometry alone cannot tell. What hides what can; where that shows too little, depth can, if every point
     would lie behind the cameras and yaw is known well enough to say which points are far.
     """
-    made = make_rectification(view.rig, metric=False, maps=False)
+    made = make_rectification(view.rig, metric=False)
     disparity = _disparity(made, matches)
     nearness = disparity + made.doffs_px
-    whole = make_rectification(view.rig, metric=False)
-    told = _exchanged(whole.apply(pictures[0], "left"), whole.apply(pictures[1], "right"), disparity)
     doubt = max(3 * view.spread["yaw"] * made.focal_px, 2.0)
     behind = np.nanpercentile(nearness, 95) < 0 and np.nanmedian(nearness) < -doubt
+    told = _exchanged(made.apply(pictures[0], "left"), made.apply(pictures[1], "right"), disparity)
     if told >= SURE or (behind and told > -_LIKELY):  # few exchange them
         rig = view.rig
-        return replace(view, rig=StereoRig(rig.left, rig.right, rig.R_right_left, -rig.t_right_left_m))
-    return view
+        view = replace(view, rig=StereoRig(rig.left, rig.right, rig.R_right_left, -rig.t_right_left_m))
+        made = make_rectification(view.rig, metric=False)
+    return view, made
 
 
 def _disparity(rectification: Rectification, matches: Matches) -> Array:

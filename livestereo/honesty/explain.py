@@ -81,6 +81,8 @@ class Explainer:
         span = self.span
         other.span = Range(math.floor(span.low / step), math.ceil(span.high / step), span.least / step)
         other.half = False
+        other._rig_file = None  # the rig's part is that of the rig's own pixels
+        other.__dict__.pop("rig_part", None)
         return other
 
 
