@@ -14,17 +14,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.boards import Board
-from calibration.corners import refine_corners, smallest_distance_px
+from calibration.corners import F32, F64, I32, Gray, refine_corners, smallest_distance_px
 from calibration.marker_size import measured_ratio
 from calibration.squares import are_squares
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
-I32 = NDArray[np.int32]
-Gray = NDArray[np.uint8]
 
 # Half window per corner's room (the smaller height of the squares around it). Outer squares are often cut in half.
 WINDOW_SHARE = 0.4

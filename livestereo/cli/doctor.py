@@ -106,7 +106,7 @@ def _look(opened: Opened, match: MatchOptions, run: RunOptions, output: Output) 
             settings = values.model_dump() if values is not None else {}
         except (LiveStereoError, CalibrationError) as error:
             warnings.append(_as_finding(error))
-    else:
+    elif not opened.source.info.rectified:
         warnings += _without_rig(opened, frames)
     evidence = Evidence(
         frames, opened.source.info, opened.source.stats(), opened.rig_file, rectification, settings=settings

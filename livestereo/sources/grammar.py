@@ -138,12 +138,15 @@ def resolve_all(pictures: Sequence[str], *, splits: bool) -> tuple[Word, ...]:
                 raise SettingsError(f"{what} carries two separate views.", f"Leave {flag} out.")
     if words[0].kind in ("demo", "take"):
         return words
+    both = next((word.text for word in words if word.text.lower().endswith(BOTH_VIEWS)), "")
+    if both and len(words) == 2:
+        raise SettingsError(f"{both} carries both views already.", "Leave the other argument out.")
     if splits and len(words) == 2:
         raise SettingsError(
             "Two sources were given, but one picture is said to carry both views.",
             f"Leave one out, or leave {flag} out.",
         )
-    if not splits and len(words) == 1 and not words[0].text.lower().endswith(BOTH_VIEWS):
+    if not splits and len(words) == 1 and not both:
         thing = {"camera": "camera", "url": "network camera", "file": "file", "pattern": "set of pictures"}
         alone = " With one camera alone: `livestereo depth` takes two photos of a still scene, taken side by side."
         raise SourceError(

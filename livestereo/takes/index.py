@@ -1,6 +1,6 @@
 """`frames.jsonl`: one line for each pair, each depth picture and each gap, flushed as it is written.
 
-    {"take": {…}}                                 what the manifest says too, should that be lost
+    {"take": {…}}                                 what the manifest says too, should that be lost; later, what was found
     {"pair": 0, "seq": 17, "left_us": 0, "right_us": 412, "skew_us": 412, "pts_ms": 0, "left_crc": …, "right_crc": …}
     {"depth": 0, "pair": 0, "crc": "…"}          a disparity picture; "depth": null: computed but not kept (thinned)
                                                  "fresh": true: filters that remember had forgotten all before it

@@ -31,7 +31,7 @@ LARGEST = 65535
 
 
 # What a repair could not find out again: it stands in the index too.
-TOLD_TWICE = {"created", "source", "fps", "left", "right", "rectified", "disparity_offset", "versions"}
+TOLD_TWICE = {"created", "source", "fps", "left", "right", "rectified", "relative", "disparity_offset", "versions"}
 
 
 class StreamEntry(BaseModel):

@@ -161,22 +161,21 @@ class TakeWriter:
         rig = self.request.rig
         # No rig says where infinity lies: it was found with the range, or follows from what was asked for.
         relative = relative_of(rectification)
-        if relative != self.manifest.relative:
-            self.manifest.relative = relative
+        rectified = self.manifest.rectified or (rectification.rig is None and rig is None)
+        if (relative, rectified) != (self.manifest.relative, self.manifest.rectified):
+            self.manifest.relative, self.manifest.rectified = relative, rectified
+            self._index.write({"take": {"relative": relative, "rectified": rectified}})
             m.save_manifest(self.folder, self.manifest)
         if rectification.rig is None:
-            if rig is None and not self.manifest.rectified:
-                self.manifest.rectified = True
-                m.save_manifest(self.folder, self.manifest)
             return
         if rig is not None and rig.rig.left.size_wh == rectification.rig.left.size_wh:
             return
-        found = (
+        kept = (
             RigFile(rig=rectification.rig, metric=rectification.metric)
             if rig is None
             else rig.model_copy(update={"rig": rectification.rig})
         )
-        save_rig(self.folder / m.RIG, found)
+        save_rig(self.folder / m.RIG, kept)
         self.manifest.rig_sha256 = m.file_hash(self.folder / m.RIG)
         m.save_manifest(self.folder, self.manifest)
 

@@ -95,7 +95,8 @@ class Program:
 
     def state(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.page}/state", timeout=LIMIT_S) as answer:
-            return json.loads(answer.read())  # type: ignore[no-any-return]
+            state: dict[str, Any] = json.loads(answer.read())
+        return state
 
     def press_until(self, key: str, holds: Any) -> None:
         assert not holds(self.state())

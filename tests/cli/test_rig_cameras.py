@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,8 @@ def test_what_the_cameras_read_back_is_stored_unless_the_focus_wanders() -> None
         "right": {"focus_absolute": 60, "focus_automatic_continuous": 1},
     }
     info = SourceInfo("0 2", live=True, left_id="usb:a@1", right_id="usb:b@2", capture={"controls": controls})
-    made = make_rig_file(types.SimpleNamespace(report=report, rig=RIG), info, SourceRequest())  # type: ignore[arg-type]
+    solution: Any = types.SimpleNamespace(report=report, rig=RIG)
+    made = make_rig_file(solution, info, SourceRequest())
     assert made.cameras.left.controls["focus_absolute"] == 80
     assert "focus_absolute" not in made.cameras.right.controls
     assert made.capture.autofocus is True

@@ -38,6 +38,10 @@ def test_what_is_exported_reaches_as_far_as_what_was_recorded(
     assert load_manifest(take).relative["doffs_px"] > SHIFT - WALL_PX
     assert run_command(capsys, "verify", take)[0] == 0
     assert run_command(capsys, "replay", take, "--bitexact", "--headless")[0] == 0
+    kept = load_manifest(take)
+    (take / "take.json").unlink()
+    assert run_command(capsys, "verify", take, "--repair")[0] == 0
+    assert (load_manifest(take).relative, load_manifest(take).rectified) == (kept.relative, True)
     code, _, err = run_command(capsys, "export", take, "-o", tmp_path / "clouds", "--as", "ply")
     assert code == 0, err
     head = (tmp_path / "clouds" / "000000.ply").read_bytes()[:400]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from engine_fakes import FakeSource
 
+from calibration.rectify import Rectification, make_rectification
 from livestereo.cli._build import build_pipeline
 from livestereo.engine import run
 from livestereo.engine_stats import RunSummary
@@ -20,17 +21,17 @@ NUMBA = importlib.util.find_spec("numba") is not None
 
 
 @pytest.fixture(scope="module")
-def demo() -> tuple[list[StereoFrame], object]:
-    from calibration.rectify import make_rectification
-
+def demo() -> tuple[list[StereoFrame], Rectification]:
     with DemoSource("room", 3, size_wh=(320, 240)) as source:
         return [source.frame(i) for i in range(PAIRS)], make_rectification(source.rig.rig)
 
 
-def summary(demo: tuple[list[StereoFrame], object], settings: Settings, workers: int, threads: int) -> RunSummary:
+def summary(
+    demo: tuple[list[StereoFrame], Rectification], settings: Settings, workers: int, threads: int
+) -> RunSummary:
     frames, rectification = demo
     counted = settings.changed(workers=workers, threads=threads, num_disparities=64)
-    return run(FakeSource(frames), lambda wanted, _: build_pipeline(wanted, rectification), counted)  # type: ignore[arg-type]
+    return run(FakeSource(frames), lambda wanted, _: build_pipeline(wanted, rectification), counted)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,11 +50,11 @@ def plane_px(distance_m: float, slope: float = 0.0) -> F32:
     return np.broadcast_to(d, (HEIGHT, WIDTH)).astype(np.float32)
 
 
-def judged(frames: list[F32], **more: object) -> Quality:
+def judged(frames: list[F32], **more: Any) -> Quality:
     meter = QualityMeter((0, 0, WIDTH, HEIGHT), frames=len(frames))
     for frame in frames:
         meter.accept(result_of(frame))
-    return meter.quality(**more)  # type: ignore[arg-type]
+    return meter.quality(**more)
 
 
 def test_a_disparity_that_shows_no_depth_fills_nothing() -> None:
@@ -180,7 +181,7 @@ def test_one_pair_a_moved_plane_and_no_metres_are_told() -> None:
 def test_verdicts_follow_the_prediction() -> None:
     rng = np.random.default_rng(3)
 
-    def verdict(noise_px: float, **more: object) -> str:
+    def verdict(noise_px: float, **more: Any) -> str:
         frames = [(plane_px(2.0) + rng.normal(0, noise_px, (HEIGHT, WIDTH))).astype(np.float32) for _ in range(4)]
         return quality_words.verdict(judged(frames, **more))
 
@@ -257,7 +258,7 @@ def test_the_panel_shows_figures_or_why_there_are_none(size_wh: tuple[int, int])
 
     rng = np.random.default_rng(6)
     meter = QualityMeter((20, 20, 200, 140), frames=3)
-    panel = QualityPanel(meter, Source(), 2.0)  # type: ignore[arg-type]
+    panel = QualityPanel(meter, Source(), 2.0)
     layout = arrange(size_wh, (WIDTH, HEIGHT), ("left", "depth"))
 
     def drawn() -> np.ndarray:

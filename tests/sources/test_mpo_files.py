@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from livestereo.errors import SourceError
+from livestereo.errors import SettingsError, SourceError
 from livestereo.mpo import split_mpo, write_mpo
 from livestereo.sources import open_source
 from livestereo.sources.request import SourceRequest
@@ -76,6 +76,8 @@ def test_a_set_of_them_gives_pairs(tmp_path: Path) -> None:
             (60, 200), (60, 200),
         ]  # fmt: skip
         assert source.read(1.0) is None
+    with pytest.raises(SettingsError, match="carries both views already"):
+        open_source([str(tmp_path / "DSCF1.MPO"), str(tmp_path / "DSCF2.MPO")], SourceRequest.parse())
     (tmp_path / "DSCF1.MPO").write_bytes(jpeg(60))
     with (
         pytest.raises(SourceError, match="does not hold two views"),
