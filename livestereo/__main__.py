@@ -8,6 +8,7 @@ import io
 import os
 import sys
 import threading
+import traceback
 from typing import NoReturn
 
 from livestereo import interrupts
@@ -55,6 +56,11 @@ def _run() -> None:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
         if not _still_busy():
             raise
+    except Exception:  # a defect: told as Python tells it, and left by the same way
+        if not _still_busy():
+            raise
+        traceback.print_exc()
+        code = 1
     if _still_busy():
         # A matcher that is deep in OpenCV when the interpreter ends would abort the process with a message of
         # glibc's. Everything has been written and closed: leave without waiting for it.

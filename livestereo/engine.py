@@ -37,12 +37,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from livestereo.engine_actions import Resolve, changed_settings, is_about_settings
+from livestereo.engine_actions import Resolve, changed_settings, is_about_settings, whole_number
 from livestereo.engine_flow import Flow, Job, exchanged
 from livestereo.engine_messages import Messages
+from livestereo.engine_observers import Observer, Observers
 from livestereo.engine_plan import brisk_switching, views_per_s
 from livestereo.engine_recorders import Recorders
-from livestereo.engine_rooms import Builder, Observer, Observers, Reader, Room, Workers
+from livestereo.engine_rooms import Builder, Reader, Room, Workers
 from livestereo.engine_stats import NAN, RunMeter, RunSummary
 from livestereo.engine_stop import Signals, stopping_signals
 from livestereo.errors import LiveStereoError
@@ -153,6 +154,7 @@ class _Run:
         self.told_of = self.builder.newest  # a new pipeline is told at once: the views show its range
         self.recorders = Recorders(_each_once(*pair_sinks, *sinks))
         self.at_end = False
+        self.going_to: int | None = None  # by a seek whose pair has not come yet
 
     # --- the run
 
@@ -249,6 +251,8 @@ class _Run:
         # A pair that was worked on once more is none of the film: the next one begins anew too.
         self.epoch, self.generation = -1 if job.again else job.epoch, job.generation
         self.builder.retire_before(job.generation)
+        if job.epoch == self.flow.epoch and not job.again:
+            self.going_to = None
         if not job.again:
             if self.live and job.frame.gap is not None:
                 self.messages.gap(job.frame.gap)
@@ -300,7 +304,8 @@ class _Run:
                 self.messages.say(self.handlers[action.name](action) or "")
             elif is_about_settings(action):
                 self.wanted = changed_settings(action, self.wanted, self.start_settings, self.resolve)
-                if self.wanted.computes_otherwise(self.settings):
+                # What is undone while it is being built must be built too, or it would come back by itself.
+                if self.wanted.computes_otherwise(self.settings) or self.builder.busy:
                     self.builder.ask(self.wanted)
                 else:
                     self.settings = self.wanted
@@ -316,12 +321,15 @@ class _Run:
         elif action.name == "pause":
             self.flow.pause(not self.flow.paused if action.value is None else bool(action.value))
             self.told_s = -math.inf
-        elif action.name == "step" and (action.value or 1) > 0:
-            self.flow.pause(True)
-            self.flow.step(int(action.value or 1))
-        elif action.name in ("step", "seek"):
-            back = (self.last.frame.seq if self.last else 0) + int(action.value)
-            self._seek(max(0, int(action.value) if action.name == "seek" else back))
+        elif action.name == "step":
+            count = whole_number(action, 1)
+            if count > 0:
+                self.flow.pause(True)
+                self.flow.step(count)
+            else:
+                self._seek(self._place() + count)
+        elif action.name == "seek":
+            self._seek(whole_number(action))
         elif action.name == "swap":
             self._swap()
         elif action.name == "message":
@@ -337,10 +345,16 @@ class _Run:
         self.messages.say(f"Left and right are {'exchanged' if self.reader.swapped else 'as they were'}.")
 
     def _seek(self, seq: int) -> None:
-        if not self.reader.seek(seq):
+        if self.reader.seek(max(0, seq)):
+            self.going_to = max(0, seq)
+        else:
             self.messages.say("This source cannot go back.")
-        elif self.flow.paused:
-            self.flow.step(1)
+
+    def _place(self) -> int:
+        """Give the number of the pair that is shown, or that a seek is on its way to."""
+        if self.going_to is not None:
+            return self.going_to
+        return self.last.frame.seq if self.last else 0
 
     # --- figures
 
@@ -377,13 +391,6 @@ class _Run:
 
     def summary(self) -> RunSummary:
         """Make the summary of the run as far as it went."""
-        values = self.settings.model_dump()
-        newest = self.builder.newest
-        if newest is not None:
-            resolved = newest.pipelines[0].settings
-            if resolved is not None:
-                values.update(min_disparity=resolved.min_disparity, num_disparities=resolved.num_disparities)
-            values.update(workers=newest.plan.workers, threads=newest.plan.threads)
         return self.meter.summary(
             live=self.live,
             stats=self.source.stats(),
@@ -391,7 +398,7 @@ class _Run:
             dropped=self._dropped(),
             findings=self.observers.all(),
             warnings=tuple(dict.fromkeys(self.messages.warnings)),
-            settings=values,
+            settings={**self.settings.model_dump(), **self.builder.in_use()},
         )
 
 

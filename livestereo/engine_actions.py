@@ -15,7 +15,7 @@ KEPT_BY_PRESETS = (
     "min_depth", "max_depth", "num_disparities", "min_disparity", "colormap", "range_near", "range_far", "range_auto",
     "threads", "workers", "max_skew_ms",
 )  # fmt: skip
-Resolve = Callable[[str], Settings]
+Resolve = Callable[[str, Mapping[str, Any]], Settings]
 SETTING_ACTIONS = ("settings", "preset", "matcher", "reset")
 
 
@@ -27,8 +27,8 @@ def is_about_settings(action: Action) -> bool:
 def changed_settings(action: Action, now: Settings, start: Settings, resolve: Resolve | None) -> Settings:
     """Give the settings that an action leads to.
 
-    `resolve` turns a preset's name into settings; without it the preset is taken and the range, display and machine
-    settings of `now` are kept.
+    `resolve` turns a preset's name, and the range, display and machine settings of `now`, which are kept, into
+    settings; without it they come from the presets that are built in.
 
     Raises:
         SettingsError: the value breaks its rule, or the name is not known.
@@ -44,13 +44,27 @@ def changed_settings(action: Action, now: Settings, start: Settings, resolve: Re
     if kind == "preset":
         chosen = str(value) if value is not None else _after(now.preset, preset_names())
         kept: dict[str, Any] = {one: getattr(now, one) for one in KEPT_BY_PRESETS}
-        return resolve(chosen) if resolve is not None else resolve_settings(chosen, kept)
+        if now.keep_up and now.scale != 1:  # what was left out to keep up belongs to the preset that was too slow
+            kept["num_disparities"] = start.num_disparities
+        return (resolve or resolve_settings)(chosen, kept)
     if kind == "matcher":
         usable = tuple(one for one in MATCHER_NAMES if one != "sgm" or sgm_installed())
         return now.changed(matcher=str(value) if value is not None else _after(now.matcher, usable))
     if kind in ("set", "toggle") and name in PARAMETERS:
         return _scale_meant(now.changed(**{name: not getattr(now, name) if kind == "toggle" else value}), now)
     raise SettingsError(f"There is no setting {name or action.name!r}.")
+
+
+def whole_number(action: Action, otherwise: int | None = None) -> int:
+    """Give the whole number that an action carries; `otherwise`: what it means without one.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    value = otherwise if action.value is None else action.value
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise SettingsError(f"{action.name} takes a whole number.")
+    return value
 
 
 def _scale_meant(new: Settings, now: Settings) -> Settings:

@@ -65,6 +65,7 @@ class Flow:
         self._stopped = False
         self._paused = False
         self._steps = 0
+        self._target: int | None = None
         self._again: StereoFrame | None = None
         self._generation = -1
         self._workers = 0
@@ -76,6 +77,12 @@ class Flow:
         self.failure: BaseException | None = None
 
     # --- the reader's side
+
+    def next_read(self) -> tuple[int, int | None]:
+        """Give the epoch to read in, and the pair to go to before, where a seek asks for one."""
+        with self._lock:
+            target, self._target = self._target, None
+            return self.epoch, target
 
     def put(
         self, frame: StereoFrame, grabbed_s: float, epoch: int, *, fresh: bool = False, turns: int | None = None
@@ -256,11 +263,15 @@ class Flow:
             self._steps += count
             self._tell_all()
 
-    def discard(self) -> None:
-        """Forget the pairs that wait, and the one that is being read (a seek)."""
+    def seek(self, seq: int) -> None:
+        """Go on from pair `seq`: those that wait, and the one that is being read, are forgotten. While paused, it alone
+        is let through, whatever earlier seeks and steps have not been through yet.
+        """
         with self._lock:
             self.epoch += 1
+            self._target = seq
             self._waiting.clear()
+            self._steps = int(self._paused)
             self._tell_all()
 
     def stop(self) -> None:

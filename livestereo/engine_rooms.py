@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -23,25 +23,13 @@ from livestereo.settings import Settings
 from livestereo.sinks.base import PairSink
 from livestereo.sources.base import Source
 from livestereo.timing import Clock
-from livestereo.types import CaptureStats, Finding, StereoFrame, StereoResult
+from livestereo.types import StereoFrame
 
 READ_S = 0.2
-OBSERVE_EVERY_S = 1.0
 # Until so many frames have come, the nominal rate of the cameras is believed.
 FRAMES_TO_BELIEVE = 20
 ASSUMED_FPS = 30.0
 SETTLE_S = 3.0  # for exposure and focus of cameras that have just been opened
-
-
-class Observer(Protocol):
-    """Looks at the run about once a second, in a thread of its own.
-
-    It may have `figures`, a mapping of names to numbers that the status bar knows: `vertical_px`.
-    """
-
-    def observe(self, frame: StereoFrame, result: StereoResult, stats: CaptureStats) -> Iterable[Finding]:
-        """Give what is found now."""
-        ...
 
 
 class Room(Protocol):
@@ -56,7 +44,7 @@ class Room(Protocol):
         ...
 
 
-class _Thread:
+class RunThread:
     """One named thread whose failure goes to the flow."""
 
     def __init__(self, name: str, work: Callable[[], None], flow: Flow) -> None:
@@ -64,9 +52,11 @@ class _Thread:
         self._thread = threading.Thread(target=self._guarded, name=f"livestereo-{name}", daemon=True)
 
     def start(self) -> None:
+        """Begin."""
         self._thread.start()
 
     def join(self, timeout_s: float) -> None:
+        """Wait for the end."""
         if self._thread.is_alive():
             self._thread.join(max(0.0, timeout_s))
 
@@ -77,7 +67,7 @@ class _Thread:
             self._flow.fail(error)
 
 
-class Reader(_Thread):
+class Reader(RunThread):
     """Pulls pairs, shows each to the pair sinks, and puts it into the flow.
 
     most: read so many pairs at most. pace: times the source's own speed, by its stamps. hold: at the end of the
@@ -93,7 +83,6 @@ class Reader(_Thread):
         self._most, self._pace, self._hold, self._clock = most, pace, hold, clock
         self._live = source.info.live
         self._of_pictures = any(getattr(sink, "stores_pictures", False) for sink in pair_sinks)
-        self._seek_to: int | None = None
         self._begin: tuple[float, float] | None = None
         self._read = 0
         self._sides = threading.Lock()  # held while they are exchanged
@@ -102,10 +91,9 @@ class Reader(_Thread):
 
     def seek(self, seq: int) -> bool:
         """Go on from pair `seq`; False where the source cannot."""
-        if not hasattr(self._source, "seek"):
+        if not getattr(self._source, "seekable", False):
             return False
-        self._seek_to = seq
-        self._flow.discard()
+        self._flow.seek(seq)
         return True
 
     def swap(self, *, waiting: bool) -> None:
@@ -118,11 +106,11 @@ class Reader(_Thread):
     def _read_all(self) -> None:
         try:
             while not self._flow.stopped and (self._most is None or self._read < self._most):
-                epoch = self._flow.epoch
-                if self._seek_to is not None:
-                    seek: Any = getattr(self._source, "seek", None)
-                    seq, self._seek_to, self._begin = self._seek_to, None, None
-                    seek(seq)
+                epoch, target = self._flow.next_read()
+                if target is not None:
+                    source: Any = self._source  # one that is `seekable` has `seek`
+                    source.seek(target)
+                    self._begin = None
                 try:
                     frame = self._source.read(READ_S)
                 except NoFrameYet:
@@ -163,7 +151,7 @@ class Workers:
 
     def __init__(self, flow: Flow, pipeline_for: Callable[[int, int], Pipeline]) -> None:
         self._flow, self._pipeline_for = flow, pipeline_for
-        self._threads: list[_Thread] = []
+        self._threads: list[RunThread] = []
 
     def start(self) -> None:
         """Nothing yet: threads begin when there are pipelines for them."""
@@ -172,7 +160,7 @@ class Workers:
         """Have at least so many workers."""
         while len(self._threads) < count:
             index = len(self._threads)
-            thread = _Thread(f"worker-{index}", partial(self._work, index), self._flow)
+            thread = RunThread(f"worker-{index}", partial(self._work, index), self._flow)
             self._threads.append(thread)
             thread.start()
 
@@ -199,7 +187,7 @@ class Built:
     error: BaseException | None = None
 
 
-class Builder(_Thread):
+class Builder(RunThread):
     """Builds pipelines beside the running ones and warms them up; the newest request wins."""
 
     def __init__(
@@ -234,6 +222,12 @@ class Builder(_Thread):
         """Whether what was built last answers the newest request."""
         return self._built_for == self._requests
 
+    @property
+    def busy(self) -> bool:
+        """Whether other pipelines than those in use are asked for or being built."""
+        with self._lock:
+            return (self._asked or self._in_work) is not None
+
     def ready(self) -> Built | None:
         """Give what was built since the last call."""
         with self._lock:
@@ -247,6 +241,14 @@ class Builder(_Thread):
         self._generations[self.count] = self.newest = built
         self._flow.use(self.count, len(built.pipelines))
         self.count += 1
+
+    def in_use(self) -> dict[str, Any]:
+        """Give what was settled while building: workers, threads and the range that was found; nothing before that."""
+        if self.newest is None:
+            return {}
+        plan, resolved = self.newest.plan, self.newest.pipelines[0].settings
+        found = {} if resolved is None else resolved.model_dump(include={"min_disparity", "num_disparities"})
+        return {**found, "workers": plan.workers, "threads": plan.threads}
 
     def pipeline(self, generation: int, worker: int) -> Pipeline:
         """Give one worker's pipeline; the first one's runs the filters that remember."""
@@ -334,67 +336,3 @@ class Builder(_Thread):
         if stats.offered >= 2 * FRAMES_TO_BELIEVE and measured > 1:
             return measured
         return self._source.info.fps or ASSUMED_FPS
-
-
-class Observers(_Thread):
-    """Asks each observer about once a second what it finds."""
-
-    def __init__(self, observers: Sequence[Any], source: Source, flow: Flow) -> None:
-        super().__init__("observer", self._watch, flow)
-        self._observers, self._source = observers, source
-        self._end = threading.Event()
-        self._latest: StereoResult | None = None
-        self._asked = False
-        self._now: tuple[Finding, ...] = ()
-        self._figures: dict[str, float] = {}
-        self._all: dict[str, Finding] = {}
-
-    def start(self) -> None:
-        """Begin, if there is anyone to ask."""
-        if self._observers:
-            super().start()
-
-    def see(self, result: StereoResult) -> None:
-        """Take the newest result."""
-        self._latest = result
-
-    def now(self) -> tuple[Finding, ...]:
-        """What was found at the last look, worst first."""
-        return self._now
-
-    def figures(self) -> dict[str, float]:
-        """Numbers of the last look, for the status bar."""
-        return dict(self._figures)
-
-    def all(self) -> tuple[Finding, ...]:
-        """Everything that was ever found, the newest words for each check, worst first."""
-        return tuple(sorted(self._all.values(), key=lambda finding: -finding.severity))
-
-    def join(self, timeout_s: float) -> None:
-        """End; a run too short for a look gets one."""
-        self._end.set()
-        super().join(timeout_s)
-
-    def _watch(self) -> None:
-        while not self._end.wait(OBSERVE_EVERY_S):
-            self._look()
-        if not self._asked and self._flow.failure is None:
-            self._look()
-
-    def _look(self) -> None:
-        result = self._latest
-        if result is None:
-            return
-        self._asked = True
-        found: list[Finding] = []
-        figures: dict[str, float] = {}
-        for observer in self._observers:
-            answer: Iterable[Finding] = observer.observe(result.frame, result, self._source.stats())
-            found += [finding for finding in answer if not finding.ok]
-            figures.update(getattr(observer, "figures", {}))
-        # Two observers may find the same thing: the surer one speaks.
-        worst_first = sorted(found, key=lambda finding: -finding.severity)
-        unique = {finding.check: finding for finding in reversed(worst_first)}
-        self._now = tuple(sorted(unique.values(), key=lambda finding: -finding.severity))
-        self._figures = figures
-        self._all.update(unique)

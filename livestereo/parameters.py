@@ -79,7 +79,7 @@ class Parameter:
             "choice": not isinstance(value, bool) and value in self.choices,
             "text": isinstance(value, str) and bool(value.strip()),
             "int": isinstance(value, int) and not isinstance(value, bool),
-            "float": isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value),
+            "float": isinstance(value, (int, float)) and not isinstance(value, bool) and -math.inf < value < math.inf,
         }[self.kind]
         if fits and self.kind in ("int", "float"):
             low, high = self.minimum or 0, self.maximum if self.maximum is not None else math.inf

@@ -18,7 +18,7 @@ from livestereo.cli._output import Output
 from livestereo.cli._setup import Opened
 from livestereo.compiled import load_kept, remember_kept
 from livestereo.engine import Handler, run
-from livestereo.engine_rooms import Observer
+from livestereo.engine_observers import Observer
 from livestereo.engine_stats import RunSummary
 from livestereo.settings import Settings, preset_names, resolve_settings
 from livestereo.sinks.base import PairSink, ResultSink, View
@@ -264,13 +264,9 @@ def never_reopen_while(source: Source, recording: Callable[[], bool]) -> None:
         keeper.hold = recording
 
 
-def _resolver(match: MatchOptions) -> Callable[[str], Settings]:
-    """Presets chosen while it runs keep what was given on the command line, apart from what a preset is about."""
-    kept = {
-        "min_depth": match.min_depth, "max_depth": match.max_depth, "num_disparities": match.num_disparities,
-        "min_disparity": match.min_disparity, "threads": match.threads, "workers": match.workers,
-    }  # fmt: skip
-    return lambda name: resolve_settings(name, kept, match.config)
+def _resolver(match: MatchOptions) -> Callable[[str, Mapping[str, Any]], Settings]:
+    """Presets chosen while it runs may be those of the file that was named."""
+    return lambda name, kept: resolve_settings(name, kept, match.config)
 
 
 def summary_for_people(summary: RunSummary, *, live: bool) -> Sequence[RenderableType]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from livestereo.errors import LiveStereoError, SettingsError
 from livestereo.imageio import encode
-from livestereo.parameters import PARAMETERS, Parameter, for_matcher
+from livestereo.parameters import MATCHER_NAMES, PARAMETERS, Parameter, for_matcher
 from livestereo.render.colorize import COLORMAPS, DepthRange, colormap_lut, position
 from livestereo.render.compose import Composer, Scene
 from livestereo.render.layout import arrange, natural_canvas
@@ -174,10 +174,14 @@ class WebView:
                                               and action.name not in self._can):  # fmt: skip
             raise LiveStereoError(f"{action.name[:40]} is not possible here.")
         value = action.value
-        if not (value is None or isinstance(value, (bool, int)) or (isinstance(value, str) and len(value) < 100)):
+        fits = {
+            "pause": value is None or isinstance(value, bool),
+            "step": value is None or (isinstance(value, int) and abs(value) == 1 and not isinstance(value, bool)),
+            "preset": value in self._presets,
+            "matcher": value is None or value in MATCHER_NAMES,
+        }.get(action.name, value is None)
+        if not fits:
             raise LiveStereoError(f"{action.name} cannot take this value.")
-        if action.name == "preset" and value not in self._presets:
-            raise LiveStereoError("Unknown preset.")
         self._queue(Action(action.name, value))
 
     def _queue(self, action: Action) -> None:
@@ -189,9 +193,9 @@ class WebView:
     def _change_look(self, action: Action) -> None:
         with self._lock:
             if action.name == "colormap":
-                if action.value not in COLORMAPS:
+                if not isinstance(action.value, str) or action.value not in COLORMAPS:
                     raise SettingsError("Unknown colour map.")
-                self._look.colormap = str(action.value)
+                self._look.colormap = action.value
             elif action.name == "range_auto":
                 self._look.automatic = bool(action.value)
                 if not self._look.automatic:
@@ -301,7 +305,7 @@ def _range_of(value: Any) -> DepthRange:
         raise SettingsError("A range has a near and a far end.")
     try:
         near, far = float(value["near"]), float(value["far"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):  # whole numbers in JSON may be of any length
         raise SettingsError("A range has a near and a far end.") from None
     if not (math.isfinite(near) and math.isfinite(far)):
         raise SettingsError("A range has a near and a far end.")

@@ -33,6 +33,8 @@ class TakeSource:
             one), or nothing at all.
     """
 
+    seekable = True
+
     def __init__(self, folder: Path, request: SourceRequest | None = None) -> None:
         self._request = request or SourceRequest()
         self._reader: TakeReader | None = None

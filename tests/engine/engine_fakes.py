@@ -68,6 +68,8 @@ class FakeSource:
 class SeekableSource(FakeSource):
     """A source that can go to any pair, as a take can."""
 
+    seekable = True
+
     def seek(self, seq: int) -> None:
         self.at = seq
 

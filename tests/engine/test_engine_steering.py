@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
 from engine_fakes import (
     RECTIFICATION,
     Collector,
@@ -17,9 +18,10 @@ from engine_fakes import (
 )  # fmt: skip
 
 from livestereo.engine import run
+from livestereo.engine_actions import changed_settings
 from livestereo.errors import SettingsError
 from livestereo.pipeline import Pipeline
-from livestereo.settings import Settings
+from livestereo.settings import Settings, resolve_settings
 from livestereo.sinks.base import RecorderState
 from livestereo.types import Action
 
@@ -199,3 +201,75 @@ def test_swap_is_seen_on_the_last_pair_of_a_film() -> None:
     view = ScriptedView(script)
     summary = run(FakeSource(PAIRS), builder(), Settings(workers=1), views=[view], hold=True)
     assert summary.pairs == 20 and view.disparities[-1] == 1 + 119 / 16
+
+
+@pytest.mark.parametrize(
+    ("actions", "ends_at"),
+    [([Action("step", -1)] * 3, 16), ([Action("seek", number) for number in (3, 9, 4, 6)], 6)],
+)
+def test_steps_back_add_up_and_the_last_of_many_seeks_counts(actions: list[Action], ends_at: int) -> None:
+    waiting = list(actions)
+
+    def script(view: ScriptedView) -> Action | None:
+        view.opened += 1  # polls: a run that goes wrong ends too
+        if view.opened > 1000:
+            return Action("quit")
+        if view.step == 0 and sink.results[-1:] == [19] and any(text.startswith("The end. ") for text in view.messages):
+            view.step = 1
+            return Action("pause", True)
+        if view.step == 1 and waiting:
+            return waiting.pop(0)
+        if view.step == 1 and sink.results[-1] == ends_at:
+            view.step = 2
+            return Action("step", 1)
+        return Action("quit") if view.step == 2 and sink.results[-1] != ends_at else None
+
+    view, sink = ScriptedView(script), Collector()
+    run(SeekableSource(PAIRS), builder(), Settings(workers=1), views=[view], sinks=[sink], hold=True)
+    assert sink.results[-2:] == [ends_at, ends_at + 1]
+
+
+def test_what_is_undone_while_it_is_built_does_not_come_back() -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def build(settings: Settings, frame: Any) -> Pipeline:
+        if settings.uniqueness == 20:
+            begun.set()
+            gate.wait(10)
+        built.append(settings.uniqueness)
+        return Pipeline(FakeMatcher(), [], RECTIFICATION, settings=settings)
+
+    def script(view: ScriptedView) -> Action | None:
+        if view.step == 0:
+            view.step = 1
+            return Action("set:uniqueness", 20)
+        if view.step == 1 and begun.is_set():
+            view.step = 2
+            return Action("set:uniqueness", None)
+        if view.step == 2:
+            gate.set()
+        return Action("quit") if built[-2:] == [20, None] and view.states[-1].settings.uniqueness is None else None
+
+    built: list[int | None] = []
+    view = ScriptedView(script)
+    run(FakeSource(PAIRS), build, Settings(workers=1, threads=1), views=[view], hold=True)
+    assert view.states[-1].settings.uniqueness is None
+
+
+def test_a_wrong_number_is_a_message() -> None:
+    actions = [Action("step", "x"), Action("seek", 1.5), Action("step", True), Action("seek"), Action("quit")]
+    view = ScriptedView(lambda view: actions.pop(0) if actions and view.states else None)
+    run(SeekableSource(PAIRS), builder(), Settings(), views=[view], hold=True)
+    said = " ".join(view.messages)
+    assert said.count("step takes a whole number.") >= 1 and said.count("seek takes a whole number.") >= 1
+
+
+def test_a_preset_keeps_the_range_that_was_tuned() -> None:
+    tuned = Settings(num_disparities=96, max_depth=5.0, colormap="turbo")
+    for resolve in (None, lambda name, kept: resolve_settings(name, kept)):
+        chosen = changed_settings(Action("preset", "quality"), tuned, Settings(), resolve)
+        assert (chosen.preset, chosen.num_disparities, chosen.max_depth) == ("quality", 96, 5.0)
+        assert chosen.colormap == "turbo"
+    # A range that was made smaller to keep up with the cameras is not the person's.
+    slow = Settings(num_disparities=64, keep_up=True, scale=0.5)
+    assert changed_settings(Action("preset", "quality"), slow, Settings(), None).num_disparities is None

@@ -28,7 +28,7 @@ LOCAL = WebAddress("127.0.0.1", 0)
 
 @pytest.fixture
 def web() -> Iterator[WebView]:
-    view = WebView(LOCAL, Settings(), can={"tune", "record", "swap"}, presets=("balanced", "quality"))
+    view = WebView(LOCAL, Settings(), can={"tune", "record", "swap", "step"}, presets=("balanced", "quality"))
     view.open(SourceInfo("test", True, fps=30))
     view.accept(make_result())
     view.tell(RunState(settings=Settings(), pairs=7, depth_fps=12.5, dropped={"busy": 3}))
@@ -156,11 +156,11 @@ def test_other_programs_can_read_the_stream(web: WebView, monkeypatch: pytest.Mo
 def test_commands_reach_the_run(web: WebView) -> None:
     for name, value in (
         ("pause", None), ("record", None), ("swap", None), ("preset", "quality"), ("set:uniqueness", 12),
-        ("set:uniqueness", 12.0), ("set:wls", True), ("set:num_disparities", None), ("reset", None),
+        ("set:uniqueness", 12.0), ("set:wls", True), ("set:num_disparities", None), ("reset", None), ("step", -1),
     ):  # fmt: skip
         status, answer = command(web, name, value)
         assert (status, answer) == (200, {"done": True}), name
-    got = [web.poll() for _ in range(9)]
+    got = [web.poll() for _ in range(10)]
     assert got[3:6] == [Action("preset", "quality"), Action("set:uniqueness", 12), Action("set:uniqueness", 12)]
     assert isinstance(got[5].value, int)  # type: ignore[union-attr]
     assert web.poll() is None
@@ -173,6 +173,8 @@ def test_commands_reach_the_run(web: WebView) -> None:
         ("set:uniqueness", [1]), ("set:threads", 4), ("set:nothing", 1), ("preset", "../../etc"), ("preset", None),
         ("lock_exposure", None), ("colormap", "rainbow"), ("range", None), ("range", {"near": 2, "far": 1}),
         ("range", {"near": "x", "far": 1}), ("range", {"near": 1}), ("pause", {"deep": []}), ("save", "x" * 200),
+        ("step", "x"), ("step", 5), ("step", True), ("swap", 1), ("matcher", "magic"), ("colormap", ["turbo"]),
+        ("range", {"near": 10**400, "far": 1}), ("set:uniqueness", 10**400), ("set:wls_lambda", 10**400),
     ],
 )  # fmt: skip
 def test_what_is_not_allowed_never_reaches_the_run(web: WebView, name: str, value: object) -> None:

@@ -205,6 +205,11 @@ class DemoSource:
         """Give any pair by its number; where pairs are made by stamps, only those that were given already."""
         return self._render(self._at(seq), seq)
 
+    @property
+    def seekable(self) -> bool:
+        """Whether `seek` can be used: not where the demo goes on a clock."""
+        return not self.faults.timed
+
     def seek(self, pair: int) -> None:
         """Go to a pair; `read` gives it next."""
         if self.faults.timed:
