@@ -12,8 +12,9 @@ from window_bench import EVERYTHING, Bench
 from livestereo.render import cards
 from livestereo.render.views import VIEWS
 from livestereo.settings import Settings
+from livestereo.sinks.base import RunState
 from livestereo.sinks.window_keys import KEYS, SHORT, working
-from livestereo.sinks.window_scene import help_groups
+from livestereo.sinks.window_scene import SceneMaker, help_groups
 from livestereo.sinks.window_state import WindowState
 from livestereo.types import Action
 
@@ -74,6 +75,28 @@ def test_the_range_stays_until_somebody_changes_it() -> None:
     assert found is not None and found.near_m < 9.0 < found.far_m
     bench.press("a")
     assert bench.state.depth_range == fixed
+
+
+@pytest.mark.parametrize(("metric", "unit"), [(True, " m"), (False, " (relative)")])
+def test_the_range_is_told_in_metres_only_where_depth_is_metric(metric: bool, unit: str) -> None:
+    bench = Bench()
+    bench.view.accept(make_result(seq=1, metric=metric))
+    bench.poll()
+    bench.press("]")
+    assert bench.texts()[-1].endswith(unit)
+
+
+@pytest.mark.parametrize("key", [",", ".", "m"])
+def test_a_refusal_names_the_key_that_was_pressed(key: str) -> None:
+    bench = Bench(can=set())
+    bench.press(key)
+    assert bench.texts()[-1].startswith(f"{key}: ")
+
+
+def test_half_size_is_a_figure_of_its_own() -> None:
+    for scale in (0.5, 1.0):
+        figures = SceneMaker(live=True).figures(make_result(), RunState(settings=Settings(scale=scale)))
+        assert figures.half_size == (scale < 1) != ("full size" in figures.note)
 
 
 def test_range_keys_never_make_an_impossible_range() -> None:
