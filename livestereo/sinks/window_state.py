@@ -195,7 +195,7 @@ class WindowState:
             return []
         self.hide_help()
         if line not in working(self.can):
-            self.say(f"{line.cap_of(key.name)}: {line.text} – not possible here.", "warn")
+            self.say(f"Key {line.cap_of(key.name)}: {line.text} – not possible here.", "warn")
             return []
         return self._command(line.command, key.name)
 

@@ -90,7 +90,7 @@ def test_the_range_is_told_in_metres_only_where_depth_is_metric(metric: bool, un
 def test_a_refusal_names_the_key_that_was_pressed(key: str) -> None:
     bench = Bench(can=set())
     bench.press(key)
-    assert bench.texts()[-1].startswith(f"{key}: ")
+    assert bench.texts()[-1].startswith(f"Key {key}: ")
 
 
 def test_half_size_is_a_figure_of_its_own() -> None:
