@@ -156,7 +156,7 @@ async function show(next) {
   for (const [id, what] of [["record", "record"], ["swap", "swap"], ["lock", "lock_exposure"]]) {
     $(id).hidden = !next.can.includes(what);
   }
-  for (const id of ["back", "forward"]) $(id).hidden = !next.paused || !next.can.includes("step");
+  for (const id of ["steps", "back", "forward"]) $(id).hidden = !next.paused || !next.can.includes("step");
   const recording = next.recording_s !== null;
   $("record").textContent = recording ? "Stop" : "Record";
   $("record").classList.toggle("on", recording);
