@@ -72,7 +72,9 @@ class View3d:
         self._rate = RateMeter(clock=clock)
         self._picture_s = -math.inf
         self._cloud: Any = None
-        self._shown: tuple[int, ...] | None = None
+        self._look = 0  # grows when the same result would look different
+        self._shown: tuple[int, int] | None = None  # the result and the look that the page has
+        self._cameras_look = -1
         self.clouds = 0
         self.failure: BaseException | None = None
         self._build_panel()
@@ -125,7 +127,7 @@ class View3d:
 
     def _look_again(self) -> None:
         with self._changed:
-            self._shown = None
+            self._look += 1
             self._changed.notify_all()
 
     def _welcome(self, client: Any) -> None:
@@ -185,7 +187,9 @@ class View3d:
     def _due(self) -> bool:
         if self._newest is None or not self._server.get_clients():
             return False
-        return self._shown is None or (self._shown != (self._count,) and not self._freeze.value)
+        if self._shown is None or self._shown[1] != self._look:
+            return True
+        return self._shown[0] != self._count and not self._freeze.value
 
     def _run(self) -> None:
         next_s = 0.0
@@ -198,16 +202,16 @@ class View3d:
                         self._changed.wait(left)
                     if self._stopping:
                         return
-                    result, shown = self._newest, (self._count,)
+                    result, shown = self._newest, (self._count, self._look)
                 next_s = self._clock() + 1 / MOST_PER_S
                 assert result is not None
-                self._show(result)
+                self._show(result, shown[1])
                 with self._changed:
                     self._shown = shown
         except Exception as error:  # a thread's edge: raised in `accept`
             self.failure = error
 
-    def _show(self, result: StereoResult) -> None:
+    def _show(self, result: StereoResult, look: int) -> None:
         if self._range is None:
             self._build_range(result)
         points, colors = live_cloud(result, self.cuts())
@@ -221,8 +225,8 @@ class View3d:
             else:
                 self._cloud.points, self._cloud.colors, self._cloud.point_size = points, colors, size
             now = self._clock()
-            if now - self._picture_s >= PICTURE_EVERY_S:
-                self._picture_s = now
+            if now - self._picture_s >= PICTURE_EVERY_S or look != self._cameras_look:
+                self._picture_s, self._cameras_look = now, look
                 self._draw_cameras(result)
                 self._figures.content = self._text(len(points), result)
         self.clouds += 1

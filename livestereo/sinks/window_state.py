@@ -8,6 +8,7 @@ from pathlib import Path
 
 from livestereo.display import Closed, Event, Key, Mouse
 from livestereo.errors import LiveStereoError
+from livestereo.parameters import MATCHER_NAMES
 from livestereo.ranges import find_range, nearest_depth_m
 from livestereo.render.colorize import COLORMAPS, DepthRange, automatic_range
 from livestereo.render.compose import Message, default_range
@@ -282,7 +283,7 @@ class WindowState:
         return [Action(f"set:{name}", value)]
 
     def _next_matcher(self) -> list[Action]:
-        names = [name for name in ("sgbm", "sgm", "bm") if name != "sgm" or sgm_installed()]
+        names = [name for name in MATCHER_NAMES if name != "sgm" or sgm_installed()]
         current = self.settings.matcher
         name = names[(names.index(current) + 1) % len(names)] if current in names else names[0]
         return self._change("matcher", name, f"Matcher: {name}")

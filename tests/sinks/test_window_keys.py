@@ -9,6 +9,7 @@ import pytest
 from sink_scenes import make_result
 from window_bench import EVERYTHING, Bench
 
+from livestereo.parameters import MATCHER_NAMES
 from livestereo.render import cards
 from livestereo.render.views import VIEWS
 from livestereo.settings import Settings
@@ -43,6 +44,12 @@ def test_m_goes_through_the_matchers_that_are_there(monkeypatch: pytest.MonkeyPa
     bench = Bench()
     assert bench.press("m") == [Action("set:matcher", "bm")]
     assert bench.press("m") == [Action("set:matcher", "sgbm")]
+
+
+def test_m_goes_in_the_order_of_the_panel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livestereo.sinks.window_state.sgm_installed", lambda: True)
+    bench = Bench()
+    assert [bench.press("m")[0].value for _ in MATCHER_NAMES] == [*MATCHER_NAMES[1:], MATCHER_NAMES[0]]
 
 
 @pytest.mark.parametrize("number", range(8))
