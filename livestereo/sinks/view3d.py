@@ -75,6 +75,7 @@ class View3d:
         self._look = 0  # grows when the same result would look different
         self._shown: tuple[int, int] | None = None  # the result and the look that the page has
         self._cameras_look = -1
+        self._seen: tuple[StereoResult, int] | None = None  # on the page now, and its count
         self.clouds = 0
         self.failure: BaseException | None = None
         self._build_panel()
@@ -108,7 +109,7 @@ class View3d:
         self._freeze = server.gui.add_checkbox("Hold still", False)
         save = server.gui.add_button("Save as PLY")
         save.on_click(lambda _: self._save())
-        for control in (self._most, self._size, self._edges, self._confidence, self._cameras):
+        for control in (self._most, self._size, self._edges, self._confidence, self._cameras, self._freeze):
             control.on_update(lambda _: self._look_again())
         server.on_client_connect(lambda client: self._welcome(client))
 
@@ -191,6 +192,12 @@ class View3d:
             return True
         return self._shown[0] != self._count and not self._freeze.value
 
+    def _looked_at(self) -> tuple[StereoResult, int] | None:
+        """Give the result to show, and its count: the newest, or the one that is held still."""
+        if self._freeze.value and self._seen is not None:
+            return self._seen
+        return None if self._newest is None else (self._newest, self._count)
+
     def _run(self) -> None:
         next_s = 0.0
         try:
@@ -202,12 +209,12 @@ class View3d:
                         self._changed.wait(left)
                     if self._stopping:
                         return
-                    result, shown = self._newest, (self._count, self._look)
+                    now, look = self._looked_at(), self._look
                 next_s = self._clock() + 1 / MOST_PER_S
-                assert result is not None
-                self._show(result, shown[1])
+                assert now is not None
+                self._show(now[0], look)
                 with self._changed:
-                    self._shown = shown
+                    self._seen, self._shown = now, (now[1], look)
         except Exception as error:  # a thread's edge: raised in `accept`
             self.failure = error
 
@@ -258,10 +265,12 @@ class View3d:
             )  # fmt: skip
 
     def _save(self) -> None:
-        """Write the whole newest cloud, cleaned and with normals, within the cuts of the panel."""
-        result = self._newest
-        if result is None:
+        """Write the whole cloud that is shown, cleaned and with normals, within the cuts of the panel."""
+        with self._changed:
+            now = self._looked_at()
+        if now is None:
             return
+        result = now[0]
         cuts = self.cuts()
         at = result.pair.rectification
         path = self._save_dir / f"{datetime.now():%Y%m%d-%H%M%S}_cloud.ply"

@@ -157,6 +157,24 @@ def test_cameras_are_shown_and_hidden_at_once(view: Any, monkeypatch: pytest.Mon
             now = drawn.get(timeout=10)
 
 
+def test_what_is_held_still_stays_when_a_control_is_moved(view: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: queue.Queue[int] = queue.Queue()
+    monkeypatch.setattr(view._server, "get_clients", lambda: {0: None})
+    monkeypatch.setattr(view, "_show", lambda result, look: shown.put(result.frame.seq))
+    view.accept(make_result(64, 48, seq=1))
+    assert shown.get(timeout=30) == 1
+    with view._changed:  # its thread does not look round meanwhile
+        view._seen = view._newest, view._count
+        view._freeze.value = True
+        view.accept(make_result(64, 48, seq=2))
+        view._look_again()
+    assert shown.get(timeout=10) == 1
+    view._freeze.value = False
+    view._look_again()
+    while shown.get(timeout=10) != 2:
+        pass
+
+
 @pytest.mark.slow
 def test_in_a_browser(view: Any) -> None:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
