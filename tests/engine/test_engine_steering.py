@@ -262,7 +262,7 @@ def test_what_is_undone_while_it_is_built_does_not_come_back() -> None:
         if settings.uniqueness == 20:
             begun.set()
             gate.wait(10)
-        built.append(settings.uniqueness)
+        built.append(settings)
         return Pipeline(FakeMatcher(), [], RECTIFICATION, settings=settings)
 
     def script(view: ScriptedView) -> Action | None:
@@ -274,9 +274,11 @@ def test_what_is_undone_while_it_is_built_does_not_come_back() -> None:
             return Action("set:uniqueness", None)
         if view.step == 2:
             gate.set()
-        return Action("quit") if built[-2:] == [20, None] and view.states[-1].settings.uniqueness is None else None
+        undone = [settings.uniqueness for settings in built] == [None, 20, None]
+        in_use = view.states[-1].resolved if view.states else None
+        return Action("quit") if undone and in_use is built[-1] else None
 
-    built: list[int | None] = []
+    built: list[Settings] = []
     view = ScriptedView(script)
     run(FakeSource(PAIRS), build, Settings(workers=1, threads=1), views=[view], hold=True)
     assert view.states[-1].settings.uniqueness is None
