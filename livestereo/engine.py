@@ -188,8 +188,8 @@ class _Run:
             now = self.clock()
             self._show_newest(now)
             self._poll_views()
-            if self.flow.held and not self.at_end:
-                self.messages.say("The end. q closes the window.")
+            if self.flow.held and not self.at_end and self.source.info.count != 1:  # one pair only stands there
+                self.messages.say("The end. q in the window or Ctrl-C ends.")
             self.at_end = self.flow.held
             news = self.messages.waiting or self.builder.newest is not self.told_of
             if news or now - self.told_s >= TELL_S:

@@ -145,7 +145,7 @@ class Flow:
                 if self._over() or (self._ended and not self._waiting):
                     return None
                 ready = worker < self._workers and self._next_ticket - self._next_out < self._ahead
-                if ready and (self._again or (self._waiting and (not self._paused or self._steps > 0))):
+                if ready and (self._again or (self._waiting and self._may_pass())):
                     break
                 self._work.wait()
             again = self._again
@@ -251,7 +251,7 @@ class Flow:
             self._tell_all()
 
     def pause(self, paused: bool) -> None:
-        """Hold the work, or go on."""
+        """Hold the work, or go on. The first pair of a run passes all the same: there must be something to look at."""
         with self._lock:
             self._paused = paused
             self._steps = 0
@@ -299,6 +299,9 @@ class Flow:
     def _tell_all(self) -> None:
         for condition in (self._space, self._work, self._news):
             condition.notify_all()
+
+    def _may_pass(self) -> bool:
+        return not self._paused or self._steps > 0 or self._next_ticket == 0
 
     def _over(self) -> bool:
         return self._stopped or self._used_up()

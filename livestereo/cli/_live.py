@@ -37,9 +37,9 @@ class LiveParts:
     """What a live command adds to the plain run.
 
     web: [HOST:]PORT to serve a page on. view3d: port of the 3D view. record: whether the key `r` records (a command
-    that records anyway says no). title: of the window. pace: speed at which a file is played. hold: keep the
-    window open after the last picture of a file, whoever started the program. wrap: changes each pipeline that is
-    built (a take plays its recorded depth). cards: what the command shows over the pictures of the window.
+    that records anyway says no). title: of the window. pace: speed at which a file is played. hold: keep
+    window and page open after the last picture of a file, whoever started the program. wrap: changes each pipeline
+    that is built (a take plays its recorded depth). cards: what the command shows over the pictures of the window.
     make: builds pipelines instead of the usual way, where it gives one. start_view: what the window shows at first.
     no_depth: nothing is matched, so nothing is said about depth. doctor: whether faults are looked for.
     """
@@ -125,8 +125,9 @@ def run_live(
         return replace(summary, findings=last.findings(opened.rig_file, opened.source.stats()))
 
     finished: list[RunSummary] = []
-    watched = parts.hold or sys.stdin.isatty()
-    stays = window and watched and not info.live and options.frames is None and options.duration is None
+    seen = window or parts.web is not None or parts.view3d is not None
+    watched = seen and (parts.hold or sys.stdin.isatty())
+    stays = watched and not info.live and options.frames is None and options.duration is None
     try:
         run(
             opened.source, build, settings, pair_sinks=parts.pair_sinks, sinks=parts.sinks, views=parts.views,

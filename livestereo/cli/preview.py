@@ -59,7 +59,9 @@ def preview(
         if window and opened.source.info.live and opened.rig_file is None and not rig.rectified:
             _aim(opened, run, output)
             return
-        parts = LiveParts(web=web, view3d=view3d_at if view3d else None)
+        # One pair is over before anybody has seen it; a script asks for JSON, or for a number of pairs.
+        one = opened.source.info.count == 1 and not output.json
+        parts = LiveParts(web=web, view3d=view3d_at if view3d else None, hold=one)
         summary = run_live(opened, settings, match, run, output, parts, window=window)
         output.result(summary.as_json())
 

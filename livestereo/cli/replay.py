@@ -85,7 +85,8 @@ def _play(
     settings = settings_from(match) if again or recorded is None else recorded
     if settings.keep_up:
         settings = settings.changed(keep_up=False)
-    parts = LiveParts(record=False, title=f"livestereo: {source.info.name}", pace=speed if window else None)
+    parts = LiveParts(record=False, title=f"livestereo: {source.info.name}", pace=speed if window else None,
+                      hold=source.info.count == 1 and not output.json)  # fmt: skip
     parts.can.add("seek")
     parts.start_view = _view_of(reader)
     parts.doctor = reader.has_raw  # a picture that is not there is black, which is no fault of a camera

@@ -23,6 +23,7 @@ from livestereo.errors import SettingsError
 from livestereo.fixed import FixedResult
 from livestereo.matchers.sgm_compile import Kernels, get_kernels, run_first, sgm_available
 from livestereo.matchers.sgm_prepare import PATCH, Smoothing, clip_alike, fit_tilt, levelled, smooth, textured_points
+from livestereo.parameters import PARAMETERS
 from livestereo.settings import Settings
 from livestereo.types import F32, U8, MatchResult, SizeWH
 
@@ -33,6 +34,8 @@ BLOCK = 64  # pixels that the census codes at a time
 GUARD = 32
 ROWS_SOUGHT = 5
 ROW_PENALTY = 2  # bits
+FARTHEST = 1024  # px; the smallest disparity lies within, either way, for sixteenths of it must fit in 16 bits
+MOST_UNIQUE, MOST_APART = PARAMETERS["uniqueness"].maximum, PARAMETERS["left_right"].maximum
 NO_CHECK = 4096  # px; larger than any disparity
 # The neighbours of the census (dy, dx): 16 of a 7x7 window. All 24 of a denser pattern were not better, and slower.
 CENSUS = np.array(
@@ -52,11 +55,21 @@ class SgmConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     num_disparities: int = Field(128, ge=16, le=256, multiple_of=16, description="Disparities searched, px.")
-    min_disparity: int = Field(0, ge=-1024, le=1024, description="Smallest disparity searched, px.")
+    min_disparity: int = Field(0, ge=-FARTHEST, le=FARTHEST, description="Smallest disparity searched, px.")
     p1: int = Field(6, ge=1, le=100, description="Penalty for a step of 1 px between neighbours.")
     p2: int = Field(24, ge=1, le=100, description="Penalty for a jump between neighbours.")
-    uniqueness: int = Field(5, ge=0, le=50, description="Percent by which the winner must beat any other disparity.")
-    left_right: int = Field(1, ge=0, le=32, description="Largest disagreement of the two views, px; 0: not checked.")
+    uniqueness: int = Field(
+        5,
+        ge=0,
+        le=PARAMETERS["uniqueness"].maximum,
+        description="Percent by which the winner must beat any other disparity.",
+    )
+    left_right: int = Field(
+        1,
+        ge=0,
+        le=PARAMETERS["left_right"].maximum,
+        description="Largest disagreement of the two views, px; 0: not checked.",
+    )
     level_rows: bool = Field(True, description="Measure a vertical error of up to two rows and take it away.")
     row_tolerance: bool = Field(False, description="Also match one row higher or lower: slower, for uneven errors.")
     even_exposure: bool = Field(True, description="Clip in one picture what the exposure of the other has clipped.")
@@ -265,6 +278,11 @@ def make_sgm(settings: Settings, min_disparity: int, num_disparities: int) -> Sg
         raise SettingsError(
             f"The matcher sgm searches up to 256 disparities, got {num_disparities}.",
             "Raise --min-depth, lower --num-disparities, or use --matcher sgbm.",
+        )
+    if abs(min_disparity) > FARTHEST:
+        raise SettingsError(
+            f"The matcher sgm begins at a disparity of {-FARTHEST} to {FARTHEST} px, got {min_disparity}.",
+            "Change --min-disparity, or use --matcher sgbm.",
         )
     try:
         config = SgmConfig(

@@ -86,15 +86,20 @@ class Composer:
         banner = overlay.draw_banner(canvas, scene.banner, stage) if scene.banner else None
         for pane, label in zip(scene.layout.panes, scene.labels):
             overlay.pane_label(canvas, pane.rect, label, below=banner)
-        if scene.entries and scene.layout.panes:
-            overlay.draw_entries(canvas, scene.layout.panes[-1].rect, scene.entries)
-        taken: list[Rect] = []
+        # What is drawn into the pictures first, then words, which keep off one another: no line crosses a word.
         for ruler in scene.rulers:
-            self._ruler(canvas, scene.layout.panes, ruler, stage, taken)
+            _draw_ruler(canvas, scene.layout.panes, ruler)
+        taken: list[Rect] = []
+        if scene.layout.panes:
+            last = scene.layout.panes[-1].rect
+            if scene.entries:
+                taken.append(overlay.draw_entries(canvas, last, scene.entries))
+            if scene.paused:
+                taken.append(_paused(canvas, last))
+            for ruler in scene.rulers:
+                _label_ruler(canvas, scene.layout.panes[0], ruler, stage, taken)
         if scene.pointer:
             self._pointer(canvas, scene.layout.panes, scene.pointer, stage, taken)
-        if scene.paused:
-            _paused(canvas, stage)
         above = None
         for message in reversed(scene.messages[-3:]):
             above = overlay.draw_message(
@@ -133,17 +138,23 @@ class Composer:
             if pane.view == pointer.pane and pointer.lines:
                 overlay.draw_readout(canvas, pointer.lines, x, y, stage, tone=pointer.tone, avoid=taken)
 
-    def _ruler(self, canvas: U8, panes: tuple[Pane, ...], ruler: Ruler, stage: Rect, taken: list[Rect]) -> None:
-        for i, pane in enumerate(panes):
-            start, end = pane.to_canvas(*ruler.start), pane.to_canvas(*ruler.end)
-            if ruler.start == ruler.end:
-                paint.dot(canvas, *start, 3 * paint.pen(canvas), theme.SHADE)
-                paint.dot(canvas, *start, 2 * paint.pen(canvas), theme.ACCENT)
-            else:
-                paint.ruler_line(canvas, start, end)
-            if i == 0 and ruler.lines:
-                middle = ((start[0] + end[0]) // 2, (start[1] + end[1]) // 2)
-                taken.append(overlay.draw_readout(canvas, ruler.lines, *middle, stage, tone=ruler.tone, avoid=taken))
+
+def _draw_ruler(canvas: U8, panes: tuple[Pane, ...], ruler: Ruler) -> None:
+    for pane in panes:
+        start, end = pane.to_canvas(*ruler.start), pane.to_canvas(*ruler.end)
+        if ruler.start == ruler.end:
+            paint.dot(canvas, *start, 3 * paint.pen(canvas), theme.SHADE)
+            paint.dot(canvas, *start, 2 * paint.pen(canvas), theme.ACCENT)
+        else:
+            paint.ruler_line(canvas, start, end)
+
+
+def _label_ruler(canvas: U8, pane: Pane, ruler: Ruler, stage: Rect, taken: list[Rect]) -> None:
+    """Write what a ruler measures beside its middle, off what is `taken`, and take that place."""
+    if ruler.lines:
+        start, end = pane.to_canvas(*ruler.start), pane.to_canvas(*ruler.end)
+        middle = ((start[0] + end[0]) // 2, (start[1] + end[1]) // 2)
+        taken.append(overlay.draw_readout(canvas, ruler.lines, *middle, stage, tone=ruler.tone, avoid=taken))
 
 
 def _copy_around(frame: U8, panes: tuple[Pane, ...]) -> U8:
@@ -180,15 +191,16 @@ def _stage(layout: Layout) -> Rect:
     return Rect(0, 0, w, layout.bar.y if layout.bar else h)
 
 
-def _paused(canvas: U8, stage: Rect) -> None:
-    """Draw the sign of pause into the lower right corner: people pause to look and to measure."""
+def _paused(canvas: U8, pane: Rect) -> Rect:
+    """Draw the sign of pause into the lower right corner of a picture: people pause to look. Give its place."""
     m = theme.metrics_for((canvas.shape[1], canvas.shape[0]))
     size = round(m.large * 2.2)
-    box = Rect(max(stage.x, stage.right - size - m.pad), max(stage.y, stage.bottom - size - m.pad), size, size)
+    box = Rect(max(pane.x, pane.right - size - m.pad), max(pane.y, pane.bottom - size - m.pad), size, size)
     paint.panel(canvas, box, theme.SHADE, 0.6, size // 2)
     w, h = size // 9, size // 3
     for x in (box.x + size // 2 - w - w // 2, box.x + size // 2 + w // 2):
         paint.panel(canvas, Rect(x, box.y + size // 2 - h // 2, w, h), theme.TEXT, 0.95, 2)
+    return box
 
 
 def default_range(focal_px: float, baseline_m: float, nearest_m: float) -> DepthRange:

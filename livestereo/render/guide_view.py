@@ -16,6 +16,7 @@ from calibration.next_pose import Pose
 from calibration.views import Coverage, apply_homography, fit_homography
 from livestereo.render import theme
 from livestereo.render.layout import Rect
+from livestereo.render.overlay import draw_message
 from livestereo.render.paint import chip, dot, fill, keycap
 from livestereo.render.text import draw_text, ellipsis, line_height, text_width, wrap
 from livestereo.types import U8, SizeWH
@@ -190,8 +191,10 @@ def _footer(canvas: U8, shown: GuidePicture, area: Rect, m: theme.Metrics) -> No
         x += keycap(canvas, key, x, y, m.small) + m.pad // 3
         draw_text(canvas, words, x, y, m.small, theme.DIM)
         x += text_width(words, m.small) + m.pad
-    if shown.message:
-        draw_text(canvas, ellipsis(shown.message, area.x + width - x, m.small), x, y, m.small, theme.WARN)
+    if text_width(shown.message, m.small) <= area.x + width - x:
+        draw_text(canvas, shown.message, x, y, m.small, theme.WARN)
+    else:  # it is read whole, if over the pictures
+        draw_message(canvas, shown.message, Rect(0, 0, canvas.shape[1], area.y), tone="warn")
 
 
 def _needs(canvas: U8, needs: tuple[Need, ...], area: Rect, m: theme.Metrics) -> int:

@@ -28,7 +28,8 @@ class Figures:
 
     skew_ms: of the row where it is largest. skew_cost_m: depth error of what moves sideways at 1 m/s, `scene_m` away.
     live: cameras (capture rate, latency and skew matter) against files. dropped: counts by cause.
-    note: how depth is computed, shown at the end of the bar. recording_s and what follows it: of the take that is being
+    note: how depth is computed, shown at the end of the bar; half_size: of half the pictures' size, which is told in
+    the narrowest bar too. recording_s and what follows it: of the take that is being
     made: seconds, bytes, share of the queue that is full, minutes until the disk is, pairs lost by cause.
     """
 
@@ -52,6 +53,7 @@ class Figures:
     minutes_left: float | None = None
     lost: Mapping[str, int] = field(default_factory=dict)
     note: str = ""
+    half_size: bool = False
     state_left: str = "ok"
     state_right: str = "ok"
 
@@ -90,6 +92,8 @@ def status_cells(figures: Figures) -> list[Cell]:
         )  # fmt: skip
     if figures.depth_fps is not None:
         cells.append(Cell("DEPTH", f"{_rate(figures.depth_fps)} fps", 0, widest="000.0 fps"))
+    if figures.half_size:
+        cells.append(Cell("SIZE", "half", 0))
     if _known(figures.display_fps):
         cells.append(Cell("DISPLAY", f"{_rate(figures.display_fps)} fps", 5, widest="00.0 fps"))
     if figures.latency_ms is not None and math.isfinite(figures.latency_ms):
@@ -260,8 +264,8 @@ def draw_legend(
         draw_text(canvas, metres(depth), x + bar_w + 7, text_y, m.small, theme.TEXT)
 
 
-def draw_entries(canvas: U8, rect: Rect, entries: Sequence[tuple[tuple[int, int, int], str]]) -> None:
-    """Draw a key of colours and their meaning at the lower left of `rect`, on a see-through ground."""
+def draw_entries(canvas: U8, rect: Rect, entries: Sequence[tuple[tuple[int, int, int], str]]) -> Rect:
+    """Draw a key of colours and their meaning at the lower left of `rect`, on a see-through ground; give its place."""
     m = metrics_for((canvas.shape[1], canvas.shape[0]))
     line = line_height(m.small) + 2
     width = max(text_width(text, m.small) for _, text in entries) + m.small * 2 + m.pad
@@ -272,6 +276,7 @@ def draw_entries(canvas: U8, rect: Rect, entries: Sequence[tuple[tuple[int, int,
         side = round(m.small * 0.8)
         panel(canvas, Rect(box.x + m.pad // 2, y + (line - side) // 2, side, side), colour, 1.0, 2)
         draw_text(canvas, text, box.x + m.pad // 2 + m.small * 1.4, y + 1, m.small, theme.TEXT)
+    return box
 
 
 def draw_readout(

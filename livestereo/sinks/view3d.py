@@ -72,7 +72,10 @@ class View3d:
         self._rate = RateMeter(clock=clock)
         self._picture_s = -math.inf
         self._cloud: Any = None
-        self._shown: tuple[int, ...] | None = None
+        self._look = 0  # grows when the same result would look different
+        self._shown: tuple[int, int] | None = None  # the result and the look that the page has
+        self._cameras_look = -1
+        self._seen: tuple[StereoResult, int] | None = None  # on the page now, and its count
         self.clouds = 0
         self.failure: BaseException | None = None
         self._build_panel()
@@ -106,7 +109,7 @@ class View3d:
         self._freeze = server.gui.add_checkbox("Hold still", False)
         save = server.gui.add_button("Save as PLY")
         save.on_click(lambda _: self._save())
-        for control in (self._most, self._size, self._edges, self._confidence, self._cameras):
+        for control in (self._most, self._size, self._edges, self._confidence, self._cameras, self._freeze):
             control.on_update(lambda _: self._look_again())
         server.on_client_connect(lambda client: self._welcome(client))
 
@@ -125,7 +128,7 @@ class View3d:
 
     def _look_again(self) -> None:
         with self._changed:
-            self._shown = None
+            self._look += 1
             self._changed.notify_all()
 
     def _welcome(self, client: Any) -> None:
@@ -185,7 +188,15 @@ class View3d:
     def _due(self) -> bool:
         if self._newest is None or not self._server.get_clients():
             return False
-        return self._shown is None or (self._shown != (self._count,) and not self._freeze.value)
+        if self._shown is None or self._shown[1] != self._look:
+            return True
+        return self._shown[0] != self._count and not self._freeze.value
+
+    def _looked_at(self) -> tuple[StereoResult, int] | None:
+        """Give the result to show, and its count: the newest, or the one that is held still."""
+        if self._freeze.value and self._seen is not None:
+            return self._seen
+        return None if self._newest is None else (self._newest, self._count)
 
     def _run(self) -> None:
         next_s = 0.0
@@ -198,16 +209,16 @@ class View3d:
                         self._changed.wait(left)
                     if self._stopping:
                         return
-                    result, shown = self._newest, (self._count,)
+                    now, look = self._looked_at(), self._look
                 next_s = self._clock() + 1 / MOST_PER_S
-                assert result is not None
-                self._show(result)
+                assert now is not None
+                self._show(now[0], look)
                 with self._changed:
-                    self._shown = shown
+                    self._seen, self._shown = now, (now[1], look)
         except Exception as error:  # a thread's edge: raised in `accept`
             self.failure = error
 
-    def _show(self, result: StereoResult) -> None:
+    def _show(self, result: StereoResult, look: int) -> None:
         if self._range is None:
             self._build_range(result)
         points, colors = live_cloud(result, self.cuts())
@@ -221,8 +232,8 @@ class View3d:
             else:
                 self._cloud.points, self._cloud.colors, self._cloud.point_size = points, colors, size
             now = self._clock()
-            if now - self._picture_s >= PICTURE_EVERY_S:
-                self._picture_s = now
+            if now - self._picture_s >= PICTURE_EVERY_S or look != self._cameras_look:
+                self._picture_s, self._cameras_look = now, look
                 self._draw_cameras(result)
                 self._figures.content = self._text(len(points), result)
         self.clouds += 1
@@ -254,10 +265,12 @@ class View3d:
             )  # fmt: skip
 
     def _save(self) -> None:
-        """Write the whole newest cloud, cleaned and with normals, within the cuts of the panel."""
-        result = self._newest
-        if result is None:
+        """Write the whole cloud that is shown, cleaned and with normals, within the cuts of the panel."""
+        with self._changed:
+            now = self._looked_at()
+        if now is None:
             return
+        result = now[0]
         cuts = self.cuts()
         at = result.pair.rectification
         path = self._save_dir / f"{datetime.now():%Y%m%d-%H%M%S}_cloud.ply"

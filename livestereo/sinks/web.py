@@ -28,8 +28,10 @@ from livestereo.render.views import (
     panes_of,
     picture,
     reason_entries,
+    shows_depth_colours,
     to_rectified,
 )
+from livestereo.render.views import VIEWS as WHOLE_VIEWS
 from livestereo.settings import Settings
 from livestereo.sinks import tuning
 from livestereo.sinks.base import RunState
@@ -217,17 +219,21 @@ class WebView:
         lines, known = readout(result, result.facts(*at), *at)
         return {"lines": lines, "known": known}
 
-    def screenshot(self) -> bytes:
-        """Give what the window would show, as a PNG."""
+    def screenshot(self, view: str = "split") -> bytes:
+        """Give what the window would show of a view, as a PNG."""
         result = self.slots.newest
+        if view not in WHOLE_VIEWS:
+            raise SettingsError(f"There is no view {view[:40]!r}.")
         if result is None:
             raise LiveStereoError("There is no picture yet.")
-        look = self._colours(result)
-        layout = arrange(natural_canvas(displayed_size(result), 2), displayed_size(result), panes_of("split"))
+        look, panes, legend = self._colours(result), panes_of(view), shows_depth_colours(view)
+        canvas_wh = natural_canvas(displayed_size(result), len(panes), legend=legend)
+        layout = arrange(canvas_wh, displayed_size(result), panes, legend=legend)
         pictures = tuple(picture(p.view, result, look, (p.rect.w, p.rect.h)) for p in layout.panes)
         scene = Scene(
             layout, pictures, tuple(PANE_TEXT[p.view] for p in layout.panes), self._figures,
-            look, metric=result.pair.rectification.metric, automatic_range=self._look.automatic,
+            look if legend else None, metric=result.pair.rectification.metric, automatic_range=self._look.automatic,
+            entries=tuple(_entries(view, result)),
         )  # fmt: skip
         return encode(".png", Composer().compose(scene))
 
@@ -235,8 +241,8 @@ class WebView:
         """Describe the sliders of the matcher that runs; they change only with the matcher."""
         return [_described(one) for one in for_matcher((self._run.settings or self._settings).matcher)]
 
-    def state(self, since: int) -> dict[str, Any]:
-        """Give everything the page shows besides pictures."""
+    def state(self, since: int, view: str | None = None) -> dict[str, Any]:
+        """Give everything the page shows besides pictures; `view`: what it shows, None where it does not say."""
         run, result = self._run, self.slots.newest
         settings = run.settings or self._settings
         with self._lock:
@@ -269,16 +275,15 @@ class WebView:
                 "figures": [{"label": c.label, "value": c.value, "tone": c.tone} for c in cells],
                 "look": _described_look(look, self._look.automatic),
                 "reasons": [
-                    {"color": f"rgb({r},{g},{b})", "text": text} for (b, g, r), text in self._entries(result)
+                    {"color": f"rgb({r},{g},{b})", "text": text}
+                    for (b, g, r), text in _entries(self._watched() if view is None else view, result)
                 ],
             }  # fmt: skip
         return state
 
-    def _entries(self, result: StereoResult) -> list[tuple[tuple[int, int, int], str]]:
-        """Give the key of the view that is watched, where its colours need one."""
-        if self.slots.watched("reason"):
-            return reason_entries(result.reason)
-        return confidence_entries(result.confidence) if self.slots.watched("confidence") else []
+    def _watched(self) -> str:
+        """Name a view that needs a key of its colours and that somebody watches; '' where nobody does."""
+        return next((view for view in ("reason", "confidence") if self.slots.watched(view)), "")
 
     def _jpeg(self, view: str, result: StereoResult) -> bytes:
         """Render one view; runs in the encoder's thread."""
@@ -289,6 +294,13 @@ class WebView:
         if (shown.shape[1], shown.shape[0]) != size:
             shown = np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA), np.uint8)
         return encode(".jpg", shown, JPEG_QUALITY)
+
+
+def _entries(view: str, result: StereoResult) -> list[tuple[tuple[int, int, int], str]]:
+    """Give the key of a view, where its colours need one."""
+    if view == "reason":
+        return reason_entries(result.reason)
+    return confidence_entries(result.confidence) if view == "confidence" else []
 
 
 def _checked(parameter: Parameter, value: Any) -> Any:

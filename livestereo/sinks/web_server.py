@@ -9,12 +9,14 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from livestereo.errors import LiveStereoError
+from livestereo.errors import LiveStereoError, SettingsError
+from livestereo.sinks.web_backend import Backend
 from livestereo.sinks.web_guard import Guard, Refusal, WebAddress, new_token, own_names
 from livestereo.sinks.web_sockets import DeadlineReader, gone
 from livestereo.types import Action
@@ -46,47 +48,6 @@ _SECURITY = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
-class Backend(Protocol):
-    """What the page shows and does; every method may be called from any thread."""
-
-    def views(self) -> tuple[str, ...]:
-        """Names of the pictures there are."""
-        ...
-
-    def wait_picture(self, view: str, after: int, timeout_s: float) -> tuple[int, bytes] | None:
-        """Wait for a JPEG newer than serial `after`."""
-        ...
-
-    def state(self, since: int) -> dict[str, Any]:
-        """Figures, settings and the messages after number `since`."""
-        ...
-
-    def parameters(self) -> list[dict[str, Any]]:
-        """Describe the sliders."""
-        ...
-
-    def probe(self, u: float, v: float) -> dict[str, Any]:
-        """What is known at a place of the picture, both 0..1 from its upper left corner."""
-        ...
-
-    def screenshot(self) -> bytes:
-        """A PNG of left view and depth with the legend."""
-        ...
-
-    def act(self, action: Action) -> None:
-        """Do what the person asks for.
-
-        Raises:
-            LiveStereoError: it is not possible.
-        """
-        ...
-
-    @property
-    def over(self) -> bool:
-        """Whether the run has ended."""
-        ...
 
 
 class _Server(HTTPServer):
@@ -229,13 +190,13 @@ class _Handler(BaseHTTPRequestHandler):
         if path in _ASSETS:
             self._asset(path, query)
         elif path == "/state":
-            self._json(self.server.backend.state(_whole(query.get("since", "0"))))
+            self._json(self.server.backend.state(_whole(query.get("since", "0")), query.get("view")))
         elif path == "/parameters":
             self._json(self.server.backend.parameters())
         elif path == "/probe":
             self._probe(query)
         elif path == "/screenshot.png":
-            self._screenshot()
+            self._screenshot(query.get("view", "split"))
         elif path.startswith("/view/") and path.endswith((".mjpg", ".jpg")):
             self._picture(path.removeprefix("/view/"))
         elif path == "/favicon.ico":
@@ -313,13 +274,17 @@ class _Handler(BaseHTTPRequestHandler):
         name, kind = _ASSETS[path]
         self._send((files("livestereo.sinks") / "web_page" / name).read_bytes(), kind)
 
-    def _screenshot(self) -> None:
+    def _screenshot(self, view: str) -> None:
         try:
-            png = self.server.backend.screenshot()
+            png = self.server.backend.screenshot(view)
+        except SettingsError as error:
+            self._refuse(Refusal(404, error.what))
+            return
         except LiveStereoError as error:
             self._refuse(Refusal(503, error.what))
             return
-        self._send(png, "image/png", {"Content-Disposition": 'attachment; filename="livestereo.png"'})
+        name = f"livestereo-{datetime.now():%Y%m%d-%H%M%S}.png"
+        self._send(png, "image/png", {"Content-Disposition": f'attachment; filename="{name}"'})
 
     def _probe(self, query: dict[str, str]) -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from livestereo.errors import LiveStereoError
-from livestereo.render.effects import EFFECTS, EffectSettings, LiveEffect, scene_of
+from livestereo.render.effects import EFFECTS, EffectSettings, scene_of
 from livestereo.render.effects.settings import depth_at
 from livestereo.render.views import to_rectified
 from livestereo.sinks.window_scene import length_text
@@ -14,22 +14,22 @@ class WindowEffects:
     """Renders effects by name; remembers what was brought into focus."""
 
     def __init__(self) -> None:
+        self._effects = {name: make() for name, make in EFFECTS.items()}
         self._focus: EffectSettings | None = None
         self.serial = 0
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names, in the order of the key."""
-        return tuple(EFFECTS)
+        return tuple(self._effects)
 
     def label(self, name: str) -> str:
         """What to call an effect to a person."""
-        effect = EFFECTS[name]
-        return effect.label.capitalize() if isinstance(effect, LiveEffect) else name.capitalize()
+        return self._effects[name].label.capitalize()
 
     def render(self, name: str, result: StereoResult) -> U8:
         """Render one, upright, (H,W,3) uint8 BGR."""
-        return EFFECTS[name](result, self._focus if name == "focus" else None)
+        return self._effects[name](result, self._focus if name == "focus" else None)
 
     def focus_at(self, result: StereoResult, u: float, v: float) -> str:
         """Focus on what lies at a displayed position; give what to tell the person."""

@@ -20,6 +20,11 @@ class KeyHelp:
     group: str
     needs: str = ""
 
+    def cap_of(self, key: str) -> str:
+        """Give what stands on the cap of one of its keys."""
+        at = self.keys.index(key if key in self.keys else key.lower())
+        return self.caps[min(at, len(self.caps) - 1)]
+
 
 KEYS: tuple[KeyHelp, ...] = (
     KeyHelp(("0",), ("0",), "view", "left beside depth", "Look"),

@@ -153,7 +153,7 @@ class SceneMaker:
         if now - self._figures_s >= FIGURES_EVERY_S or known.recording_s != _whole(run.recording_s):
             self._figures_s = now
             settings = run.settings
-            size = "" if settings is None else f" · {'half' if settings.scale < 1 else 'full'} size"
+            half = settings is not None and settings.scale < 1
             mode = "" if settings is None or settings.matcher != "sgbm" else f" {settings.mode}"
             fill = 100.0 * float(np.count_nonzero(np.isfinite(result.depth_m[::2, ::2])))
             latency = (result.finished_s - result.frame.t_s) * 1000 if self._live and result.finished_s else None
@@ -176,7 +176,10 @@ class SceneMaker:
                 queue_percent=100.0 * recorder.queue_bytes / max(1, recorder.queue_limit),
                 minutes_left=recorder.minutes_left,
                 lost=dict(recorder.lost),
-                note="" if settings is None else f"{settings.preset} · {settings.matcher}{mode}{size}",
+                note=""
+                if settings is None
+                else f"{settings.preset} · {settings.matcher}{mode}" + ("" if half else " · full size"),
+                half_size=half,
                 state_left=run.stats.state_left,
                 state_right=run.stats.state_right,
             )

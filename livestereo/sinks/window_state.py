@@ -8,6 +8,7 @@ from pathlib import Path
 
 from livestereo.display import Closed, Event, Key, Mouse
 from livestereo.errors import LiveStereoError
+from livestereo.parameters import MATCHER_NAMES
 from livestereo.ranges import find_range, nearest_depth_m
 from livestereo.render.colorize import COLORMAPS, DepthRange, automatic_range
 from livestereo.render.compose import Message, default_range
@@ -62,6 +63,7 @@ class WindowState:
         self.mouse: tuple[int, int] | None = None
         self.depth_range: DepthRange | None = None
         self.automatic = settings.range_auto
+        self._metric = True
         self.colormap = settings.colormap
         self._config_file = config_file
         self._clock = clock
@@ -98,6 +100,7 @@ class WindowState:
 
     def look(self, result: StereoResult) -> Look:
         """Give the colours for a result; the range is fixed at the first one unless it is automatic."""
+        self._metric = result.pair.rectification.metric
         if self.automatic:
             found = automatic_range(result.depth_m)
             if found is not None:
@@ -193,7 +196,7 @@ class WindowState:
             return []
         self.hide_help()
         if line not in working(self.can):
-            self.say(f"{line.caps[0]}: {line.text} – not possible here.", "warn")
+            self.say(f"Key {line.cap_of(key.name)}: {line.text} – not possible here.", "warn")
             return []
         return self._command(line.command, key.name)
 
@@ -256,7 +259,8 @@ class WindowState:
         if 0.01 <= near < far * 0.9 and far < 10000:
             self.depth_range = DepthRange(near, far)
         shown = self.depth_range
-        self.say(f"Colours from {shown.near_m:g} to {shown.far_m:g} m", seconds=1.5, topic="range")
+        unit = " m" if self._metric else " (relative)"
+        self.say(f"Colours from {shown.near_m:g} to {shown.far_m:g}{unit}", seconds=1.5, topic="range")
 
     def _clear(self, _: str) -> None:
         self.measurements = []
@@ -279,7 +283,7 @@ class WindowState:
         return [Action(f"set:{name}", value)]
 
     def _next_matcher(self) -> list[Action]:
-        names = [name for name in ("sgbm", "sgm", "bm") if name != "sgm" or sgm_installed()]
+        names = [name for name in MATCHER_NAMES if name != "sgm" or sgm_installed()]
         current = self.settings.matcher
         name = names[(names.index(current) + 1) % len(names)] if current in names else names[0]
         return self._change("matcher", name, f"Matcher: {name}")

@@ -37,6 +37,9 @@ class ControlRoom:
         self._match: ExposureMatch | None = None
         self._pairs = 0
         self._told = 0
+        # What holds from now on: asked for at the start, then by the person. None leaves exposure as it is.
+        self._wanted_lock = {"auto": False, "locked": True, "manual": True}.get(request.exposure or "")
+        self._exposure_s = request.exposure_s  # to lock at, as soon as it is known
         self.locked = False
 
     def attach(self, side: int, camera: Camera) -> list[str]:
@@ -49,11 +52,10 @@ class ControlRoom:
         offset = datetime.datetime.now().astimezone().utcoffset() or datetime.timedelta()
         stored = self._request.controls.get(("left", "right")[side], {})
         notes = hold_still(controls, offset.total_seconds() / 3600, stored.get("focus_absolute"))
-        if self._request.exposure == "auto":
+        if self._wanted_lock is False:
             set_automatic(controls)
-        if self.locked:  # the camera came back with its own ideas
+        if self.locked:  # the camera came back with its own ideas: the next pair locks both again
             self.locked, self._match = False, None
-            self._pairs = min(self._pairs, LOCK_AFTER_PAIRS - 1)
         return [f"The {('left', 'right')[side]} camera {note}." for note in notes]
 
     def values(self) -> Mapping[str, Mapping[str, int]]:
@@ -66,6 +68,7 @@ class ControlRoom:
 
     def lock(self, exposure_s: float | None = None) -> str:
         """Hold focus, make exposure time equal, start to match gain and white balance; say what was done."""
+        self._wanted_lock, self.locked, self._match = None, False, None  # until it is done
         left, right = self._controls
         if left is None or right is None:
             return (
@@ -78,7 +81,7 @@ class ControlRoom:
         self._told = 0
         if self._match.exposure_s is None:
             return " ".join(self._match.notes)
-        self.locked = True
+        self._wanted_lock, self.locked, self._exposure_s = True, True, self._match.exposure_s
         told = f"Exposure locked at {self._match.exposure_s * 1e3:.1f} ms on both; matching brightness and colour."
         return " ".join([told, *focus_notes])
 
@@ -94,22 +97,23 @@ class ControlRoom:
 
     def unlock(self) -> str:
         """Give exposure back to the cameras."""
-        self.locked, self._match = False, None
+        self._wanted_lock, self.locked, self._match = False, False, None
         done = [set_automatic(controls) for controls in self._controls if controls is not None]
         return "Exposure is automatic again." if all(done) and done else "Exposure cannot be set here."
 
     def wants_pair(self) -> bool:
-        """The next pair is needed, for matching or for the lock asked for at the start."""
-        at_start = self._request.exposure in ("locked", "manual") and not self.locked and any(self._controls)
-        return at_start or (self._match is not None and not self._match.done)
+        """The next pair is needed, for matching or for a lock that is asked for and not there yet."""
+        return self._lock_is_due() or (self._match is not None and not self._match.done)
+
+    def _lock_is_due(self) -> bool:
+        return bool(self._wanted_lock) and not self.locked and any(self._controls)
 
     def see(self, pair: StereoFrame) -> list[str]:
         """Look at a pair and go on with what is under way; give what is to be told."""
         self._pairs += 1
         notes: list[str] = []
-        waited = self._request.exposure == "manual" or self._pairs >= LOCK_AFTER_PAIRS
-        if not self.locked and self._match is None and waited:
-            notes.append(self.lock(self._request.exposure_s))
+        if self._lock_is_due() and (self._exposure_s is not None or self._pairs >= LOCK_AFTER_PAIRS):
+            notes.append(self.lock(self._exposure_s))
         if self._match is not None and not self._match.done:
             self._match.step(look_at(pair.left.image), look_at(pair.right.image))
             notes += self._match.notes[self._told :]

@@ -100,6 +100,32 @@ def test_pause_holds_step_goes_on_by_one_and_settings_show_on_the_held_pair() ->
     assert 30 in [settings.uniqueness for settings, pair in zip(cloud.settings, cloud.results) if pair == held]
 
 
+@pytest.mark.parametrize(
+    ("asked", "shows"), [([], [0]), ([Action("step", 1)], [0]), ([Action("seek", 7)], [7]), ([Action("pause")], None)]
+)
+def test_a_pause_before_the_first_picture_lets_it_through_and_holds(
+    asked: list[Action], shows: list[int] | None
+) -> None:
+    built = threading.Event()
+    actions = [Action("pause", True), *asked]
+
+    def build(settings: Settings, frame: Any) -> Pipeline:
+        assert built.wait(timeout=30)
+        return Pipeline(FakeMatcher(), [], RECTIFICATION, settings=settings)
+
+    def script(view: ScriptedView) -> Action | None:
+        if actions:
+            return actions.pop(0)
+        built.set()
+        view.step += 1 if view.results else 0
+        done = view.step > 20 or len(view.results) == len(PAIRS)  # it looked round often enough to see another pair
+        return Action("quit") if done else None
+
+    view = ScriptedView(script)
+    run(SeekableSource(PAIRS), build, Settings(workers=1, threads=1), sinks=[view], views=[view], hold=True)
+    assert view.results[:1] == [0] if shows is None else list(dict.fromkeys(view.results)) == shows
+
+
 def test_hold_stays_at_the_end_and_seek_goes_back() -> None:
     def script(view: ScriptedView) -> Action | None:
         if view.step == 0 and view.results[-1:] == [19]:
@@ -236,7 +262,7 @@ def test_what_is_undone_while_it_is_built_does_not_come_back() -> None:
         if settings.uniqueness == 20:
             begun.set()
             gate.wait(10)
-        built.append(settings.uniqueness)
+        built.append(settings)
         return Pipeline(FakeMatcher(), [], RECTIFICATION, settings=settings)
 
     def script(view: ScriptedView) -> Action | None:
@@ -248,9 +274,11 @@ def test_what_is_undone_while_it_is_built_does_not_come_back() -> None:
             return Action("set:uniqueness", None)
         if view.step == 2:
             gate.set()
-        return Action("quit") if built[-2:] == [20, None] and view.states[-1].settings.uniqueness is None else None
+        undone = [settings.uniqueness for settings in built] == [None, 20, None]
+        in_use = view.states[-1].resolved if view.states else None
+        return Action("quit") if undone and in_use is built[-1] else None
 
-    built: list[int | None] = []
+    built: list[Settings] = []
     view = ScriptedView(script)
     run(FakeSource(PAIRS), build, Settings(workers=1, threads=1), views=[view], hold=True)
     assert view.states[-1].settings.uniqueness is None

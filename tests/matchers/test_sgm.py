@@ -14,6 +14,7 @@ pytest.importorskip("numba")
 from livestereo.errors import SettingsError
 from livestereo.matchers import MATCHERS
 from livestereo.matchers.sgm import SgmConfig, SgmMatcher, warm_up
+from livestereo.parameters import PARAMETERS
 from livestereo.settings import Settings
 from livestereo.types import F32, U8
 
@@ -165,7 +166,7 @@ def test_the_range_of_one_size_does_not_leak_into_the_next():
 @pytest.mark.parametrize(
     "values",
     [{"num_disparities": 100}, {"num_disparities": 272}, {"num_disparities": 0}, {"p1": 40}, {"p2": 101},
-     {"uniqueness": 51}, {"min_disparity": 5000}, {"smoothing": "perhaps"}, {"paths": 3}],
+     {"uniqueness": 61}, {"min_disparity": 5000}, {"smoothing": "perhaps"}, {"paths": 3}],
 )  # fmt: skip
 def test_wrong_settings_are_refused(values):
     with pytest.raises(ValidationError):
@@ -185,6 +186,18 @@ def test_it_is_built_from_settings():
     assert (config.p1, config.p2, config.uniqueness, config.min_disparity) == (5, 20, 9, -3)
     with pytest.raises(SettingsError, match="256"):
         MATCHERS["sgm"](settings, 0, 272)
+
+
+@pytest.mark.parametrize("end", ["minimum", "maximum"])
+@pytest.mark.parametrize("name", ["uniqueness", "left_right", "sgm_p2", "min_disparity"])
+def test_whatever_a_slider_offers_is_taken_or_refused_in_our_words(name: str, end: str) -> None:
+    value = int(getattr(PARAMETERS[name], end))
+    settings = Settings.make({"matcher": "sgm", "sgm_p1": 1, name: value})
+    if name == "min_disparity":
+        with pytest.raises(SettingsError, match="-1024 to 1024 px"):
+            MATCHERS["sgm"](settings, value, 48)
+    else:
+        assert isinstance(MATCHERS["sgm"](settings, 0, 48), SgmMatcher)
 
 
 def test_warming_up_tells_nothing_where_all_is_compiled():

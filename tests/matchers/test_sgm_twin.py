@@ -73,6 +73,11 @@ def test_256_disparities_use_every_byte():
     assert_equal_to_twin(left, right, SgmConfig(num_disparities=256, min_disparity=-100))
 
 
+def test_the_strictest_and_the_loosest_checks():
+    left, right = pictures(5, 150, 24, 7, True)
+    assert_equal_to_twin(left, right, SgmConfig(num_disparities=32, uniqueness=60, left_right=64))
+
+
 def test_a_flat_picture():
     flat = np.full((40, 90), 100, np.uint8)
     assert_equal_to_twin(flat, flat, SgmConfig(num_disparities=32))

@@ -208,8 +208,8 @@ def test_cutout_keeps_the_square_and_its_own_colours() -> None:
 
 
 def test_live_effects_give_pictures_of_the_left_one_s_size() -> None:
-    for name, effect in EFFECTS.items():
-        image = effect(result(3, 0.2), None)
+    for name, make in EFFECTS.items():
+        image = make()(result(3, 0.2))
         assert image.shape == (H, W, 3) and image.dtype == np.uint8, name
     assert {"fog", "focus", "miniature", "anaglyph", "sbs", "wiggle", "occlude", "cutout"} <= set(EFFECTS)
 
@@ -242,10 +242,19 @@ def test_a_new_focus_while_paused_is_there_at_once() -> None:
     np.testing.assert_array_equal(seen, effect(result(seq=4, t_s=1.0), EffectSettings(focus_m=SQUARE_M)))
 
 
+def test_each_window_has_effects_of_its_own() -> None:
+    shown = []
+    for before in ((), (EffectSettings(focus_m=WALL_M),)):
+        for settings in before:  # what one window saw
+            EFFECTS["focus"]()(result(seq=4, t_s=1.0), settings)
+        shown.append(EFFECTS["focus"]()(result(seq=5, t_s=1.01), EffectSettings(focus_m=SQUARE_M)))
+    np.testing.assert_array_equal(*shown)
+
+
 def test_live_effects_work_with_holes_and_with_nothing_known() -> None:
     d = np.full((H, W), np.nan, np.float32)
     for name in EFFECTS:
-        assert EFFECTS[name](result(0, 0.0, d), None).shape == (H, W, 3)
+        assert EFFECTS[name]()(result(0, 0.0, d)).shape == (H, W, 3)
 
 
 def test_sbs_keeps_both_views_for_formats_that_want_them() -> None:

@@ -10,7 +10,7 @@ import pytest
 from calibration.advice import Goal, Need
 from calibration.guide import Step
 from calibration.views import Coverage
-from livestereo.render import guide_view
+from livestereo.render import guide_view, overlay
 from livestereo.render.guide_view import GuidePicture, draw_guide
 from livestereo.render.layout import Rect
 from livestereo.render.text import line_height, nearest_size, text_width
@@ -43,3 +43,18 @@ def test_words_are_whole_and_apart_from_one_another(
         for other, there in drawn[:i]:
             # Boxes of lines hold the room for accents, a few pixels of which may meet.
             assert box.overlap(there) <= 0.25 * min(box.w * box.h, there.w * there.h), (text, other)
+
+
+@pytest.mark.parametrize("canvas_wh", [(320, 240), (960, 540), (1920, 1080)])
+@pytest.mark.parametrize(
+    "message", ["", "Taken.", "This seems to be another board: end, and give --board chessboard:9x6."]
+)
+def test_a_message_is_read_whole(canvas_wh: tuple[int, int], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    for room in (guide_view, overlay):
+        monkeypatch.setattr(room, "draw_text", lambda canvas, text, *rest, **more: drawn.append(text) or 0)
+    covered = Coverage(0.5, 1.2, 2, 10.0, np.zeros((6, 8), np.int32))
+    step = Step(False, "Hold still.", "Show the board.", 6, covered, covered, NEEDS, percent=0.14)
+    picture = np.zeros((480, 640, 3), np.uint8)
+    draw_guide(GuidePicture(picture, picture, None, None, step, Goal(1.0, 2.0), message=message), canvas_wh)
+    assert message in " ".join(drawn)

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from render_scenes import make_result
 
-from livestereo.render import overlay, theme
+from livestereo.render import overlay, paint, theme
 from livestereo.render.cards import draw_help, draw_waiting
 from livestereo.render.colorize import DepthRange
 from livestereo.render.compose import Composer, Message, Pointer, Ruler, Scene, default_range
-from livestereo.render.layout import Rect, arrange
+from livestereo.render.layout import Rect, arrange, natural_canvas
 from livestereo.render.overlay import (
     Figures,
     draw_legend,
@@ -22,7 +24,7 @@ from livestereo.render.overlay import (
     ticks,
 )
 from livestereo.render.theme import metrics_for
-from livestereo.render.views import Look, picture
+from livestereo.render.views import Look, confidence_entries, picture
 
 FIGURES = Figures(
     capture_fps_left=29.97, capture_fps_right=30.0, depth_fps=12.8, display_fps=30.1, latency_ms=112, skew_ms=-1.24,
@@ -197,11 +199,66 @@ def test_the_sign_of_pause_leaves_the_middle_free() -> None:
     assert rows.min() > pane.y + 0.75 * pane.h and columns.min() > pane.x + 0.75 * pane.w
 
 
+def test_the_sign_of_pause_leaves_the_legend_free() -> None:
+    result = make_result(160, 120)
+    look = Look(DepthRange(0.5, 5))
+    layout = arrange(natural_canvas((160, 120), 2), (160, 120), ("left", "depth"))
+    scene = Scene(layout, tuple(picture(p.view, result, look) for p in layout.panes), ("Left", "Depth"), FIGURES, look)
+    plain, paused = Composer().compose(scene), Composer().compose(dataclasses.replace(scene, paused=True))
+    columns = np.nonzero((plain != paused).any(axis=2))[1]
+    assert layout.panes[1].rect.x < columns.min() and columns.max() < layout.panes[1].rect.right
+
+
+def test_no_line_crosses_a_word_and_words_keep_off_the_key_and_the_sign_of_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[str] = []
+    places: list[Rect] = []
+
+    def seen(what: str, draw: Callable[..., Any]) -> Callable[..., Any]:
+        def drawing(*given: Any, **more: Any) -> Any:
+            drawn.append(what)
+            made = draw(*given, **more)
+            places.extend([made] if isinstance(made, Rect) else [])
+            return made
+
+        return drawing
+
+    for room, name in ((paint, "ruler_line"), (paint, "dot"), (overlay, "draw_entries"), (overlay, "draw_readout")):
+        monkeypatch.setattr(room, name, seen(name, getattr(room, name)))
+    result = make_result(160, 120, explained=True)
+    layout = arrange((320, 240), (160, 120), ("confidence",), legend=False)
+    ends = ((10, 60), (60, 115)), ((60, 60), (20, 110)), ((150, 110), (150, 110))
+    scene = Scene(
+        layout, (picture("confidence", result, Look(DepthRange(0.5, 5))),),
+        rulers=tuple(Ruler(start, end, ("1.234 ± 0.007 m",)) for start, end in ends),
+        entries=tuple(confidence_entries(result.confidence)), paused=True,
+    )  # fmt: skip
+    Composer().compose(scene)
+    words = [i for i, what in enumerate(drawn) if what.startswith("draw_")]
+    assert len(words) == 4 and "ruler_line" in drawn and "dot" in drawn[: words[0]]
+    assert all(what.startswith("draw_") for what in drawn[words[0] :])
+    assert len(places) == 4
+    assert sum(a.overlap(b) for i, a in enumerate(places) for b in places[:i]) == 0
+
+
+@pytest.mark.parametrize("canvas_wh", [(320, 240), (640, 480)])
+def test_half_size_is_told_in_the_smallest_window_too(
+    canvas_wh: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(overlay, "draw_text", lambda canvas, text, *rest, **more: drawn.append(text) or 0)
+    figures = dataclasses.replace(FIGURES, half_size=True, skew_cost_m=0.0002, scene_m=4.1, vertical_px=0.05)
+    draw_status(np.zeros((canvas_wh[1], canvas_wh[0], 3), np.uint8), Rect(0, 0, canvas_wh[0], 60), figures)
+    assert {"SIZE", "half", "DEPTH"} <= set(drawn)
+    assert "SIZE" not in cells(FIGURES)
+
+
 @pytest.mark.parametrize("canvas_wh", [(1280, 720), (1920, 1080)])
 def test_a_common_window_shows_all_figures_whole(canvas_wh: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     figures = dataclasses.replace(
         FIGURES, skew_ms=0.0, skew_cost_m=0.0002, scene_m=4.1, vertical_px=0.05, dropped={"busy": 379},
-        note="balanced · sgbm 3way · half size",
+        half_size=True,
     )  # fmt: skip
     drawn: list[str] = []
     monkeypatch.setattr(overlay, "draw_text", lambda canvas, text, *rest, **more: drawn.append(text) or 0)

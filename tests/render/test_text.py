@@ -21,6 +21,9 @@ def test_text_is_anti_aliased_and_inside_its_box() -> None:
 def test_text_over_the_edge_is_clipped(x: int, y: int) -> None:
     canvas = np.zeros((40, 300, 3), np.uint8)
     draw_text(canvas, "clipped", x, y, 16, (255, 255, 255))
+    room = np.zeros((2100, 2300, 3), np.uint8)  # all of it has room here
+    draw_text(room, "clipped", x + 1010, y + 1010, 16, (255, 255, 255))
+    assert room.any() and np.array_equal(canvas, room[1010:1050, 1010:1310])
 
 
 def test_anchors() -> None:

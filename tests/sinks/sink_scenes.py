@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from calibration.rectify import Rectification
-from livestereo.display import Event, Key, Mouse
+from livestereo.display import Event, Key, Mouse, MouseKind
 from livestereo.types import U8, Frame, MatchResult, Reason, RectifiedPair, SizeWH, StereoFrame, StereoResult
 
 FOCAL_PX, BASELINE_M = 500.0, 0.06
@@ -72,8 +72,8 @@ class FakeScreen:
     def press(self, *keys: str) -> None:
         self.events.extend(Key(key) for key in keys)
 
-    def mouse(self, kind: str, x: int, y: int) -> None:
-        self.events.append(Mouse(kind, x, y))  # type: ignore[arg-type]
+    def mouse(self, kind: MouseKind, x: int, y: int) -> None:
+        self.events.append(Mouse(kind, x, y))
 
 
 def make_result(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,6 +119,60 @@ def test_saving_writes_the_whole_cloud(view: Any, tmp_path: Path) -> None:
     (path,) = tmp_path.iterdir()
     head = path.read_bytes()[:400].decode("ascii", "replace")
     assert head.startswith("ply") and "property float nx" in head and "property uchar red" in head
+
+
+def test_a_control_moved_while_a_cloud_is_made_counts(view: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, go, again = threading.Event(), threading.Event(), threading.Event()
+    made: list[int] = []
+
+    def show(*_: Any) -> None:
+        made.append(view.cuts().most)
+        if len(made) == 1:
+            inside.set()
+            assert go.wait(30)
+        else:
+            again.set()
+
+    monkeypatch.setattr(view._server, "get_clients", lambda: {0: None})  # somebody looks
+    monkeypatch.setattr(view, "_show", show)
+    view.accept(make_result(64, 48))
+    assert inside.wait(30)
+    view._most.value = 5
+    view._look_again()
+    go.set()
+    assert again.wait(10) and made[-1] == 5000
+
+
+def test_cameras_are_shown_and_hidden_at_once(view: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: queue.Queue[bool] = queue.Queue()
+    monkeypatch.setattr(view._server, "get_clients", lambda: {0: None})
+    monkeypatch.setattr(view, "_draw_cameras", lambda result: drawn.put(view._cameras.value))
+    view.accept(make_result(64, 48))
+    assert drawn.get(timeout=30)
+    for wanted in (False, True):  # twice in less than a second, and no further pair comes
+        view._cameras.value = wanted
+        view._look_again()
+        now = not wanted
+        while now != wanted:
+            now = drawn.get(timeout=10)
+
+
+def test_what_is_held_still_stays_when_a_control_is_moved(view: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: queue.Queue[int] = queue.Queue()
+    monkeypatch.setattr(view._server, "get_clients", lambda: {0: None})
+    monkeypatch.setattr(view, "_show", lambda result, look: shown.put(result.frame.seq))
+    view.accept(make_result(64, 48, seq=1))
+    assert shown.get(timeout=30) == 1
+    with view._changed:  # its thread does not look round meanwhile
+        view._seen = view._newest, view._count
+        view._freeze.value = True
+        view.accept(make_result(64, 48, seq=2))
+        view._look_again()
+    assert shown.get(timeout=10) == 1
+    view._freeze.value = False
+    view._look_again()
+    while shown.get(timeout=10) != 2:
+        pass
 
 
 @pytest.mark.slow

@@ -154,6 +154,39 @@ def test_views_colours_and_pause(page: Any) -> None:
     page.wait_for_selector("#paused[hidden]", state="attached")
 
 
+def test_what_was_shown_before_does_not_pass_for_the_new_view(page: Any) -> None:
+    page.wait_for_function("document.querySelectorAll('.making').length === 0")
+    # From the click to the first new part: what is there is marked, and its key is gone.
+    page.click("#views button[data-view=confidence]")
+    page.wait_for_selector("#reasons:not([hidden]) span")
+    held = page.evaluate(
+        """() => { document.querySelector('#views [data-view=reason]').click();
+        return [document.getElementById('first').className, document.getElementById('reasons').children.length]; }"""
+    )
+    assert held == ["making", 0]
+    page.wait_for_function("document.querySelectorAll('.making').length === 0")
+    page.wait_for_selector("#reasons:not([hidden]) span")
+
+
+def test_steps_are_offered_while_paused(page: Any) -> None:
+    def pairs() -> str:
+        return next(cell["value"] for cell in state(page)["figures"] if cell["label"] == "PAIR")
+
+    assert page.is_hidden("#back") and page.is_hidden("#forward")
+    page.click("#pause")
+    page.wait_for_selector("#forward:not([hidden])")
+    page.wait_for_selector("#back:not([hidden])")
+    before = pairs()
+    page.click("#forward")
+    page.wait_for_function(
+        """(before) => fetch('/state?since=0').then((a) => a.json()).then((s) =>
+        s.figures.find((c) => c.label === 'PAIR').value !== before)""",
+        arg=before,
+    )
+    page.click("#pause")
+    page.wait_for_selector("#forward[hidden]", state="attached")
+
+
 def test_a_tap_reads_depth(page: Any) -> None:
     page.wait_for_function("document.querySelector('#second img').naturalWidth === 320")
     page.locator("#second").click(position={"x": 200, "y": 150})
@@ -197,6 +230,7 @@ def test_keys_change_the_view_but_not_while_somebody_types(page: Any) -> None:
 def test_the_screenshot_is_a_picture(page: Any) -> None:
     with page.expect_download() as download:
         page.click("#shot")
+    assert re.fullmatch(r"livestereo-\d{8}-\d{6}\.png", download.value.suggested_filename)
     path = download.value.path()
     assert Path(path).read_bytes().startswith(b"\x89PNG")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from sink_scenes import make_result
 
 from livestereo.errors import LiveStereoError
+from livestereo.render.views import VIEWS as WHOLE_VIEWS
 from livestereo.settings import Settings
 from livestereo.sinks.base import RunState
 from livestereo.sinks.snapshot import Snapshots
@@ -162,7 +164,7 @@ def test_commands_reach_the_run(web: WebView) -> None:
         assert (status, answer) == (200, {"done": True}), name
     got = [web.poll() for _ in range(10)]
     assert got[3:6] == [Action("preset", "quality"), Action("set:uniqueness", 12), Action("set:uniqueness", 12)]
-    assert isinstance(got[5].value, int)  # type: ignore[union-attr]
+    assert got[5] is not None and isinstance(got[5].value, int)
     assert web.poll() is None
 
 
@@ -203,10 +205,27 @@ def test_probe(web: WebView) -> None:
         assert ask(web, "GET", f"/probe{query}")[0] == 400
 
 
-def test_screenshot(web: WebView) -> None:
-    status, headers, body = ask(web, "GET", "/screenshot.png")
-    assert status == 200 and "attachment" in headers["content-disposition"]
-    assert cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR) is not None
+def test_screenshot_of_the_view_that_is_looked_at(web: WebView) -> None:
+    bodies = {}
+    for view in ("", *WHOLE_VIEWS):
+        status, headers, body = ask(web, "GET", f"/screenshot.png?view={view}" if view else "/screenshot.png")
+        assert status == 200
+        assert re.fullmatch(r'attachment; filename="livestereo-\d{8}-\d{6}\.png"', headers["content-disposition"])
+        assert cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR) is not None
+        bodies[view] = body
+    assert bodies[""] == bodies["split"] and len(set(bodies.values())) == len(WHOLE_VIEWS)
+    assert ask(web, "GET", "/screenshot.png?view=nothing")[0] == 404
+
+
+def test_each_page_gets_the_key_of_its_own_view(web: WebView, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web.slots, "watched", lambda view: True)  # somebody looks at each of them
+    keys = {
+        view: [one["text"] for one in json.loads(ask(web, "GET", f"/state?view={view}")[2])["reasons"]]
+        for view in ("split", "reason", "confidence")
+    }
+    assert keys["split"] == [] and keys["reason"] and keys["confidence"] and keys["reason"] != keys["confidence"]
+    told = json.loads(ask(web, "GET", "/state?since=0")[2])["reasons"]
+    assert [one["text"] for one in told] == keys["reason"], "who does not say what it shows gets what is watched"
 
 
 def test_save_writes_on_this_computer(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ import pytest
 from sink_scenes import make_result
 from window_bench import EVERYTHING, Bench
 
+from livestereo.parameters import MATCHER_NAMES
 from livestereo.render import cards
 from livestereo.render.views import VIEWS
 from livestereo.settings import Settings
+from livestereo.sinks.base import RunState
 from livestereo.sinks.window_keys import KEYS, SHORT, working
-from livestereo.sinks.window_scene import help_groups
+from livestereo.sinks.window_scene import SceneMaker, help_groups
 from livestereo.sinks.window_state import WindowState
 from livestereo.types import Action
 
@@ -42,6 +44,12 @@ def test_m_goes_through_the_matchers_that_are_there(monkeypatch: pytest.MonkeyPa
     bench = Bench()
     assert bench.press("m") == [Action("set:matcher", "bm")]
     assert bench.press("m") == [Action("set:matcher", "sgbm")]
+
+
+def test_m_goes_in_the_order_of_the_panel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livestereo.sinks.window_state.sgm_installed", lambda: True)
+    bench = Bench()
+    assert [bench.press("m")[0].value for _ in MATCHER_NAMES] == [*MATCHER_NAMES[1:], MATCHER_NAMES[0]]
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -74,6 +82,28 @@ def test_the_range_stays_until_somebody_changes_it() -> None:
     assert found is not None and found.near_m < 9.0 < found.far_m
     bench.press("a")
     assert bench.state.depth_range == fixed
+
+
+@pytest.mark.parametrize(("metric", "unit"), [(True, " m"), (False, " (relative)")])
+def test_the_range_is_told_in_metres_only_where_depth_is_metric(metric: bool, unit: str) -> None:
+    bench = Bench()
+    bench.view.accept(make_result(seq=1, metric=metric))
+    bench.poll()
+    bench.press("]")
+    assert bench.texts()[-1].endswith(unit)
+
+
+@pytest.mark.parametrize("key", [",", ".", "m"])
+def test_a_refusal_names_the_key_that_was_pressed(key: str) -> None:
+    bench = Bench(can=set())
+    bench.press(key)
+    assert bench.texts()[-1].startswith(f"Key {key}: ")
+
+
+def test_half_size_is_a_figure_of_its_own() -> None:
+    for scale in (0.5, 1.0):
+        figures = SceneMaker(live=True).figures(make_result(), RunState(settings=Settings(scale=scale)))
+        assert figures.half_size == (scale < 1) != ("full size" in figures.note)
 
 
 def test_range_keys_never_make_an_impossible_range() -> None:

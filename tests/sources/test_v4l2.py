@@ -190,6 +190,42 @@ def test_a_manual_time_is_set_at_once() -> None:
     assert [d.value("exposure_time_absolute") for d in drivers] == [80, 80]
 
 
+@pytest.mark.parametrize("request_of", [{"exposure": "locked"}, {"exposure": "manual", "exposure_s": 0.008}])
+def test_exposure_that_was_asked_for_at_the_start_can_be_freed(request_of: dict[str, object]) -> None:
+    drivers = (webcam(), webcam())
+    made = room_of(drivers, **request_of)
+    while not made.locked:
+        made.see(pair())
+    assert made.unlock() == "Exposure is automatic again."
+    assert not made.wants_pair() and made.see(pair()) == [] and not made.locked
+    made.detach(0)
+    made.attach(0, Camera("0", "/dev/video0", 0, "usb:0"))
+    made.see(pair())
+    assert [d.value("auto_exposure") for d in drivers] == [3, 3]
+
+
+def test_a_lock_made_by_key_holds_when_a_camera_comes_back() -> None:
+    drivers = (webcam(exposure_time_absolute=150), webcam(exposure_time_absolute=250))
+    made = room_of(drivers)
+    made.lock()
+    made.detach(0)
+    for name, value in {"exposure_time_absolute": 20, "auto_exposure": 3}.items():
+        controls(drivers[0]).set(name, value)
+    made.attach(0, Camera("0", "/dev/video0", 0, "usb:0"))
+    assert made.wants_pair()
+    made.see(pair())
+    assert made.locked
+    assert [(d.value("auto_exposure"), d.value("exposure_time_absolute")) for d in drivers] == [(1, 150)] * 2
+
+
+def test_a_lock_that_is_not_possible_is_told_once() -> None:
+    made = ControlRoom(SourceRequest(exposure="locked"), lambda path: webcam().open())
+    made.attach(0, Camera("0", "/dev/video0", 0, "usb:0"))
+    made.attach(1, Camera("http://x", "http://x", 0, "http://x", is_url=True))
+    notes = [note for _ in range(40) if made.wants_pair() for note in made.see(pair())]
+    assert len(notes) == 1 and "cannot be locked" in notes[0]
+
+
 def test_network_cameras_say_that_they_cannot_be_locked() -> None:
     made = ControlRoom(SourceRequest(), lambda path: webcam().open())
     made.attach(0, Camera("http://x", "http://x", 0, "http://x", is_url=True))

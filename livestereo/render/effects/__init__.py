@@ -1,9 +1,10 @@
 """What depth is good for: effects as pure functions of a pair and its depth.
 
     effect = apply_effect("fog", scene_of(result), EffectSettings(visibility_m=12))
-    picture = EFFECTS["focus"](result, None)        # live: quick, steady from frame to frame
+    effect = EFFECTS["focus"]()                     # live: quick, steady from frame to frame
+    picture = effect(result)
 
-`EFFECTS` maps a name to what the window calls; `EFFECT_NAMES` are those of the command line.
+`EFFECTS` maps a name to what makes a live effect; `EFFECT_NAMES` are those of the command line.
 """
 
 from __future__ import annotations

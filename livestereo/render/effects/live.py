@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 import cv2
@@ -89,17 +90,18 @@ def _padded(image: U8, width: int, chosen: Chosen) -> U8:
     return np.asarray(cv2.copyMakeBorder(image, 0, 0, left, right, cv2.BORDER_CONSTANT), np.uint8)
 
 
-EFFECTS: Mapping[str, Callable[[StereoResult, EffectSettings | None], U8]] = MappingProxyType(
+# Each makes an effect of its own: what it remembers belongs to one window.
+EFFECTS: Mapping[str, Callable[[], LiveEffect]] = MappingProxyType(
     {
-        "fog": LiveEffect("fog"),
-        "smoke": LiveEffect("fog", EffectSettings(medium="smoke"), "smoke"),
-        "water": LiveEffect("fog", EffectSettings(medium="water"), "under water"),
-        "focus": LiveEffect("focus"),
-        "miniature": LiveEffect("miniature"),
-        "occlude": LiveEffect("occlude", None, "spheres"),
-        "cutout": LiveEffect("cutout", None, "background removed"),
-        "wiggle": LiveEffect("wiggle"),
-        "anaglyph": LiveEffect("anaglyph"),
-        "sbs": LiveEffect("sbs", None, "side by side"),
+        "fog": partial(LiveEffect, "fog"),
+        "smoke": partial(LiveEffect, "fog", EffectSettings(medium="smoke"), "smoke"),
+        "water": partial(LiveEffect, "fog", EffectSettings(medium="water"), "under water"),
+        "focus": partial(LiveEffect, "focus"),
+        "miniature": partial(LiveEffect, "miniature"),
+        "occlude": partial(LiveEffect, "occlude", None, "spheres"),
+        "cutout": partial(LiveEffect, "cutout", None, "background removed"),
+        "wiggle": partial(LiveEffect, "wiggle"),
+        "anaglyph": partial(LiveEffect, "anaglyph"),
+        "sbs": partial(LiveEffect, "sbs", None, "side by side"),
     }
 )

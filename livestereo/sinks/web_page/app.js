@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const VIEWS = [
   ["split", "Left + depth", ["left", "depth"]], ["depth", "Depth", ["depth"]], ["left", "Left", ["left"]],
-  ["right", "Right", ["right"]], ["lines", "Rectified", ["left lines", "right lines"]],
+  ["right", "Right", ["right"]], ["rectified", "Rectified", ["left lines", "right lines"]],
   ["confidence", "Confidence", ["confidence"]], ["reason", "Why no depth", ["reason"]],
   ["anaglyph", "Anaglyph", ["anaglyph"]],
 ];
@@ -55,6 +55,8 @@ function openStreams() {
     const wanted = pane.hidden || document.hidden ? "" : `/view/${encodeURIComponent(names[i])}.mjpg`;
     if (image.dataset.wanted === wanted) return;
     image.dataset.wanted = wanted;
+    // The browser keeps the old picture until the new one is there: it must not pass for the new one.
+    pane.classList.toggle("making", Boolean(wanted));
     if (wanted) image.src = wanted; else image.removeAttribute("src");
     pane.querySelector("figcaption").textContent = CAPTIONS[names[i]] || "";
     image.alt = CAPTIONS[names[i]] || "";
@@ -68,12 +70,18 @@ for (const [name, text] of VIEWS) {
   const button = document.createElement("button");
   button.textContent = text;
   button.dataset.view = name;
-  button.onclick = () => { view = name; openStreams(); refreshSoon(); };
+  button.onclick = () => {
+    if (view !== name) $("reasons").replaceChildren();
+    view = name;
+    openStreams();
+    refreshSoon();
+  };
   $("views").append(button);
 }
 document.addEventListener("visibilitychange", () => { openStreams(); if (!document.hidden) refreshSoon(); });
 panes.forEach((pane) => {
   const image = pane.querySelector("img");
+  image.onload = () => pane.classList.remove("making");
   image.onerror = () => {
     // The stream broke: try again in a while, as long as it is wanted.
     const wanted = image.dataset.wanted;
@@ -119,9 +127,11 @@ async function probe() {
 async function refresh() {
   if (document.hidden) return;
   try {
-    const answer = await fetch(`/state?since=${Math.max(0, since)}`);
+    const asked = view;
+    const answer = await fetch(`/state?since=${Math.max(0, since)}&view=${asked}`);
     if (!answer.ok) throw new Error(answer.status);
     const next = await answer.json();
+    if (asked !== view) next.reasons = [];  // the key of what was shown before
     $("dot").classList.add("on");
     failures = 0;
     await show(next);
@@ -146,6 +156,7 @@ async function show(next) {
   for (const [id, what] of [["record", "record"], ["swap", "swap"], ["lock", "lock_exposure"]]) {
     $(id).hidden = !next.can.includes(what);
   }
+  for (const id of ["steps", "back", "forward"]) $(id).hidden = !next.paused || !next.can.includes("step");
   const recording = next.recording_s !== null;
   $("record").textContent = recording ? "Stop" : "Record";
   $("record").classList.toggle("on", recording);
@@ -195,6 +206,7 @@ function showLook(next) {
     mark.style.transform = at < 3 ? "none" : at > 95 ? "translateX(-100%)" : "";
     return mark;
   }));
+  document.querySelectorAll(".unit").forEach((unit) => { unit.hidden = !next.metric; });
   for (const [id, value] of [["near", look.near_m], ["far", look.far_m]]) {
     if (document.activeElement !== $(id)) $(id).value = Number(value.toPrecision(3));
   }
@@ -275,11 +287,11 @@ function choices(one, box, output) {
   };
 }
 
-document.querySelectorAll("[data-action]").forEach((b) => { b.onclick = () => act(b.dataset.action, null); });
+document.querySelectorAll("[data-action]").forEach((b) => { b.onclick = () => act(b.dataset.action, b.dataset.value ? Number(b.dataset.value) : null); });
 $("shot").onclick = () => {
   const link = document.createElement("a");
-  link.href = "/screenshot.png";
-  link.download = `livestereo-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.png`;
+  link.href = `/screenshot.png?view=${view}`;
+  link.download = "";  // the program names it by the time
   link.click();
 };
 $("colormap").onchange = (e) => { act("colormap", e.target.value); e.target.blur(); };
@@ -294,8 +306,8 @@ for (const id of ["near", "far"]) {
 }
 
 // The keys of the window, where they mean the same here.
-const KEYS = { r: "record", s: "save", x: "swap", k: "lock", " ": "pause" };
-const KEY_VIEWS = { 0: "split", 1: "left", 2: "right", 3: "lines", 4: "depth", 5: "confidence", 6: "anaglyph", 7: "reason" };
+const KEYS = { r: "record", s: "save", x: "swap", k: "lock", " ": "pause", ",": "back", ".": "forward" };
+const KEY_VIEWS = { 0: "split", 1: "left", 2: "right", 3: "rectified", 4: "depth", 5: "confidence", 6: "anaglyph", 7: "reason" };
 document.addEventListener("keydown", (event) => {
   if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   const at = event.target.tagName;
