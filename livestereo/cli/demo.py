@@ -58,7 +58,7 @@ def demo(
     from livestereo.imageio import make_folder
 
     check_addresses(web, view3d_at if view3d else None)
-    settings = settings_from(match)
+    settings = settings_from(match, output)
     window = wants_window(run, output, quietly=web is not None or view3d)
     watched = window or web is not None or view3d
     if not watched:

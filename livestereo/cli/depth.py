@@ -121,7 +121,7 @@ def depth(
         confidence=confidence, reasons=reasons, explained=output.json or any(asked), style=style, near=near, far=far,
     )  # fmt: skip
     check_wanted(wanted)
-    settings = settings_from(match)
+    settings = settings_from(match, output)
     troubles = Troubles()
     done: list[dict[str, Any]] = []
     table = _table()

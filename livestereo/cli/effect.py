@@ -122,7 +122,7 @@ def effect(
             check_output(out, kind, many=many, has_background=behind is not None)
         still_default = match.preset is None and match.matcher is None and match.mode is None and not many
         run = EffectRun(
-            kind, settings, settings_from(match), things=things, background=behind, quick=quick,
+            kind, settings, settings_from(match, output), things=things, background=behind, quick=quick,
             careful_matching=still_default, output=output, duration_s=duration,
         )  # fmt: skip
         outlet = Outlet(out, kind, many=many, fps=info.fps, frame_ms=frame_ms) if out is not None else None

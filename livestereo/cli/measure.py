@@ -85,7 +85,7 @@ def measure(
         raise SettingsError("With --json there is no window to click in.", "Give --point U,V, once or twice.")
     if save is not None:
         check_format(save, PICTURE_FORMATS, "a picture")
-    settings = settings_from(match)
+    settings = settings_from(match, output)
     with open_pictures(pictures, source, rig, output) as opened:
         if not points:
             measure_in_window(opened, settings, match, run, output)

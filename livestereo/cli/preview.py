@@ -53,7 +53,7 @@ def preview(
     from livestereo.cli._setup import open_pictures
 
     check_addresses(web, view3d_at if view3d else None)
-    settings = settings_from(match)
+    settings = settings_from(match, output)
     window = wants_window(run, output, quietly=web is not None or view3d)
     with open_pictures(pictures, source, rig, output, phase=phase) as opened:
         if window and opened.source.info.live and opened.rig_file is None and not rig.rectified:

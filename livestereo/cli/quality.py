@@ -68,7 +68,7 @@ def quality(
     box = None if roi is None else parse_box(roi)
     if report is not None:
         make_folder(report.parent)  # what would otherwise fail when all is measured
-    settings = settings_from(match)
+    settings = settings_from(match, output)
     with open_pictures(pictures, source, rig, output) as opened:
         if opened.source.info.live and opened.rig_file is None and not rig.rectified:
             raise SettingsError("Cameras need a rig for this.", "Give --rig; make one with `livestereo calibrate`.")

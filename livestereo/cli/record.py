@@ -67,7 +67,7 @@ def record(
     refuse_own_source(take, pictures)
     if way == "h264" and content != "depth":
         output.say("h264 is lossy: depth computed again from this take will differ a little.")
-    settings = settings_from(match)
+    settings = settings_from(match, output)
     window = wants_window(run, output)
     with open_pictures(pictures, source, rig, output, phase=phase) as opened:
         request = take_request(

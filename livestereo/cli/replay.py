@@ -82,7 +82,7 @@ def _play(
     reader: TakeReader = source.reader
     recorded = settings_of(reader.manifest.settings)
     again = reader.has_raw and (any_given(match) or opened.rig_options.rig is not None or not reader.has_depth)
-    settings = settings_from(match) if again or recorded is None else recorded
+    settings = settings_from(match, output) if again or recorded is None else recorded
     if settings.keep_up:
         settings = settings.changed(keep_up=False)
     parts = LiveParts(record=False, title=f"livestereo: {source.info.name}", pace=speed if window else None)
@@ -128,7 +128,7 @@ def _compute(
 
     source: Any = opened.source
     then = settings_of(source.reader.manifest.settings)
-    settings = settings_from(match) if any_given(match) or then is None else then
+    settings = settings_from(match, output) if any_given(match) or then is None else then
     request = take_request(opened, settings, out, overwrite=overwrite)
     request = dataclasses.replace(request, source=f"{take} computed again")
     left = source.reader.manifest.left

@@ -1,0 +1,30 @@
+"""A settings file that is used is named, and what it takes from a preset is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli_scenes import run_command, write_pair
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_file_here_is_named_once_and_what_it_takes_from_a_preset(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left, right, _ = write_pair(tmp_path)
+    words = ("depth", left, right, "--rectified", "-o", "depth.png")
+    file = tmp_path / "livestereo.toml"
+    file.write_text("[presets.desk]\nmedian = 3\n")
+    assert "livestereo.toml" not in run_command(capsys, *words)[2], "it has no part in these settings"
+    file.write_text("median = 5\n" + file.read_text())
+    code, _, err = run_command(capsys, *words, "--preset", "desk")
+    assert code == 0 and err.count("Using ./livestereo.toml") == 1
+    assert "livestereo.toml sets median at its top level" in err
+    assert "livestereo.toml" not in run_command(capsys, *words, "--preset", "desk", "--quiet")[2]
+    err = run_command(capsys, *words, "--config", file)[2]
+    assert "Using" not in err
