@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from livestereo.cli._errors import orderly_before_the_run
 from livestereo.cli._options import MatchOptions, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import SettingsError, TakeError
@@ -59,7 +61,9 @@ def replay(
         )
     load_manifest(take)  # what is no take is told before anything else
     window = out is None and not bitexact and wants_window(run, output)
-    with open_pictures([str(take)], SourceOptions(), rig, output, partial=out is None and not bitexact) as opened:
+    orderly = nullcontext() if bitexact else orderly_before_the_run(output)  # half a proof is none
+    partial = out is None and not bitexact
+    with orderly, open_pictures([str(take)], SourceOptions(), rig, output, partial=partial) as opened:
         source: Any = opened.source
         require_pairs(source.reader)
         if bitexact:
