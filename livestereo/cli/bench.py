@@ -34,13 +34,13 @@ def bench(
         str, typer.Option("--presets", metavar="A,B,…", rich_help_panel=_bench, help="Presets to measure.")
     ] = PRESETS,
     seconds: Annotated[
-        float, typer.Option("--seconds", metavar="S", min=0.2, rich_help_panel=_bench, help="For each measurement.")
+        float, typer.Option("--seconds", metavar="S", rich_help_panel=_bench, help="For each measurement.")
     ] = 2.0,
     rounds: Annotated[
-        int, typer.Option("--rounds", metavar="N", min=1, rich_help_panel=_bench, help="Turns over all methods.")
+        int, typer.Option("--rounds", metavar="N", rich_help_panel=_bench, help="Turns over all methods.")
     ] = 3,
     pairs: Annotated[
-        int, typer.Option("--pairs", metavar="N", min=1, rich_help_panel=_bench, help="Pairs of the source to use.")
+        int, typer.Option("--pairs", metavar="N", rich_help_panel=_bench, help="Pairs of the source to use.")
     ] = 24,
     sweep: Annotated[
         bool, typer.Option("--sweep", rich_help_panel=_bench, help="Also cost against size and disparities.")
@@ -56,9 +56,13 @@ def bench(
     All methods take turns on the same pairs, held in memory as JPEG, and everything is done but opening a window.
     Latency is that of the first preset, live at 30 pairs a second.
     """
+    from livestereo.cli._choices import within
     from livestereo.evaluation import bench as measure
     from livestereo.ranges import find_range
 
+    within("--seconds", seconds, 0.2, 3600)
+    within("--rounds", rounds, 1)
+    within("--pairs", pairs, 1)
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise SettingsError(f"The report {report} must end in .html.")
     if report is not None:

@@ -63,9 +63,7 @@ def effect(
         ),
     ] = None,
     between: Annotated[int, _option("wiggle: views made up on the way.", "--between", metavar="N")] = 5,
-    frame_ms: Annotated[
-        int, _option("wiggle: duration of a frame.", "--frame-ms", metavar="MS", min=10, max=60_000)
-    ] = 70,
+    frame_ms: Annotated[int, _option("wiggle: duration of a frame.", "--frame-ms", metavar="MS")] = 70,
     reach: Annotated[float, _option("wiggle: share of the way to swing.", "--reach", metavar="0..1")] = 1.0,
     insert: Annotated[
         list[str] | None,
@@ -82,7 +80,7 @@ def effect(
     ] = None,
     quick: Annotated[bool, _option("Less careful outlines, many times faster.", "--quick")] = False,
     show: Annotated[bool, _option("Show it in a window.", "--show")] = False,
-    frames: Annotated[int | None, _option("Only the first N pairs.", "--frames", metavar="N", min=1)] = None,
+    frames: Annotated[int | None, _option("Only the first N pairs.", "--frames", metavar="N")] = None,
     duration: Annotated[
         float | None, _option("Cameras: stop after so many seconds.", "--duration", metavar="S")
     ] = None,
@@ -92,7 +90,7 @@ def effect(
     Example: livestereo effect left.jpg right.jpg --as focus --focus-at 320,240 -o portrait.png
     """  # fmt: skip
     from livestereo.cli._build import settings_from
-    from livestereo.cli._choices import one_of
+    from livestereo.cli._choices import check_duration, one_of, within
     from livestereo.cli._effect_files import Background, Outlet, check_output, parse_point, parse_things
     from livestereo.cli._effect_run import EffectRun
     from livestereo.cli._results import Troubles, expects_many
@@ -101,6 +99,9 @@ def effect(
     from livestereo.render.effects.settings import MEDIA
     from livestereo.render.effects.stereo3d import GLASSES, LAYOUTS
 
+    within("--frames", frames, 1)
+    within("--frame-ms", frame_ms, 10, 60_000)
+    check_duration(duration)
     kind = one_of(kind, EFFECT_NAMES, "effect", f"Give --as fog --medium {kind}." if kind in MEDIA else "")
     behind = Background.parse(background) if background is not None else None
     settings = EffectSettings(

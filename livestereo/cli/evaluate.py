@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _truth = "Ground truth"
 Number = Annotated[
-    int, typer.Option("--frames", metavar="N", min=1, rich_help_panel=_truth, help="How many pairs of the demo.")
+    int, typer.Option("--frames", metavar="N", rich_help_panel=_truth, help="How many pairs of the demo.")
 ]
 
 
@@ -66,9 +66,11 @@ def evaluate(
     of the pixels with truth. The range of disparities is the one that the set names, else --num-disparities, else it
     is measured in the pictures.
     """
+    from livestereo.cli._choices import within
     from livestereo.cli._evaluate_table import ScoreTable
     from livestereo.imageio import make_folder
 
+    within("--frames", frames, 1)
     cases = _cases(sets or [], left, right, truth, truth_scale, mask, frames, output)
     if out is not None:
         make_folder(out)
