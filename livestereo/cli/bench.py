@@ -10,7 +10,7 @@ import typer
 from livestereo.cli._options import MatchOptions, OptionalPictures, RigOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import SettingsError
-from livestereo.imageio import make_folder
+from livestereo.imageio import make_place
 
 if TYPE_CHECKING:
     from livestereo.evaluation.bench import Bench, BenchResult, Clip
@@ -66,7 +66,7 @@ def bench(
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise SettingsError(f"The report {report} must end in .html.")
     if report is not None:
-        make_folder(report.parent)  # what would otherwise fail after minutes of work
+        make_place(report)  # what would otherwise fail after minutes of work
     chosen = _presets(presets, match, output)
     clip = _clip(pictures or ["demo"], source, rig, output, pairs)
     first = next(iter(chosen.values()))

@@ -72,7 +72,7 @@ def measure(
     from livestereo.cli._measuring import parse_box
     from livestereo.cli._ruler import measure_in_window, picture_of, result_of_pair
     from livestereo.cli._setup import open_pictures
-    from livestereo.imageio import PICTURE_FORMATS, check_format, write_picture
+    from livestereo.imageio import PICTURE_FORMATS, check_format, make_place, write_picture
     from livestereo.measure import Ruler
 
     within("--pair", pair, 0)
@@ -87,6 +87,7 @@ def measure(
         raise SettingsError("With --json there is no window to click in.", "Give --point U,V, once or twice.")
     if save is not None:
         check_format(save, PICTURE_FORMATS, "a picture")
+        make_place(save)
     settings = settings_from(match, output)
     with open_pictures(pictures, source, rig, output) as opened:
         if not points:

@@ -106,7 +106,7 @@ def test_measured_rulers_scale_the_rig(
         ((*BOARD, "--lens-model", "magic"), "Unknown lens model"),
         ((*BOARD, "--goal", "soon"), "not a goal"),
         ((*BOARD, "--at", "0"), "not a list of distances"),
-        ((*BOARD, "-o", "nowhere/rig.json"), "no folder"),
+        ((*BOARD, "-o", "left00.png/rig.json"), "not a folder"),
         ((*BOARD, "--frames", "3"), "Too few views: 3"),
         (("--board", "chessboard:10x7:25mm"), "seem to show a chessboard with 9 x 6"),
     ],
