@@ -127,10 +127,10 @@ def _runner(clip: Clip) -> Bench:
 
     from livestereo.cli._build import build_pipeline
     from livestereo.evaluation.bench import Bench
+    from livestereo.frames import LazyFrame
     from livestereo.sinks.base import View
     from livestereo.sinks.window import WindowView
     from livestereo.sinks.window_state import WindowState
-    from livestereo.sources.frames import LazyFrame
     from livestereo.types import U8, Frame
 
     def make_frame(data: bytes, t_s: float, seq: int) -> Frame:

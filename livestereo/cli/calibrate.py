@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from calibration.solution import Solution
     from calibration.solve import SolveOptions
     from livestereo.cli._calibrate_files import Collected
-    from livestereo.sources.request import Flip, SourceRequest
+    from livestereo.frames import Flip
+    from livestereo.sources.request import SourceRequest
     from livestereo.types import SourceInfo
 
 _panel = "Calibration"

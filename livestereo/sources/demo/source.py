@@ -20,6 +20,7 @@ from calibration.rigfile import Camera as RigCamera
 from calibration.rigfile import Cameras, Capture, MadeBy, RigFile
 from livestereo import __version__
 from livestereo.errors import NoFrameYet, SourceError
+from livestereo.frames import turn, turned_size
 from livestereo.phase import Aim, PhaseReading
 from livestereo.skew import worst_row_skew_s
 from livestereo.sources.demo.camera import Camera, Sensor, sensors
@@ -32,7 +33,7 @@ from livestereo.sources.demo.timeline import SIDES, START_DELAY_S, Shot, Timelin
 from livestereo.sources.demo.truth import DemoTruth, TruthMaker
 from livestereo.sources.demo.view import Moment, Stage, View
 from livestereo.sources.request import SourceRequest
-from livestereo.sources.split import in_order, turn, turned_size
+from livestereo.sources.split import in_order
 from livestereo.timing import Clock, monotonic
 from livestereo.types import CaptureStats, Frame, SizeWH, SourceInfo, StereoFrame
 
