@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from cli_scenes import run_command, run_json
 from synthetic.board_pictures import SMALL, render_set, write_set
+from synthetic.board_scenes import Scene, depth_error_percent
+from synthetic.drawn_boards import Look
 
 from calibration.rigfile import load_rig
-from calibration.synthetic import Scene, depth_error_percent
-from calibration.synthetic_boards import Look
 from livestereo.sources.demo.lens import make_rig
 
 KEYS = {
