@@ -218,7 +218,12 @@ class WebView:
         return {"lines": lines, "known": known}
 
     def screenshot(self) -> bytes:
-        """Give what the window would show, as a PNG."""
+        """Give what the window would show, as a PNG.
+
+        Raises:
+            LiveStereoError: there is no picture yet.
+            OutputError: it cannot be encoded.
+        """
         result = self.slots.newest
         if result is None:
             raise LiveStereoError("There is no picture yet.")
