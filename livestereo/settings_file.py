@@ -9,17 +9,16 @@ min_depth = 0.3
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from calibration.errors import CalibrationError
+from calibration.files import write_atomically
 from livestereo.errors import SettingsError
 
 if sys.version_info >= (3, 11):
@@ -63,8 +62,8 @@ def save_preset(path: Path, name: str, values: Mapping[str, Any]) -> None:
     """Write `values` as `[presets.name]` into the file, beside what stands there; one of that name is replaced.
 
     Raises:
-        SettingsError: the name cannot stand in the file, the file cannot be read, or it has its presets in another
-            form, so that this one cannot be added.
+        SettingsError: the name cannot stand in the file, the file cannot be read or written, or it has its presets in
+            another form, so that this one cannot be added.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise SettingsError(f"{name!r} cannot name a preset.", "Use letters, digits, - and _.")
@@ -82,7 +81,11 @@ def save_preset(path: Path, name: str, values: Mapping[str, Any]) -> None:
             f"{path} has its presets in another form than [presets.{name}], which cannot be replaced here.",
             "Save under another name, or into another file with --config.",
         )
-    _write_whole(path, text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write_atomically(path, text)
+    except CalibrationError as error:
+        raise SettingsError(error.what, error.fix) from error
 
 
 def _without_table(text: str, name: str) -> str:
@@ -123,19 +126,3 @@ def _toml(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)  # TOML's basic strings share JSON's escapes
     return repr(value)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    # Temporary file, sync, rename: a crash leaves the old file or the new one, never half of one.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

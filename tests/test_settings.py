@@ -187,6 +187,16 @@ def test_a_file_of_another_form_is_never_made_unreadable(tmp_path: Path, text: s
     assert file.read_text() == text
 
 
+def test_a_link_and_the_rights_of_a_file_stay(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.toml", tmp_path / "livestereo.toml"
+    real.write_text("median = 3\n")
+    real.chmod(0o664)
+    link.symlink_to(real)
+    save_preset(link, "desk", {"median": 0})
+    assert link.is_symlink() and real.stat().st_mode & 0o777 == 0o664
+    assert "[presets.desk]" in real.read_text()
+
+
 def test_a_file_that_is_not_text_is_told_and_kept(tmp_path: Path) -> None:
     file = tmp_path / "livestereo.toml"
     file.write_bytes(b"# M\xfcller\n")

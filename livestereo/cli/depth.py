@@ -127,7 +127,7 @@ def depth(
     troubles = Troubles()
     done: list[dict[str, Any]] = []
     table = _table()
-    with open_pictures(pictures, source, rig, output) as opened:
+    with open_pictures(pictures, source, rig, output, settings=settings) as opened:
         writer, result = None, None
         for result in each_result(opened, settings, output, troubles, frames=frames):
             if writer is None:

@@ -111,9 +111,10 @@ def effect(
         shift_px=zero_parallax, between=between, reach=reach, near_m=near, far_m=far,
     )  # fmt: skip
     things = None if insert is None else parse_things(insert)
+    matching = settings_from(match, output)
     troubles = Troubles()
     done: list[dict[str, Any]] = []
-    with open_pictures(pictures, source, rig, output) as opened:
+    with open_pictures(pictures, source, rig, output, settings=matching) as opened:
         info = opened.source.info
         if out is None and not show and not info.live:
             out = Path(f"{kind}.gif" if kind == "wiggle" else f"{kind}.png")
@@ -123,7 +124,7 @@ def effect(
             check_output(out, kind, many=many, has_background=behind is not None)
         still_default = match.preset is None and match.matcher is None and match.mode is None and not many
         run = EffectRun(
-            kind, settings, settings_from(match, output), things=things, background=behind, quick=quick,
+            kind, settings, matching, things=things, background=behind, quick=quick,
             careful_matching=still_default, output=output, duration_s=duration,
         )  # fmt: skip
         outlet = Outlet(out, kind, many=many, fps=info.fps, frame_ms=frame_ms) if out is not None else None

@@ -89,7 +89,7 @@ def measure(
         check_format(save, PICTURE_FORMATS, "a picture")
         make_place(save)
     settings = settings_from(match, output)
-    with open_pictures(pictures, source, rig, output) as opened:
+    with open_pictures(pictures, source, rig, output, settings=settings) as opened:
         if not points:
             measure_in_window(opened, settings, match, run, output)
             return

@@ -57,7 +57,7 @@ def preview(
         check_addresses(web, view3d_at if view3d else None)
         settings = settings_from(match, output)
         window = wants_window(run, output, quietly=web is not None or view3d)
-        with open_pictures(pictures, source, rig, output, phase=phase) as opened:
+        with open_pictures(pictures, source, rig, output, phase=phase, settings=settings) as opened:
             if window and opened.source.info.live and opened.rig_file is None and not rig.rectified:
                 _aim(opened, run, output)
                 return

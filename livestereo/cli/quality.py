@@ -69,7 +69,7 @@ def quality(
     if report is not None:
         make_place(report)  # what would otherwise fail when all is measured
     settings = settings_from(match, output)
-    with open_pictures(pictures, source, rig, output) as opened:
+    with open_pictures(pictures, source, rig, output, settings=settings) as opened:
         if opened.source.info.live and opened.rig_file is None and not rig.rectified:
             raise SettingsError("Cameras need a rig for this.", "Give --rig; make one with `livestereo calibrate`.")
         meter = QualityMeter(box, run.frames or PAIRS)

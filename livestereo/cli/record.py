@@ -71,7 +71,7 @@ def record(
             output.say("h264 is lossy: depth computed again from this take will differ a little.")
         settings = settings_from(match, output)
         window = wants_window(run, output)
-        with open_pictures(pictures, source, rig, output, phase=phase) as opened:
+        with open_pictures(pictures, source, rig, output, phase=phase, settings=settings) as opened:
             request = take_request(
                 opened, settings, take, raw=way, content=content, preview=not no_preview, overwrite=overwrite
             )
