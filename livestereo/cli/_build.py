@@ -18,7 +18,7 @@ from livestereo.settings import DEFAULT_FILE, Settings, default_file_used, resol
 
 
 def settings_from(options: MatchOptions, output: Output) -> Settings:
-    """Give the settings that the options of the command line ask for; `./livestereo.toml` is told where it is used.
+    """Give the settings that the options of the command line ask for, and say what should be known of them.
 
     Raises:
         SettingsError: an unknown preset or a value that breaks its rule.
@@ -33,6 +33,8 @@ def settings_from(options: MatchOptions, output: Output) -> Settings:
     settings = resolve_settings(options.preset, overrides, options.config)
     if options.config is None and default_file_used(settings.preset):
         output.say_once(f"Using ./{DEFAULT_FILE}; name another with --config.")
+    for note in settings.notes:
+        output.say_once(note)
     return settings
 
 

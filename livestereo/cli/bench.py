@@ -114,11 +114,7 @@ def _presets(words: str, match: MatchOptions, output: Output) -> dict[str, Setti
         names = [match.preset]
     if not names:
         raise SettingsError("--presets names nothing.", f"Write --presets {PRESETS}, for example.")
-    chosen = {name: settings_from(dataclasses.replace(match, preset=name), output) for name in dict.fromkeys(names)}
-    for settings in chosen.values():
-        for note in settings.notes:
-            output.say(note)
-    return chosen
+    return {name: settings_from(dataclasses.replace(match, preset=name), output) for name in dict.fromkeys(names)}
 
 
 def _runner(clip: Clip) -> Bench:

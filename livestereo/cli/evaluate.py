@@ -77,8 +77,6 @@ def evaluate(
     rows: list[dict[str, Any]] = []
     for case in cases:
         for label, settings in _methods(compare, match, output):
-            for note in settings.notes:
-                output.say_once(f"{label}: {note}")
             rows.append(_score(case, label, settings, match, out))
     output.show(ScoreTable(rows))
     if out is not None:

@@ -28,7 +28,10 @@ def test_the_file_here_is_named_once_and_what_it_takes_from_a_preset(
     file.write_text("median = 5\n" + file.read_text())
     code, _, err = run_command(capsys, *words, "--preset", "desk")
     assert code == 0 and err.count("Using ./livestereo.toml") == 1
-    assert "livestereo.toml sets median at its top level" in err
+    assert err.count("livestereo.toml sets median at its top level") == 1
+    for other in (("preview", "demo", "--headless", "--frames", 1), ("measure", left, right, "--point", "99,80")):
+        err = run_command(capsys, *other, "--preset", "desk")[2]
+        assert "livestereo.toml sets median at its top level" in err, other[0]
     assert "livestereo.toml" not in run_command(capsys, *words, "--preset", "desk", "--quiet")[2]
     err = run_command(capsys, *words, "--config", file)[2]
     assert "Using" not in err
