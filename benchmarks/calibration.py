@@ -21,11 +21,14 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 import cv2
 import numpy as np
 from pages import put
+from synthetic.board_scenes import Scene, SceneOptions, depth_error_percent, flipped, make_scene, seen_points
+from synthetic.drawn_boards import render_board_pair
 
 from calibration.bundle import rotation_vector
 from calibration.detection import BoardDetector
@@ -36,8 +39,6 @@ from calibration.rectify import swap_rig
 from calibration.rig import Intrinsics, StereoRig
 from calibration.solution import Solution
 from calibration.solve import SolveOptions, solve
-from calibration.synthetic import Scene, SceneOptions, depth_error_percent, flipped, make_scene, seen_points
-from calibration.synthetic_boards import render_board_pair
 from calibration.uncertainty import raster_points
 from calibration.views import View
 

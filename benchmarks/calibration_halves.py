@@ -16,18 +16,19 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 import cv2
 import numpy as np
 from pages import put
+from synthetic.board_scenes import depth_error_percent
 
 from calibration.boards import parse_board
 from calibration.detection import BoardDetector
 from calibration.errors import CalibrationError
 from calibration.solution import Solution
 from calibration.solve import SolveOptions, solve
-from calibration.synthetic import depth_error_percent
 from calibration.uncertainty import predict_depth_error
 from calibration.views import View
 

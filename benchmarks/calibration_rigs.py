@@ -20,11 +20,14 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 import cv2
 import numpy as np
 from pages import put
+from synthetic.board_scenes import depth_error_percent
+from synthetic.drawn_boards import Look, render_board
 
 from calibration.boards import Board, parse_board
 from calibration.bundle import rotation, rotation_to
@@ -33,8 +36,6 @@ from calibration.errors import CalibrationError
 from calibration.lens import project_rays, rays_of_pixels
 from calibration.rig import Array, Intrinsics, LensModel, StereoRig
 from calibration.solve import SolveOptions, solve
-from calibration.synthetic import depth_error_percent
-from calibration.synthetic_boards import Look, render_board
 from calibration.views import View
 
 DISTANCES = (1.0, 2.0, 4.0)

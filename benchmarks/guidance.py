@@ -21,16 +21,17 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 import numpy as np
+from synthetic.board_scenes import Scene, SceneOptions, depth_error_percent, make_scene
 
 from calibration.advice import Goal, advise, list_needs
 from calibration.boards import parse_board
 from calibration.next_pose import view_of
 from calibration.session import Session
 from calibration.solve import SolveOptions, solve
-from calibration.synthetic import Scene, SceneOptions, depth_error_percent, make_scene
 from calibration.views import View, coverage
 from livestereo.guided import Capture, Moment
 from livestereo.render.guide_view import GuidePicture, canvas_size, draw_guide

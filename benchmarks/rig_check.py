@@ -15,10 +15,12 @@ import dataclasses
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, whose files bear names of packages
 
 import cv2
 import numpy as np
+from synthetic.plane_views import make_scene, render_view
 
 from calibration.drift import fit_drift
 from calibration.framing import rotations
@@ -27,7 +29,6 @@ from calibration.matches import find_matches
 from calibration.rectify import Rectification, make_rectification
 from calibration.repair import repair_rig
 from calibration.rig import Array, Intrinsics, StereoRig
-from calibration.synthetic_views import make_scene, render_view
 
 AT_M = 2.0
 BUMP_DEG = 0.5

@@ -43,6 +43,8 @@ def write_atomically(path: str | Path, data: str | bytes) -> None:
             raise
         _flush_folder(real.parent)
     except FileNotFoundError:
+        if target.parent.is_dir():  # one of the system's own
+            raise CalibrationError(f"The folder {target.parent} takes no files.", "Name another.") from None
         raise CalibrationError(
             f"There is no folder {target.parent} to write into.", "Make it, or name another."
         ) from None

@@ -93,7 +93,7 @@ class CameraClock:
     @property
     def ready(self) -> bool:
         """Enough frames for the line to be better than the stamps."""
-        return self._running and True
+        return self._running
 
     @property
     def jitter_s(self) -> float:

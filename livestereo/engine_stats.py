@@ -113,11 +113,6 @@ class RunMeter:
         """The warm-up is over: pairs are worked on from now."""
         self._start_s = now_s
 
-    @property
-    def started_s(self) -> float:
-        """When the warm-up was over; NaN before."""
-        return self._start_s
-
     def count(self, result: StereoResult, grabbed_s: float, now_s: float) -> None:
         """Count a finished pair that was grabbed (or read) at `grabbed_s`."""
         self.pairs += 1

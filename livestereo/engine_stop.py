@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from livestereo.interrupts import raise_if_heard
+from livestereo.interrupts import raise_if_heard, take_over
 
 EXIT_INTERRUPTED = 130
 # What a second signal grants to `finally` blocks before the process goes.
@@ -53,6 +53,7 @@ def stopping_signals() -> Iterator[Signals]:
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     _around.append(asked)
+    take_over()
     try:
         yield asked
     finally:

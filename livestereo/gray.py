@@ -10,9 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from livestereo.sources.frames import LazyFrame
-from livestereo.sources.request import FLIPS
-from livestereo.sources.split import turn
+from livestereo.frames import FLIPS, LazyFrame, turn
 from livestereo.types import U8, Frame, StereoFrame
 
 

@@ -45,10 +45,32 @@ def make_folder(folder: Path) -> Path:
     except (FileExistsError, NotADirectoryError):
         raise OutputError(f"{folder} is not a folder.", "Name another place for the output.") from None
     except OSError as error:
+        # A folder of the system's own (/proc) answers that it has no such file.
+        why = "it takes no files" if isinstance(error, FileNotFoundError) else error.strerror
         raise OutputError(
-            f"The folder {folder} cannot be written: {error.strerror}.", "Choose a folder that you may write to."
+            f"The folder {folder} cannot be written: {why}.", "Choose a folder that you may write to."
         ) from None
     return folder
+
+
+def make_place(path: Path) -> Path:
+    """Make the folder that the file `path` will stand in, so that a place that cannot be is told before the work.
+
+    A target that is no regular file (a pipe, /dev/stdout) has its place. Give `path`.
+
+    Raises:
+        OutputError: `path` is a folder, or its folder cannot be made or written to.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder.", "Name a file in it.")
+    if path.is_file() or not path.exists():
+        make_folder(_behind_links(path).parent)
+    return path
+
+
+def _behind_links(path: Path) -> Path:
+    """Give the file that a link leads to, whether it is there or not; `path` itself where it is no link."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 # What is being read now, as (device, inode) of each file: pictures and recordings, which no output may replace.
@@ -90,14 +112,17 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` (same ending); rename it over `path` if the block ends well.
 
+    A link stays one: what it leads to is replaced, or made.
+
     Raises:
         OutputError: the folder cannot be written, or `path` is a file that is being read.
     """
-    make_folder(path.parent)
     if path.is_dir():
         raise OutputError(f"{path} is a folder.", "Name a file in it.")
     refuse_source(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
+    real = _behind_links(path)
+    make_folder(real.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{real.stem[:40]}-", suffix=path.suffix, dir=real.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -107,7 +132,7 @@ def replacing(path: Path) -> Iterator[Path]:
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)  # mkstemp makes files private; an output is an ordinary file
-        temporary.replace(path)
+        temporary.replace(real)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -148,7 +173,11 @@ def check_format(path: Path, formats: Sequence[str], what: str) -> None:
 
 
 def encode(suffix: str, image: NDArray[Any], quality: int = 95) -> bytes:
-    """Encode a picture, uint8 or uint16, gray, BGR or BGRA, in the format of `suffix`."""
+    """Encode a picture, (H,W), (H,W,3) BGR or (H,W,4) BGRA, uint8 or uint16, in the format of `suffix`.
+
+    Raises:
+        OutputError: OpenCV cannot write it in this format (its size or depth).
+    """
     suffix = suffix.lower()
     options: list[int] = []
     if suffix in (".jpg", ".jpeg"):

@@ -6,6 +6,7 @@ import signal
 from types import FrameType
 
 _heard: list[int] = []
+_taken_over = 0
 
 
 def listen() -> None:
@@ -23,6 +24,22 @@ def raise_if_heard() -> None:
     """
     if _heard:
         raise KeyboardInterrupt
+
+
+def heard_twice() -> bool:
+    """Whether a second interrupt came while none was expected: whoever sent it does not want to wait."""
+    return len(_heard) > 1
+
+
+def take_over() -> None:
+    """Note that from now on signals are an orderly end's (a run's own handler has them)."""
+    global _taken_over
+    _taken_over += 1
+
+
+def taken_over() -> int:
+    """How often signals have been taken over."""
+    return _taken_over
 
 
 def _hear(number: int, frame: FrameType | None) -> None:

@@ -30,4 +30,14 @@ def _of_group(group: Path) -> int | None:
         limit, used = (int((group / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
     except (OSError, ValueError):  # no such group, or "max"
         return None
-    return max(limit - used, 0)
+    return min(max(limit - used + _given_back(group), 0), limit)
+
+
+def _given_back(group: Path) -> int:
+    """What the system takes back as soon as it is needed: files that were read lately count as used."""
+    try:
+        lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+        stat = {name: int(value) for name, value in (line.split() for line in lines)}
+    except (OSError, ValueError):
+        return 0
+    return stat.get("inactive_file", 0) + stat.get("slab_reclaimable", 0)

@@ -151,6 +151,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "turbo": MappingProxyType({"matcher": "sgm", "scale": 0.5, "speckle_size": 100}),
     }
 )
+OWN_BASE = "balanced"  # what a preset of one's own builds on where it names no base
 # Without `sgm`, the presets that are made of it.
 FALLBACK: Mapping[str, Any] = MappingProxyType({"scale": 0.5})
 
@@ -158,6 +159,26 @@ FALLBACK: Mapping[str, Any] = MappingProxyType({"scale": 0.5})
 def sgm_installed() -> bool:
     """Tell whether the library that compiles `sgm` is there, without importing it."""
     return numba_installed()
+
+
+def as_preset(settings: Settings) -> dict[str, Any]:
+    """Give what a preset must hold so that it leads to `settings`: `base`, and what differs from it.
+
+    `threads` and `workers` are this computer's and are left out.
+    """
+    start = Settings.make(PRESETS[OWN_BASE])
+    values = settings.model_dump(exclude={"preset", "threads", "workers"})
+    return {"base": OWN_BASE, **{name: value for name, value in values.items() if value != getattr(start, name)}}
+
+
+def default_file_used(preset: str) -> bool:
+    """Tell whether `./livestereo.toml` is there and has a part in settings that start from `preset`.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    file = read_settings_file(_file(None))
+    return bool(file.settings) or preset in file.presets
 
 
 def preset_names(config_file: Path | None = None) -> tuple[str, ...]:
@@ -176,8 +197,8 @@ def resolve_settings(
     """Put settings together: `overrides` (None values are not given) > file > preset > default.
 
     The file is `config_file`, or `./livestereo.toml` where it is there. It may hold settings at its top level and
-    presets of its own: `[presets.mine]` with `base = "quality"` and what differs. `sgm` says whether that matcher
-    can be used; looked up if not given.
+    presets of its own: `[presets.mine]` with `base = "quality"` and what differs. What its top level takes from a
+    `preset` that is named here is told in `notes`. `sgm` says whether that matcher can be used; looked up if not given.
 
     Raises:
         SettingsError: an unknown preset, file, name, or a value that breaks its rule.
@@ -185,7 +206,7 @@ def resolve_settings(
     """
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     file = read_settings_file(_file(config_file))
-    name = preset or given.get("preset") or file.settings.get("preset") or "balanced"
+    name = preset or given.get("preset") or file.settings.get("preset") or OWN_BASE
     if not isinstance(name, str):
         raise SettingsError(f"preset must be a name, got {name!r}.")
     chosen = _preset_values(name, file.presets, str(file.path or ""))
@@ -198,6 +219,9 @@ def resolve_settings(
     if not usable:
         chosen = {**{k: v for k, v in chosen.items() if k != "matcher" and not k.startswith("sgm_")}, **FALLBACK}
         notes = (f"The preset {name} uses StereoSGBM 3WAY at half size. {no_sgm()}",)
+    lost = [one for one, value in chosen.items() if one not in given and file.settings.get(one, value) != value]
+    if preset is not None and lost:
+        notes += (f"{file.path} sets {', '.join(lost)} at its top level: that wins over the preset {name}.",)
     if "scale" in asked and "keep_up" not in asked:
         chosen["keep_up"] = False  # who names the scale means it
     if file.settings:  # told apart, so that a wrong value is blamed on the file
@@ -226,7 +250,9 @@ def _preset_values(
         raise SettingsError(f"{path}: the presets {' -> '.join((*seen, name))} build on one another in a circle.")
     if name in own:
         values = dict(own[name])
-        base = values.pop("base", "balanced")
+        if "preset" in values:
+            raise SettingsError(f"{path}, preset {name}: preset cannot stand in a preset.", 'Write base = "…" instead.')
+        base = values.pop("base", OWN_BASE)
         start = _preset_values(base, own, path, (*seen, name)) if base != name else dict(PRESETS.get(name, {}))
         Settings.make(values, origin=f"{path}, preset {name}")
         return {**start, **values}

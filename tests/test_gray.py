@@ -8,10 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from livestereo.frames import FLIPS, Flip, LazyFrame, turn
 from livestereo.gray import decode_luma, gray_of
-from livestereo.sources.frames import LazyFrame
-from livestereo.sources.request import FLIPS, Flip
-from livestereo.sources.split import turn
 from livestereo.types import Frame
 
 

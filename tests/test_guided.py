@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic.board_scenes import depth_error_percent, seen_points
 
 from calibration.advice import Goal
 from calibration.boards import parse_board
 from calibration.errors import CalibrationError
 from calibration.session import Session
 from calibration.solve import solve
-from calibration.synthetic import depth_error_percent, seen_points
 from livestereo.errors import IncompleteSource
 from livestereo.guided import STEERING, Capture, Captured, Moment
 from livestereo.sources import open_source

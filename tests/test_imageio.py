@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from calibration.errors import CalibrationError
+from calibration.files import write_atomically
 from livestereo import imageio
 from livestereo.cli._effect_files import Outlet
 from livestereo.errors import LiveStereoError
@@ -35,6 +37,34 @@ def test_pfm_goes_round_and_marks_invalid_as_infinite(tmp_path: Path) -> None:
 def test_float_tiff_keeps_values_and_nan(tmp_path: Path) -> None:
     path = imageio.write_float_map(tmp_path / "d.tiff", ramp())
     np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), ramp())
+
+
+def test_an_output_goes_through_a_link_to_what_it_leads_to(tmp_path: Path) -> None:
+    for name in ("there.png", "not yet/there.png"):
+        link, real = tmp_path / "link.png", tmp_path / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(real)
+        for _ in range(2):  # dangling first, then not
+            assert imageio.write_picture(imageio.make_place(link), np.zeros((4, 4), np.uint8)) == link
+            assert link.is_symlink() and real.is_file()
+
+
+def test_a_place_is_made_or_told(tmp_path: Path) -> None:
+    assert imageio.make_place(tmp_path / "a" / "b" / "rig.json").parent.is_dir()
+    (tmp_path / "file").touch()
+    for path, said in ((tmp_path, "is a folder"), (tmp_path / "file" / "x.png", "is not a folder")):
+        with pytest.raises(OutputError, match=said):
+            imageio.make_place(path)
+    assert imageio.make_place(Path("/dev/stdout")), "no regular file, and written straight"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder here that takes no files")
+def test_a_folder_of_the_systems_own_is_not_said_to_be_missing() -> None:
+    for path in (Path("/proc/b.png"), Path("/proc/none/b.png")):
+        with pytest.raises(OutputError, match="cannot be written: it takes no files"):
+            imageio.make_place(path)
+    with pytest.raises(CalibrationError, match="/proc takes no files"):
+        write_atomically("/proc/b.json", "")
 
 
 def test_a_cut_pfm_is_told(tmp_path: Path) -> None:

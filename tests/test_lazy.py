@@ -6,8 +6,8 @@ import threading
 
 import numpy as np
 
+from livestereo.frames import LazyFrame
 from livestereo.lazy import lazy
-from livestereo.sources.frames import LazyFrame
 
 
 class Thing:

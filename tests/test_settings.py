@@ -162,6 +162,66 @@ def test_a_saved_preset_is_read_again_beside_what_stood_there(tmp_path: Path) ->
     assert [p.name for p in file.parent.iterdir()] == ["livestereo.toml"], "no half file is left"
 
 
+def test_a_saved_preset_leaves_the_rest_of_the_file_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "livestereo.toml"
+    file.write_text("[presets.'desk']  # mine\nmedian = 0\n\n# For the other rig.\n[presets.far]\nmin_depth = 5.0\n")
+    save_preset(file, "desk", {"median": 3})
+    assert file.read_text() == ("# For the other rig.\n[presets.far]\nmin_depth = 5.0\n\n[presets.desk]\nmedian = 3\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'presets = {desk={base="quality"}}',
+        '[presets]\ndesk = {base="quality"}',
+        '[presets]\ndesk.base = "quality"',
+        'presets.desk.base = "quality"',
+        'colormap = """\n[presets.desk]\n"""',
+    ],
+)
+def test_a_file_of_another_form_is_never_made_unreadable(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "livestereo.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match="another name, or into another file with --config"):
+        save_preset(file, "desk", {"median": 3})
+    assert file.read_text() == text
+
+
+def test_a_link_and_the_rights_of_a_file_stay(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.toml", tmp_path / "livestereo.toml"
+    real.write_text("median = 3\n")
+    real.chmod(0o664)
+    link.symlink_to(real)
+    save_preset(link, "desk", {"median": 0})
+    assert link.is_symlink() and real.stat().st_mode & 0o777 == 0o664
+    assert "[presets.desk]" in real.read_text()
+
+
+def test_a_file_that_is_not_text_is_told_and_kept(tmp_path: Path) -> None:
+    file = tmp_path / "livestereo.toml"
+    file.write_bytes(b"# M\xfcller\n")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        save_preset(file, "desk", {"median": 3})
+    assert file.read_bytes() == b"# M\xfcller\n"
+
+
+def test_what_a_file_takes_from_a_preset_that_is_named_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text('mode = "hh"\nmedian = 3\n[presets.desk]\nmode = "sgbm"\nmin_depth = 0.3\n')
+    notes = resolve_settings("desk", {}, file).notes
+    assert len(notes) == 1 and "sets mode at its top level" in notes[0] and "median" not in notes[0]
+    assert resolve_settings("desk", {"mode": "hh4"}, file).notes == ()
+    assert resolve_settings(None, {}, file).notes == ()
+
+
+def test_a_preset_names_its_base_not_a_preset(tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text('[presets.desk]\npreset = "quality"\n')
+    with pytest.raises(SettingsError, match="desk: preset cannot stand") as caught:
+        resolve_settings("desk", {}, file)
+    assert "base" in caught.value.fix
+
+
 def test_a_panel_shows_what_applies_to_the_matcher() -> None:
     names = {matcher: [p.name for p in for_matcher(matcher)] for matcher in ("sgbm", "bm", "sgm")}
     assert "p1" in names["sgbm"] and "p1" not in names["sgm"] and "sgm_p1" in names["sgm"]

@@ -1,6 +1,6 @@
-"""Write the command reference from the commands themselves; with --check, fail where the docs have drifted.
+"""Write the command reference from the commands, and the settings from their rules; --check: have the docs drifted?
 
-python tools/docs.py            # writes docs/commands.md
+python tools/docs.py            # writes docs/commands.md and docs/settings.md
 python tools/docs.py --check    # exit 1 with what differs; also finds broken links in the docs
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import json
 import re
 import sys
 import typing
@@ -17,14 +18,41 @@ from pathlib import Path
 import typer.models
 
 from livestereo.cli.app import COMMANDS
+from livestereo.parameters import PARAMETERS
+from livestereo.settings import DEFAULT_FILE, OWN_BASE, PRESETS, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "commands.md"
+SETTINGS = ROOT / "docs" / "settings.md"
 HEAD = """# Command reference
 
 Made from the commands themselves by `python tools/docs.py`. Every command also takes `--json`, `--quiet`,
 `-v` and `--help`; what is common to several commands is explained in the [README](../README.md).
 """
+SETTINGS_HEAD = f"""# Settings file
+
+Made from the rules of the settings by `python tools/docs.py`.
+
+`./{DEFAULT_FILE}` is used where it is there, and told; `--config FILE` names another. It is TOML: settings at its top,
+presets of your own in tables. The tuning panel of the window (Tab) saves what was tuned as such a table.
+
+```toml
+colormap = "turbo"           # at the top level: for every run
+
+[presets.desk]               # used with --preset desk
+base = "quality"             # the preset it builds on, also one of your own; {OWN_BASE} if left out
+min_depth = 0.3
+max_depth = 1.5
+```
+
+What wins, strongest first: an option of the command line; the top level of the file; the preset; the default. So the
+top level also wins over a preset that `--preset` names, and that is told. `preset = "desk"` at the top level
+chooses a preset for every run; within a preset write `base`.
+
+A name or a value that breaks its rule ends the program and is named; nothing is mended silently. What has no default
+is chosen by the program. Lengths in px are those of the full-size picture.
+"""
+SETTINGS_GROUPS = {"matching": "Matching", "filters": "Filters", "display": "Display", "running": "Running"}
 COMMON = {"json", "quiet", "verbose"}
 
 
@@ -52,6 +80,27 @@ def reference() -> str:
     return "\n".join(parts)
 
 
+def settings_page() -> str:
+    """Make the page of the settings file."""
+    parts = [SETTINGS_HEAD, "| preset | differs from the defaults by |", "|---|---|"]
+    for name, values in PRESETS.items():
+        parts.append(f"| `{name}` | {', '.join(f'`{one} = {toml(value)}`' for one, value in values.items())} |")
+    for group, title in SETTINGS_GROUPS.items():
+        parts += ["", f"## {title}", "", "| name | must be | default | meaning |", "|---|---|---|---|"]
+        for name, parameter in PARAMETERS.items():
+            if parameter.group == group:
+                default = getattr(Settings(), name)
+                shown = "" if default is None else f"`{toml(default)}`"
+                only = f" Only with {' and '.join(parameter.matchers)}." if parameter.matchers else ""
+                parts.append(f"| `{name}` | {parameter.rule} | {shown} | {parameter.help}{only} |")
+    return "\n".join(parts) + "\n"
+
+
+def toml(value: object) -> str:
+    """Write a value as it stands in the file."""
+    return json.dumps(value)
+
+
 def broken_links() -> list[str]:
     """List links in the docs that lead to no file."""
     bad = []
@@ -70,14 +119,16 @@ def missing_commands() -> list[str]:
 
 def main() -> int:
     """Write or check; give the exit code."""
-    made = reference()
+    pages = {REFERENCE: reference(), SETTINGS: settings_page()}
     if "--check" not in sys.argv:
-        REFERENCE.write_text(made)
+        for page, made in pages.items():
+            page.write_text(made)
         return 0
-    old = REFERENCE.read_text() if REFERENCE.exists() else ""
-    drift = list(
-        difflib.unified_diff(old.splitlines(), made.splitlines(), "docs/commands.md", "the commands", lineterm="")
-    )
+    drift: list[str] = []
+    for page, made in pages.items():
+        old = page.read_text() if page.exists() else ""
+        name = str(page.relative_to(ROOT))
+        drift += difflib.unified_diff(old.splitlines(), made.splitlines(), name, "the program", lineterm="")
     problems = drift[:40] + [f"broken link in {link}" for link in broken_links()]
     problems += [f"README.md does not name the command {name}" for name in missing_commands()]
     for problem in problems:

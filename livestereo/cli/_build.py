@@ -7,17 +7,18 @@ from collections.abc import Callable
 from calibration.rectify import Rectification
 from calibration.rigfile import RigFile
 from livestereo.cli._options import MatchOptions
+from livestereo.cli._output import Output
 from livestereo.filters import make_filters
 from livestereo.honesty import Explainer
 from livestereo.matchers import MATCHERS
 from livestereo.matchers.wls import WlsMatcher
 from livestereo.pipeline import Pipeline
 from livestereo.ranges import find_range, reaching
-from livestereo.settings import Settings, resolve_settings
+from livestereo.settings import DEFAULT_FILE, Settings, default_file_used, resolve_settings
 
 
-def settings_from(options: MatchOptions) -> Settings:
-    """Give the settings that the options of the command line ask for.
+def settings_from(options: MatchOptions, output: Output) -> Settings:
+    """Give the settings that the options of the command line ask for, and say what should be known of them.
 
     Raises:
         SettingsError: an unknown preset or a value that breaks its rule.
@@ -29,7 +30,12 @@ def settings_from(options: MatchOptions) -> Settings:
         "min_disparity": options.min_disparity, "block_size": options.block_size, "wls": options.wls,
         "temporal": options.temporal, "holes": options.holes, "threads": options.threads, "workers": options.workers,
     }  # fmt: skip
-    return resolve_settings(options.preset, overrides, options.config)
+    settings = resolve_settings(options.preset, overrides, options.config)
+    if options.config is None and default_file_used(settings.preset):
+        output.say_once(f"Using ./{DEFAULT_FILE}; name another with --config.")
+    for note in settings.notes:
+        output.say_once(note)
+    return settings
 
 
 def build_pipeline(

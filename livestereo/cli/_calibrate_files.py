@@ -185,7 +185,7 @@ def larger_than_given(collected: Collected, board: Board) -> Board | None:
 
 def turned_pictures(pair: tuple[U8, U8], *, swapped: bool, flip: tuple[Flip, Flip]) -> tuple[U8, U8]:
     """Turn and exchange pictures as the solve turned and exchanged the detections (first turned, then exchanged)."""
-    from livestereo.sources.split import turn
+    from livestereo.frames import turn
 
     left, right = (turn(image, how) for image, how in zip(pair, flip))
     return (right, left) if swapped else (left, right)

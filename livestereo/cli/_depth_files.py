@@ -17,6 +17,7 @@ from livestereo.imageio import (
     OutputError,
     check_format,
     make_folder,
+    make_place,
     millimetres,
     refuse_source,
     write_float_map,
@@ -91,7 +92,7 @@ class Wanted:
                 clash = files.setdefault(path.resolve(), kind)
                 if clash != kind:
                     raise OutputError(f"{clash} and {kind} would write over each other: both are {path}.", "Name two.")
-                make_folder(path.parent)
+                make_place(path)
                 places[kind] = _always(path)
         return Writer(self, places)
 

@@ -18,6 +18,7 @@ from livestereo.imageio import (
     PICTURE_FORMATS,
     OutputError,
     make_folder,
+    make_place,
     refuse_source,
     replacing,
     told_of,
@@ -65,10 +66,11 @@ def check_output(path: Path, kind: str, *, many: bool, has_background: bool) -> 
             raise OutputError(
                 f"{path} has no ending that tells the format.", f"Use a name that ends in {', '.join(fitting)}."
             )
+        make_folder(path)
         return
     if suffix in fitting:
         refuse_source(path)
-        make_folder(path.parent)
+        make_place(path)
         return
     if kind == "cutout" and not has_background:
         raise OutputError(

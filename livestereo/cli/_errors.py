@@ -12,9 +12,11 @@ import cv2
 from calibration.errors import CalibrationError
 from livestereo.cli._output import Output
 from livestereo.errors import LiveStereoError
+from livestereo.interrupts import heard_twice, taken_over
 
 EXIT_KNOWN_FAILURE = 1
 EXIT_INTERRUPTED = 130
+NO_PAIR = "No pair was finished."
 
 
 def _known(error: BaseException) -> tuple[str, str, dict[str, object]] | None:
@@ -39,6 +41,21 @@ def _known(error: BaseException) -> tuple[str, str, dict[str, object]] | None:
     if isinstance(error, cv2.error) and "nsufficient memory" in str(error):
         return "There is not enough memory for this.", "Use smaller pictures or fewer disparities.", {}
     return None
+
+
+@contextmanager
+def orderly_before_the_run(output: Output) -> Iterator[None]:
+    """Let an interrupt that comes before the run is an end like one within it: the summary, of no pairs, and 0."""
+    before = taken_over()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if taken_over() != before or heard_twice():
+            raise
+        from livestereo.engine_stats import RunSummary
+
+        output.result(RunSummary().as_json())
+        output.show(NO_PAIR)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from livestereo import display
+from livestereo.cli._errors import NO_PAIR
 from livestereo.cli._options import MatchOptions, RunOptions
 from livestereo.cli._output import Output
 from livestereo.cli._setup import Opened
@@ -273,7 +274,7 @@ def _resolver(match: MatchOptions) -> Callable[[str, Mapping[str, Any]], Setting
 def summary_for_people(summary: RunSummary, *, live: bool) -> Sequence[RenderableType]:
     """Lay the figures of a run out as a table."""
     if summary.pairs == 0:
-        return ("No pair was finished.",)
+        return (NO_PAIR,)
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim")
     table.add_column()

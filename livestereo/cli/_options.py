@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 import typing
 from collections.abc import Callable
 from functools import wraps
@@ -20,6 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
+from livestereo.cli._choices import check_duration, within
 from livestereo.cli._errors import report_errors
 from livestereo.cli._output import Output
 from livestereo.errors import SettingsError
@@ -152,10 +152,8 @@ class RunOptions:
     )
 
     def __post_init__(self) -> None:
-        if self.frames is not None and self.frames < 1:
-            raise SettingsError(f"--frames {self.frames} is not possible.", "Give 1 or more, or leave it out.")
-        if self.duration is not None and not (math.isfinite(self.duration) and self.duration > 0):
-            raise SettingsError(f"--duration {self.duration:g} is not possible.", "Give seconds above 0.")
+        within("--frames", self.frames, 1)
+        check_duration(self.duration)
 
 
 @dataclasses.dataclass(frozen=True)

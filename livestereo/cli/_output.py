@@ -48,6 +48,7 @@ class Output:
         self.json = json
         self.quiet = quiet
         self.verbose = verbose
+        self._said: set[str] = set()
         self._out = Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
         self._err = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
 
@@ -67,6 +68,12 @@ class Output:
         """Tell something by the way, on stderr; silent with `quiet`."""
         if not self.quiet:
             self._err.print(Text(text))
+
+    def say_once(self, text: str) -> None:
+        """Tell something by the way that several parts of a command may come upon."""
+        if text not in self._said:
+            self._said.add(text)
+            self.say(text)
 
     def notice(self, text: str) -> None:
         """Tell something the user cannot do without (a link to open), on stderr, also with `quiet`."""

@@ -90,7 +90,7 @@ class TakePipeline:
         self._source = cast("TakeSource", opened.source)
         self._use_recorded = use_recorded
         recorded = settings_of(self.reader.manifest.settings)
-        self._settings = settings_from(match) if any_given(match) or recorded is None else recorded
+        self._settings = settings_from(match, opened.output) if any_given(match) or recorded is None else recorded
         self._pipeline: Pipeline | None = None
         self.computed = 0
 

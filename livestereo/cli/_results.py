@@ -187,8 +187,6 @@ def each_result(
     limit = None if endless else how_many(info, frames)
     total = info.count if limit is None else limit if info.count is None else min(limit, info.count)
     maker = ResultMaker(opened, settings, output.say)
-    for note in settings.notes:
-        output.say(note)
     try:
         pairs = each_frame(opened, limit, troubles)
         if total != 1 and not endless:

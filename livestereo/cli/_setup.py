@@ -25,6 +25,7 @@ from livestereo.cli._output import Output
 from livestereo.errors import RigError, SettingsError
 from livestereo.imageio import reading
 from livestereo.interrupts import raise_if_heard
+from livestereo.settings import Settings
 from livestereo.sources import open_source
 from livestereo.sources.base import Source
 from livestereo.sources.request import SourceRequest
@@ -217,13 +218,12 @@ def rectification_without_rig(
 @contextmanager
 def open_pictures(
     pictures: Sequence[str], source_options: SourceOptions, rig_options: RigOptions, output: Output,
-    *, partial: bool = False, phase: PhaseOptions = NO_PHASE,
+    *, partial: bool = False, phase: PhaseOptions = NO_PHASE, settings: Settings | None = None,
 ) -> Iterator[Opened]:  # fmt: skip
     """Open a source with the rig that belongs to it; everything is released at the end.
 
-    phase: live cameras are brought into phase while they are opened.
-
-    partial: a take may lack pictures; black ones stand for them.
+    phase: live cameras are brought into phase while they are opened. settings: give the bound on skew where no option
+    does. partial: a take may lack pictures; black ones stand for them.
 
     Raises:
         SettingsError: an option is not of its form.
@@ -231,6 +231,8 @@ def open_pictures(
         CalibrationError: the rig file cannot be read.
     """
     raise_if_heard()
+    if settings is not None and source_options.max_skew is None:
+        source_options = dataclasses.replace(source_options, max_skew=settings.max_skew_ms)
     if rig_options.rig is not None and not rig_options.rig.exists():
         raise SettingsError(f"There is no rig file {rig_options.rig}.", "Make one with `livestereo calibrate`.")
     carried = carries_rig(pictures)

@@ -37,7 +37,7 @@ def _about(
 def build_app(names: tuple[str, ...] = COMMANDS) -> typer.Typer:
     """Build the command line with these commands; only their modules are imported."""
     app = typer.Typer(
-        name="livestereo", add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
+        name="livestereo", rich_markup_mode="markdown", pretty_exceptions_enable=False,
         no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
     app.callback()(_about)

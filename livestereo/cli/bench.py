@@ -10,7 +10,7 @@ import typer
 from livestereo.cli._options import MatchOptions, OptionalPictures, RigOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import SettingsError
-from livestereo.imageio import make_folder
+from livestereo.imageio import make_place
 
 if TYPE_CHECKING:
     from livestereo.evaluation.bench import Bench, BenchResult, Clip
@@ -34,13 +34,13 @@ def bench(
         str, typer.Option("--presets", metavar="A,B,…", rich_help_panel=_bench, help="Presets to measure.")
     ] = PRESETS,
     seconds: Annotated[
-        float, typer.Option("--seconds", metavar="S", min=0.2, rich_help_panel=_bench, help="For each measurement.")
+        float, typer.Option("--seconds", metavar="S", rich_help_panel=_bench, help="For each measurement.")
     ] = 2.0,
     rounds: Annotated[
-        int, typer.Option("--rounds", metavar="N", min=1, rich_help_panel=_bench, help="Turns over all methods.")
+        int, typer.Option("--rounds", metavar="N", rich_help_panel=_bench, help="Turns over all methods.")
     ] = 3,
     pairs: Annotated[
-        int, typer.Option("--pairs", metavar="N", min=1, rich_help_panel=_bench, help="Pairs of the source to use.")
+        int, typer.Option("--pairs", metavar="N", rich_help_panel=_bench, help="Pairs of the source to use.")
     ] = 24,
     sweep: Annotated[
         bool, typer.Option("--sweep", rich_help_panel=_bench, help="Also cost against size and disparities.")
@@ -56,13 +56,17 @@ def bench(
     All methods take turns on the same pairs, held in memory as JPEG, and everything is done but opening a window.
     Latency is that of the first preset, live at 30 pairs a second.
     """
+    from livestereo.cli._choices import within
     from livestereo.evaluation import bench as measure
     from livestereo.ranges import find_range
 
+    within("--seconds", seconds, 0.2, 3600)
+    within("--rounds", rounds, 1)
+    within("--pairs", pairs, 1)
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise SettingsError(f"The report {report} must end in .html.")
     if report is not None:
-        make_folder(report.parent)  # what would otherwise fail after minutes of work
+        make_place(report)  # what would otherwise fail after minutes of work
     chosen = _presets(presets, match, output)
     clip = _clip(pictures or ["demo"], source, rig, output, pairs)
     first = next(iter(chosen.values()))
@@ -110,11 +114,7 @@ def _presets(words: str, match: MatchOptions, output: Output) -> dict[str, Setti
         names = [match.preset]
     if not names:
         raise SettingsError("--presets names nothing.", f"Write --presets {PRESETS}, for example.")
-    chosen = {name: settings_from(dataclasses.replace(match, preset=name)) for name in dict.fromkeys(names)}
-    for settings in chosen.values():
-        for note in settings.notes:
-            output.say(note)
-    return chosen
+    return {name: settings_from(dataclasses.replace(match, preset=name), output) for name in dict.fromkeys(names)}
 
 
 def _runner(clip: Clip) -> Bench:
@@ -123,10 +123,10 @@ def _runner(clip: Clip) -> Bench:
 
     from livestereo.cli._build import build_pipeline
     from livestereo.evaluation.bench import Bench
+    from livestereo.frames import LazyFrame
     from livestereo.sinks.base import View
     from livestereo.sinks.window import WindowView
     from livestereo.sinks.window_state import WindowState
-    from livestereo.sources.frames import LazyFrame
     from livestereo.types import U8, Frame
 
     def make_frame(data: bytes, t_s: float, seq: int) -> Frame:

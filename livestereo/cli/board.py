@@ -41,6 +41,7 @@ def board(
     from calibration.boards import parse_board
     from calibration.drawing import lay_out, page_size
     from calibration.printing import write_sheet
+    from livestereo.imageio import make_place
 
     made = parse_board(spec)
     if screen:
@@ -52,7 +53,7 @@ def board(
     if orientation not in landscapes:
         raise SettingsError(f"Unknown orientation: {orientation!r}.", f"Give {', '.join(landscapes)}.")
     sheet = lay_out(made, page_size(page), landscape=landscapes[orientation])
-    write_sheet(sheet, file, dpi)
+    write_sheet(sheet, make_place(file), dpi)
     x, y, w, h = sheet.board_mm
     output.result(
         {"file": file, "board": made.text, "page_mm": sheet.size_mm, "board_mm": {"x": x, "y": y, "w": w, "h": h}}

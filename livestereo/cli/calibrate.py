@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
     from calibration.solution import Solution
     from calibration.solve import SolveOptions
     from livestereo.cli._calibrate_files import Collected
-    from livestereo.sources.request import Flip, SourceRequest
+    from livestereo.frames import Flip
+    from livestereo.sources.request import SourceRequest
     from livestereo.types import SourceInfo
 
 _panel = "Calibration"
@@ -108,6 +108,9 @@ def calibrate(
     """
     from calibration.boards import parse_board, parse_measured
     from calibration.solve import SolveOptions
+    from livestereo.cli._setup import make_request
+    from livestereo.imageio import make_place, reading, refuse_source
+    from livestereo.sources import open_source
 
     spec = parse_board(board)
     if measured is not None:
@@ -120,12 +123,10 @@ def calibrate(
         lens=_LENSES[lens_model],
         depths_m=tuple(dict.fromkeys(distances if wanted is None else (*distances, wanted[1]))),
     )
-    _check_writable(out, report)
+    for path in (out, report):
+        if path is not None:
+            make_place(path)
     plan = Plan(spec, options, out, report, wanted, auto, guide, session, run)
-    from livestereo.cli._setup import make_request
-    from livestereo.imageio import reading, refuse_source
-    from livestereo.sources import open_source
-
     request = make_request(source)
     with open_source(pictures, request) as opened:
         with reading(opened.info.files):
@@ -337,19 +338,6 @@ def _parse_distances(text: str | None) -> tuple[float, ...]:
     if not all(0 < value < 1000 for value in values):
         raise SettingsError(f"{text!r} is not a list of distances.", "Write metres, such as --at 0.5,3.")
     return values
-
-
-def _check_writable(*paths: Path | None) -> None:
-    """Say at once what would otherwise fail after minutes of work."""
-    for path in paths:
-        if path is None:
-            continue
-        if path.is_dir():
-            raise SettingsError(f"{path} is a folder.", "Name a file in it.")
-        if not path.parent.is_dir():
-            raise SettingsError(f"There is no folder {path.parent}.", "Make it, or choose another place.")
-        if not os.access(path.parent, os.W_OK):
-            raise SettingsError(f"{path} cannot be written there.", "Choose a folder that you may write to.")
 
 
 _DEGREES = {"none": 0, "90": 90, "180": 180, "270": 270}

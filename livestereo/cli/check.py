@@ -71,10 +71,14 @@ def check(
     """
     from calibration.boards import parse_board
     from livestereo.cli._setup import open_pictures
+    from livestereo.imageio import make_place
 
     spec = None if board is None else parse_board(board)
     if distance is not None and not 0.05 < distance < 1000:
         raise SettingsError(f"--distance must be in metres, as 2.00, is {distance:g}.", "Measure from the left lens.")
+    path = _repaired_path(out, rig.rig)
+    if repair:
+        make_place(path)
     with open_pictures(pictures, source, rig, output) as opened:
         if opened.rig_file is None:
             raise RigError("There is no rig to check.", "Name it with --rig, or make one with `livestereo calibrate`.")
@@ -87,7 +91,6 @@ def check(
     for warning in warnings:
         output.warn(warning)
     if repair:
-        path = _repaired_path(out, rig.rig)
         result["repaired"] = _repair(judge, report, path, result, output)
     if gathered.incomplete is not None:
         raise IncompleteSource(gathered.incomplete.what, gathered.incomplete.fix, result)

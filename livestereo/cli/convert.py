@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,6 +52,7 @@ def convert(
     What a format cannot hold is refused, not dropped.
     """
     from calibration.exchange import NATIVE, read_foreign, write_foreign
+    from livestereo.imageio import make_place
 
     paths_in, paths_out = _split(files, form_out)
     rig_file, notes, found = read_foreign(paths_in, form_in, _options(unit, cameras))
@@ -63,6 +65,8 @@ def convert(
             update={"program": "livestereo", "version": __version__, "command": f"convert --from {found}"}
         )
         rig_file = rig_file.model_copy(update={"made_by": made})
+    for path in paths_out:
+        make_place(Path(path))
     write_foreign(paths_out, rig_file, target)
     lost = _not_carried(rig_file) if target != NATIVE else []
     for note in (*notes, *lost):

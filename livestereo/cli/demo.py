@@ -58,13 +58,13 @@ def demo(
     from livestereo.imageio import make_folder
 
     check_addresses(web, view3d_at if view3d else None)
-    settings = settings_from(match)
+    settings = settings_from(match, output)
     window = wants_window(run, output, quietly=web is not None or view3d)
     watched = window or web is not None or view3d
     if not watched:
         make_folder(out)
     word = scene if scene == "demo" or scene.startswith("demo:") else f"demo:{scene}"
-    with open_pictures([word], source, RigOptions(), output) as opened:
+    with open_pictures([word], source, RigOptions(), output, settings=settings) as opened:
         if watched:
             parts = LiveParts(web=web, view3d=view3d_at if view3d else None, title="livestereo demo")
             summary = run_live(opened, settings, match, run, output, parts, window=window)

@@ -93,7 +93,7 @@ def depth(
     ] = None,
     show: Annotated[bool, typer.Option("--show", rich_help_panel=_files, help="Show it in a window.")] = False,
     frames: Annotated[
-        int | None, typer.Option("--frames", metavar="N", min=1, rich_help_panel=_files, help="Only the first N pairs.")
+        int | None, typer.Option("--frames", metavar="N", rich_help_panel=_files, help="Only the first N pairs.")
     ] = None,
 ) -> None:
     """Turn pairs of photos into depth maps, clouds and meshes.
@@ -108,10 +108,12 @@ def depth(
     texture, 5 repeated texture, 6 too near, 7 too far, 8 saturated, 9 outside the region that both cameras see.
     """
     from livestereo.cli._build import settings_from
+    from livestereo.cli._choices import within
     from livestereo.cli._depth_files import Wanted, check_wanted
     from livestereo.cli._results import Troubles, each_result, expects_many
     from livestereo.cli._setup import open_pictures
 
+    within("--frames", frames, 1)
     asked = (sigma, depth_sigma, confidence, reasons)
     if not any((out, cloud, disparity, mesh, show, *asked)):
         out = Path("depth.png" if style != "none" else "depth")
@@ -121,11 +123,11 @@ def depth(
         confidence=confidence, reasons=reasons, explained=output.json or any(asked), style=style, near=near, far=far,
     )  # fmt: skip
     check_wanted(wanted)
-    settings = settings_from(match)
+    settings = settings_from(match, output)
     troubles = Troubles()
     done: list[dict[str, Any]] = []
     table = _table()
-    with open_pictures(pictures, source, rig, output) as opened:
+    with open_pictures(pictures, source, rig, output, settings=settings) as opened:
         writer, result = None, None
         for result in each_result(opened, settings, output, troubles, frames=frames):
             if writer is None:

@@ -102,7 +102,7 @@ def _look(opened: Opened, match: MatchOptions, run: RunOptions, output: Output) 
     if opened.rig_file is not None or opened.rig_options.rectified:
         try:
             rectification = opened.rectification_for(frames[-1])
-            values: Any = build_pipeline(settings_from(match), rectification).settings
+            values: Any = build_pipeline(settings_from(match, opened.output), rectification).settings
             settings = values.model_dump() if values is not None else {}
         except (LiveStereoError, CalibrationError) as error:
             warnings.append(_as_finding(error))

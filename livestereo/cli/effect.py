@@ -63,9 +63,7 @@ def effect(
         ),
     ] = None,
     between: Annotated[int, _option("wiggle: views made up on the way.", "--between", metavar="N")] = 5,
-    frame_ms: Annotated[
-        int, _option("wiggle: duration of a frame.", "--frame-ms", metavar="MS", min=10, max=60_000)
-    ] = 70,
+    frame_ms: Annotated[int, _option("wiggle: duration of a frame.", "--frame-ms", metavar="MS")] = 70,
     reach: Annotated[float, _option("wiggle: share of the way to swing.", "--reach", metavar="0..1")] = 1.0,
     insert: Annotated[
         list[str] | None,
@@ -82,7 +80,7 @@ def effect(
     ] = None,
     quick: Annotated[bool, _option("Less careful outlines, many times faster.", "--quick")] = False,
     show: Annotated[bool, _option("Show it in a window.", "--show")] = False,
-    frames: Annotated[int | None, _option("Only the first N pairs.", "--frames", metavar="N", min=1)] = None,
+    frames: Annotated[int | None, _option("Only the first N pairs.", "--frames", metavar="N")] = None,
     duration: Annotated[
         float | None, _option("Cameras: stop after so many seconds.", "--duration", metavar="S")
     ] = None,
@@ -92,7 +90,7 @@ def effect(
     Example: livestereo effect left.jpg right.jpg --as focus --focus-at 320,240 -o portrait.png
     """  # fmt: skip
     from livestereo.cli._build import settings_from
-    from livestereo.cli._choices import one_of
+    from livestereo.cli._choices import check_duration, one_of, within
     from livestereo.cli._effect_files import Background, Outlet, check_output, parse_point, parse_things
     from livestereo.cli._effect_run import EffectRun
     from livestereo.cli._results import Troubles, expects_many
@@ -101,6 +99,9 @@ def effect(
     from livestereo.render.effects.settings import MEDIA
     from livestereo.render.effects.stereo3d import GLASSES, LAYOUTS
 
+    within("--frames", frames, 1)
+    within("--frame-ms", frame_ms, 10, 60_000)
+    check_duration(duration)
     kind = one_of(kind, EFFECT_NAMES, "effect", f"Give --as fog --medium {kind}." if kind in MEDIA else "")
     behind = Background.parse(background) if background is not None else None
     settings = EffectSettings(
@@ -110,9 +111,10 @@ def effect(
         shift_px=zero_parallax, between=between, reach=reach, near_m=near, far_m=far,
     )  # fmt: skip
     things = None if insert is None else parse_things(insert)
+    matching = settings_from(match, output)
     troubles = Troubles()
     done: list[dict[str, Any]] = []
-    with open_pictures(pictures, source, rig, output) as opened:
+    with open_pictures(pictures, source, rig, output, settings=matching) as opened:
         info = opened.source.info
         if out is None and not show and not info.live:
             out = Path(f"{kind}.gif" if kind == "wiggle" else f"{kind}.png")
@@ -122,7 +124,7 @@ def effect(
             check_output(out, kind, many=many, has_background=behind is not None)
         still_default = match.preset is None and match.matcher is None and match.mode is None and not many
         run = EffectRun(
-            kind, settings, settings_from(match), things=things, background=behind, quick=quick,
+            kind, settings, matching, things=things, background=behind, quick=quick,
             careful_matching=still_default, output=output, duration_s=duration,
         )  # fmt: skip
         outlet = Outlet(out, kind, many=many, fps=info.fps, frame_ms=frame_ms) if out is not None else None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _truth = "Ground truth"
 Number = Annotated[
-    int, typer.Option("--frames", metavar="N", min=1, rich_help_panel=_truth, help="How many pairs of the demo.")
+    int, typer.Option("--frames", metavar="N", rich_help_panel=_truth, help="How many pairs of the demo.")
 ]
 
 
@@ -66,15 +66,17 @@ def evaluate(
     of the pixels with truth. The range of disparities is the one that the set names, else --num-disparities, else it
     is measured in the pictures.
     """
+    from livestereo.cli._choices import within
     from livestereo.cli._evaluate_table import ScoreTable
     from livestereo.imageio import make_folder
 
+    within("--frames", frames, 1)
     cases = _cases(sets or [], left, right, truth, truth_scale, mask, frames, output)
     if out is not None:
         make_folder(out)
     rows: list[dict[str, Any]] = []
     for case in cases:
-        for label, settings in _methods(compare, match):
+        for label, settings in _methods(compare, match, output):
             rows.append(_score(case, label, settings, match, out))
     output.show(ScoreTable(rows))
     if out is not None:
@@ -153,13 +155,13 @@ def _demo_cases(words: str, frames: int) -> Iterator[_Case]:
             yield _Case(f"{words}#{frame.seq}", frame, known.disparity_px, known.visible, None, rectification)
 
 
-def _methods(compare: str | None, match: MatchOptions) -> Iterator[tuple[str, Settings]]:
+def _methods(compare: str | None, match: MatchOptions, output: Output) -> Iterator[tuple[str, Settings]]:
     """Label and settings of each method."""
     from livestereo.cli._build import settings_from
     from livestereo.parameters import MATCHER_NAMES
 
     if compare is None:
-        settings = settings_from(match)
+        settings = settings_from(match, output)
         yield settings.matcher, settings
         return
     words = [word.strip() for word in compare.split(",") if word.strip()]
@@ -168,9 +170,9 @@ def _methods(compare: str | None, match: MatchOptions) -> Iterator[tuple[str, Se
     for word in words:
         name, _, mode = word.partition(":")
         if name in MATCHER_NAMES:
-            yield word, settings_from(dataclasses.replace(match, matcher=name, mode=mode or match.mode))
+            yield word, settings_from(dataclasses.replace(match, matcher=name, mode=mode or match.mode), output)
         else:
-            yield word, settings_from(dataclasses.replace(match, preset=word))
+            yield word, settings_from(dataclasses.replace(match, preset=word), output)
 
 
 def _score(case: _Case, label: str, settings: Settings, match: MatchOptions, out: Path | None) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def measure(
         ),
     ] = None,
     pair: Annotated[
-        int, typer.Option("--pair", metavar="N", min=0, rich_help_panel=_panel, help="Which pair, counted from 0.")
+        int, typer.Option("--pair", metavar="N", rich_help_panel=_panel, help="Which pair, counted from 0.")
     ] = 0,
     save: Annotated[
         Path | None,
@@ -67,13 +67,15 @@ def measure(
     point and a drag a distance. Pixels are those of the rectified left picture, as `preview` and `depth` show it.
     """
     from livestereo.cli._build import settings_from
+    from livestereo.cli._choices import within
     from livestereo.cli._effect_files import parse_point
     from livestereo.cli._measuring import parse_box
     from livestereo.cli._ruler import measure_in_window, picture_of, result_of_pair
     from livestereo.cli._setup import open_pictures
-    from livestereo.imageio import PICTURE_FORMATS, check_format, write_picture
+    from livestereo.imageio import PICTURE_FORMATS, check_format, make_place, write_picture
     from livestereo.measure import Ruler
 
+    within("--pair", pair, 0)
     points = [parse_point(text) for text in point or []]
     if len(points) > 2:
         raise SettingsError(f"{len(points)} points are too many.", "Give one --point, or two for a distance.")
@@ -85,8 +87,9 @@ def measure(
         raise SettingsError("With --json there is no window to click in.", "Give --point U,V, once or twice.")
     if save is not None:
         check_format(save, PICTURE_FORMATS, "a picture")
-    settings = settings_from(match)
-    with open_pictures(pictures, source, rig, output) as opened:
+        make_place(save)
+    settings = settings_from(match, output)
+    with open_pictures(pictures, source, rig, output, settings=settings) as opened:
         if not points:
             measure_in_window(opened, settings, match, run, output)
             return

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from livestereo.cli._errors import orderly_before_the_run
 from livestereo.cli._options import MatchOptions, PhaseOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 
@@ -48,22 +49,23 @@ def preview(
 
     Keys are listed in the window when it opens and by `?`. With `--headless --json` the run's figures are printed.
     """
-    from livestereo.cli._build import settings_from
-    from livestereo.cli._live import LiveParts, check_addresses, run_live, wants_window
-    from livestereo.cli._setup import open_pictures
+    with orderly_before_the_run(output):
+        from livestereo.cli._build import settings_from
+        from livestereo.cli._live import LiveParts, check_addresses, run_live, wants_window
+        from livestereo.cli._setup import open_pictures
 
-    check_addresses(web, view3d_at if view3d else None)
-    settings = settings_from(match)
-    window = wants_window(run, output, quietly=web is not None or view3d)
-    with open_pictures(pictures, source, rig, output, phase=phase) as opened:
-        if window and opened.source.info.live and opened.rig_file is None and not rig.rectified:
-            _aim(opened, run, output)
-            return
-        # One pair is over before anybody has seen it; a script asks for JSON, or for a number of pairs.
-        one = opened.source.info.count == 1 and not output.json
-        parts = LiveParts(web=web, view3d=view3d_at if view3d else None, hold=one)
-        summary = run_live(opened, settings, match, run, output, parts, window=window)
-        output.result(summary.as_json())
+        check_addresses(web, view3d_at if view3d else None)
+        settings = settings_from(match, output)
+        window = wants_window(run, output, quietly=web is not None or view3d)
+        with open_pictures(pictures, source, rig, output, phase=phase, settings=settings) as opened:
+            if window and opened.source.info.live and opened.rig_file is None and not rig.rectified:
+                _aim(opened, run, output)
+                return
+            # One pair is over before anybody has seen it; a script asks for JSON, or for a number of pairs.
+            one = opened.source.info.count == 1 and not output.json
+            parts = LiveParts(web=web, view3d=view3d_at if view3d else None, hold=one)
+            summary = run_live(opened, settings, match, run, output, parts, window=window)
+            output.result(summary.as_json())
 
 
 def _aim(opened: Opened, run: RunOptions, output: Output) -> None:

@@ -12,7 +12,7 @@ import typer
 from livestereo.cli._options import MatchOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import LiveStereoError, SettingsError
-from livestereo.imageio import make_folder
+from livestereo.imageio import make_place
 
 if TYPE_CHECKING:
     from livestereo.cli._setup import Opened
@@ -67,9 +67,9 @@ def quality(
         raise SettingsError(f"--distance must be in metres, as 1.50, is {distance:g}.", "Measure from the left lens.")
     box = None if roi is None else parse_box(roi)
     if report is not None:
-        make_folder(report.parent)  # what would otherwise fail when all is measured
-    settings = settings_from(match)
-    with open_pictures(pictures, source, rig, output) as opened:
+        make_place(report)  # what would otherwise fail when all is measured
+    settings = settings_from(match, output)
+    with open_pictures(pictures, source, rig, output, settings=settings) as opened:
         if opened.source.info.live and opened.rig_file is None and not rig.rectified:
             raise SettingsError("Cameras need a rig for this.", "Give --rig; make one with `livestereo calibrate`.")
         meter = QualityMeter(box, run.frames or PAIRS)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from livestereo.cli._errors import orderly_before_the_run
 from livestereo.cli._options import MatchOptions, PhaseOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import LiveStereoError, SettingsError
@@ -48,53 +49,54 @@ def record(
     with `replay`), and every loss is counted by its cause. q or Ctrl-C ends it; it stops by itself before the disk is
     full.
     """
-    from livestereo.cli._build import settings_from
-    from livestereo.cli._choices import one_of
-    from livestereo.cli._live import LiveParts, never_reopen_while, run_live, wants_window
-    from livestereo.cli._raw_only import raw_where_unmatched, without_depth
-    from livestereo.cli._recording import refuse_own_source, take_request
-    from livestereo.cli._setup import open_pictures
-    from livestereo.render.film import FilmMaker
-    from livestereo.sinks.recorder import Recorder
-    from livestereo.takes.raw import RawFormat
-    from livestereo.takes.writer import Content
+    with orderly_before_the_run(output):
+        from livestereo.cli._build import settings_from
+        from livestereo.cli._choices import one_of
+        from livestereo.cli._live import LiveParts, never_reopen_while, run_live, wants_window
+        from livestereo.cli._raw_only import raw_where_unmatched, without_depth
+        from livestereo.cli._recording import refuse_own_source, take_request
+        from livestereo.cli._setup import open_pictures
+        from livestereo.render.film import FilmMaker
+        from livestereo.sinks.recorder import Recorder
+        from livestereo.takes.raw import RawFormat
+        from livestereo.takes.writer import Content
 
-    if take is None:
-        raise SettingsError("No take is named.", "Add -o NAME: the folder to record into.")
-    way = one_of(raw, get_args(RawFormat), "way to record")
-    parts_of_takes: tuple[Content, ...] = ("raw", "depth")
-    content: Content = "all" if only is None else one_of(only, parts_of_takes, "part of a take")
-    refuse_own_source(take, pictures)
-    if way == "h264" and content != "depth":
-        output.say("h264 is lossy: depth computed again from this take will differ a little.")
-    settings = settings_from(match)
-    window = wants_window(run, output)
-    with open_pictures(pictures, source, rig, output, phase=phase) as opened:
-        request = take_request(
-            opened, settings, take, raw=way, content=content, preview=not no_preview, overwrite=overwrite
-        )
-        never_reopen_while(opened.source, lambda: True)
-        recorder = Recorder(request, preview=FilmMaker(width=PREVIEW_WIDTH), ends_run=True)
-        parts = LiveParts(
-            pair_sinks=[recorder], sinks=[recorder], record=False, title=f"livestereo: recording {take.name}",
-            handlers={"record": lambda _: "This take is being recorded; q ends it."},
-        )  # fmt: skip
-        if content == "raw" and not (window and (opened.rig_file is not None or rig.rectified)):
-            without_depth(parts)
-        elif content == "all" and opened.rig_file is None:
-            raw_where_unmatched(parts, opened, lambda error: _raw_alone(error, recorder, output))
-        try:
-            summary = run_live(opened, settings, match, run, output, parts, window=window)
-            if recorder.stopped is not None:  # by the last pairs, so that none noticed
-                ended = recorder.why_it_ended(recorder.stopped)
-                ended.details = summary.as_json()
-                raise ended
-        except LiveStereoError as error:
-            error.details = {**error.details, "take": take, **recorded(recorder)}
-            raise
-        finally:
-            _tell(recorder, take, output)
-        output.result({**summary.as_json(), "take": take, **recorded(recorder)})
+        if take is None:
+            raise SettingsError("No take is named.", "Add -o NAME: the folder to record into.")
+        way = one_of(raw, get_args(RawFormat), "way to record")
+        parts_of_takes: tuple[Content, ...] = ("raw", "depth")
+        content: Content = "all" if only is None else one_of(only, parts_of_takes, "part of a take")
+        refuse_own_source(take, pictures)
+        if way == "h264" and content != "depth":
+            output.say("h264 is lossy: depth computed again from this take will differ a little.")
+        settings = settings_from(match, output)
+        window = wants_window(run, output)
+        with open_pictures(pictures, source, rig, output, phase=phase, settings=settings) as opened:
+            request = take_request(
+                opened, settings, take, raw=way, content=content, preview=not no_preview, overwrite=overwrite
+            )
+            never_reopen_while(opened.source, lambda: True)
+            recorder = Recorder(request, preview=FilmMaker(width=PREVIEW_WIDTH), ends_run=True)
+            parts = LiveParts(
+                pair_sinks=[recorder], sinks=[recorder], record=False, title=f"livestereo: recording {take.name}",
+                handlers={"record": lambda _: "This take is being recorded; q ends it."},
+            )  # fmt: skip
+            if content == "raw" and not (window and (opened.rig_file is not None or rig.rectified)):
+                without_depth(parts)
+            elif content == "all" and opened.rig_file is None:
+                raw_where_unmatched(parts, opened, lambda error: _raw_alone(error, recorder, output))
+            try:
+                summary = run_live(opened, settings, match, run, output, parts, window=window)
+                if recorder.stopped is not None:  # by the last pairs, so that none noticed
+                    ended = recorder.why_it_ended(recorder.stopped)
+                    ended.details = summary.as_json()
+                    raise ended
+            except LiveStereoError as error:
+                error.details = {**error.details, "take": take, **recorded(recorder)}
+                raise
+            finally:
+                _tell(recorder, take, output)
+            output.result({**summary.as_json(), "take": take, **recorded(recorder)})
 
 
 def _raw_alone(error: CalibrationError, recorder: Recorder, output: Output) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from livestereo.cli._errors import orderly_before_the_run
 from livestereo.cli._options import MatchOptions, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import SettingsError, TakeError
@@ -59,7 +61,9 @@ def replay(
         )
     load_manifest(take)  # what is no take is told before anything else
     window = out is None and not bitexact and wants_window(run, output)
-    with open_pictures([str(take)], SourceOptions(), rig, output, partial=out is None and not bitexact) as opened:
+    orderly = nullcontext() if bitexact else orderly_before_the_run(output)  # half a proof is none
+    partial = out is None and not bitexact
+    with orderly, open_pictures([str(take)], SourceOptions(), rig, output, partial=partial) as opened:
         source: Any = opened.source
         require_pairs(source.reader)
         if bitexact:
@@ -82,7 +86,7 @@ def _play(
     reader: TakeReader = source.reader
     recorded = settings_of(reader.manifest.settings)
     again = reader.has_raw and (any_given(match) or opened.rig_options.rig is not None or not reader.has_depth)
-    settings = settings_from(match) if again or recorded is None else recorded
+    settings = settings_from(match, output) if again or recorded is None else recorded
     if settings.keep_up:
         settings = settings.changed(keep_up=False)
     parts = LiveParts(record=False, title=f"livestereo: {source.info.name}", pace=speed if window else None,
@@ -129,7 +133,7 @@ def _compute(
 
     source: Any = opened.source
     then = settings_of(source.reader.manifest.settings)
-    settings = settings_from(match) if any_given(match) or then is None else then
+    settings = settings_from(match, output) if any_given(match) or then is None else then
     request = take_request(opened, settings, out, overwrite=overwrite)
     request = dataclasses.replace(request, source=f"{take} computed again")
     left = source.reader.manifest.left

@@ -61,15 +61,3 @@ def score(estimate_px: F32, truth_px: F32, mask: NDArray[np.bool_] | None = None
         float(error.mean()) if error.size else float("nan"),
         float(np.median(error)) if error.size else float("nan"),
     )  # fmt: skip
-
-
-def filled_from_sides(disparity_px: F32) -> F32:
-    """Fill holes with the smaller of the nearest disparities left and right in the row, so that all methods compare."""
-    values = np.where(np.isfinite(disparity_px), disparity_px, np.float32(np.inf))
-
-    def carried(array: F32) -> F32:
-        known = np.where(np.isfinite(array), np.arange(array.shape[1]), 0)
-        return np.take_along_axis(array, np.maximum.accumulate(known, axis=1), axis=1)
-
-    filled = np.minimum(carried(values), carried(values[:, ::-1])[:, ::-1])
-    return np.where(np.isfinite(filled), filled, np.float32(np.nan)).astype(np.float32)

@@ -117,7 +117,10 @@ def weigh(left: U8, right: U8, answer: I16, span: Range) -> tuple[U16, U16]:
 
 
 def beyond(left: U8, right: U8, span: Range) -> U16:
-    """Give the best cost nearer than the range reaches."""
+    """Give the best cost nearer than the range reaches.
+
+    left, right: (h,w) uint8 gray of half size. Returns: (h,w) uint16; NONE where nothing could be compared.
+    """
     first, last = span.planes
     near = np.full(left.shape, NONE, np.uint16)
     for _, cost in costs(left, right, last + 1, last + max(16, last - first)):
@@ -126,7 +129,10 @@ def beyond(left: U8, right: U8, span: Range) -> U16:
 
 
 def likeness(left: U8, span: Range) -> U16:
-    """Tell how well the left picture fits itself when it is moved along the row: low where it repeats, or is blank."""
+    """Tell how well the left picture fits itself when it is moved along the row: low where it repeats, or is blank.
+
+    left: (h,w) uint8 gray of half size. Returns: (h,w) uint16, the least cost; HIGHEST where none was found.
+    """
     first, last = span.planes
     own = np.full(left.shape, HIGHEST, np.uint16)
     for k, cost in costs(left, left, OWN_FROM, min(OWN_TO, last - first)):

@@ -89,7 +89,10 @@ def ends_of_runs(known: Mask) -> tuple[Columns, Columns]:
 
 
 def fill_from_far_side(disparity_px: F32, known: Mask, otherwise: float) -> F32:
-    """Fill holes with the smaller of the nearest disparities left and right; rows with none take `otherwise`."""
+    """Fill holes with the smaller of the nearest disparities left and right; rows with none take `otherwise`.
+
+    disparity_px: (H,W) float32, anything where `known`, (H,W) bool, is False. Returns: (H,W) float32, none unknown.
+    """
     width = known.shape[1]
     before, after = ends_of_runs(known)
     rows, at = np.nonzero(~known)
@@ -120,7 +123,11 @@ def _hidden(scene: Scene) -> F32:
 
 
 def residual(left: U8, right: U8, disparity_px: F32) -> F32:
-    """Left picture less the right one moved by a disparity, both gray or in colour."""
+    """Left picture less the right one moved by a disparity.
+
+    left, right: (H,W) or (H,W,3) uint8. disparity_px: (H,W) float32 without NaN. Returns: float32 in gray levels, of
+    the pictures' shape.
+    """
     height, width = disparity_px.shape
     x = np.arange(width, dtype=np.float32)[None] - disparity_px
     y = np.broadcast_to(np.arange(height, dtype=np.float32)[:, None], x.shape)
@@ -129,7 +136,7 @@ def residual(left: U8, right: U8, disparity_px: F32) -> F32:
 
 
 def overlay(scene: Scene) -> dict[str, F32]:
-    """Lay the right picture over the left one: texture, misfit and slide in both windows."""
+    """Lay the right picture over the left one: texture, misfit and slide in both windows; (H,W) float32 each."""
     rest = residual(scene.left, scene.right, scene.filled_px)
     slope = cv2.Sobel(scene.left, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
     products = (slope, rest, slope * slope, slope * rest, rest * rest)
@@ -160,7 +167,7 @@ def _square(rest: F32) -> F32:
 
 
 def neighbours(scene: Scene) -> dict[str, F32]:
-    """How the disparities around lie: scatter, share known, steps to nearer and farther ones."""
+    """How the disparities around lie: scatter, share known, steps to nearer and farther ones; (H,W) float32 each."""
     d, known = scene.filled_px, scene.known.astype(np.float32)
     out = {"known near": cv2.blur(known, (5, 5)), "known far": cv2.blur(known, (17, 17))}
     # Sums of what is known alone; a hole's guess is no neighbour. Less the picture's middle, for float32's sake.
@@ -178,7 +185,7 @@ def neighbours(scene: Scene) -> dict[str, F32]:
 
 
 def of_answers(scene: Scene) -> dict[str, F32]:
-    """Give all signs of how exact the disparity is, by name (`NAMES`)."""
+    """Give all signs of how exact the disparity is, by name (`NAMES`); (H,W) float32 each, holes too."""
     out = overlay(scene) | neighbours(scene)
     half = scene.half_left.shape
     answer = np.rint(scene.filled_px[: half[0] * 2 : 2, : half[1] * 2 : 2] * np.float32(0.5)).astype(np.int16)
@@ -205,7 +212,7 @@ def right_view(best: Best, plane: I16) -> F32:
 
 
 def grown(half: F32, scene: Scene) -> F32:
-    """Bring a picture of half size to full size."""
+    """Bring a picture of half size, (H//2,W//2) float32, to full size, (H,W) float32; each value twice both ways."""
     height, width = scene.filled_px.shape
     big = cv2.resize(half, (2 * half.shape[1], 2 * half.shape[0]), interpolation=cv2.INTER_NEAREST)
     if big.shape != (height, width):
@@ -214,7 +221,7 @@ def grown(half: F32, scene: Scene) -> F32:
 
 
 def log_of(values: Any) -> F32:
-    """Logarithm of a mean square in gray levels."""
+    """Logarithm of a mean square in gray levels, (H,W) float32; what rounding made negative counts as 0."""
     return np.asarray(np.log(np.maximum(values, np.float32(0)) + np.float32(0.3)), np.float32)
 
 

@@ -220,7 +220,13 @@ class WebView:
         return {"lines": lines, "known": known}
 
     def screenshot(self, view: str = "split") -> bytes:
-        """Give what the window would show of a view, as a PNG."""
+        """Give what the window would show of a view, as a PNG.
+
+        Raises:
+            SettingsError: there is no such view.
+            LiveStereoError: there is no picture yet.
+            OutputError: it cannot be encoded.
+        """
         result = self.slots.newest
         if view not in WHOLE_VIEWS:
             raise SettingsError(f"There is no view {view[:40]!r}.")

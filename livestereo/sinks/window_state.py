@@ -15,8 +15,8 @@ from livestereo.render.compose import Message, default_range
 from livestereo.render.layout import Layout
 from livestereo.render.overlay import Tone
 from livestereo.render.views import VIEW_TEXT, VIEWS, Look
-from livestereo.settings import DEFAULT_FILE, Settings, preset_names, sgm_installed
-from livestereo.settings_file import save_preset
+from livestereo.settings import DEFAULT_FILE, Settings, as_preset, preset_names, sgm_installed
+from livestereo.settings_file import read_settings_file, save_preset
 from livestereo.sinks.window_keys import line_for, working
 from livestereo.sinks.window_panel import Outcome, TuningPanel
 from livestereo.timing import Clock, monotonic
@@ -312,21 +312,20 @@ class WindowState:
         return []
 
     def _save_preset(self, name: str) -> None:
-        default = Settings()
-        differs = {
-            field: value for field, value in self.settings.model_dump().items()
-            if field not in ("preset", "threads", "workers") and value != getattr(default, field)
-        }  # fmt: skip
-        differs["colormap"] = self.colormap
-        if self.depth_range is not None and not self.automatic:
-            differs |= {"range_near": self.depth_range.near_m, "range_far": self.depth_range.far_m}
         path = self._config_file or DEFAULT_FILE
+        shown: dict[str, object] = {"colormap": self.colormap, "range_auto": self.automatic}
+        if self.depth_range is not None and not self.automatic:
+            shown |= {"range_near": self.depth_range.near_m, "range_far": self.depth_range.far_m}
         try:
-            save_preset(path, name, {"base": "balanced", **differs})
+            tuned = self.settings.changed(**shown)
+            save_preset(path, name, as_preset(tuned))
+            top = read_settings_file(path).settings
         except (LiveStereoError, OSError) as error:
             self.say(str(error), "warn")
             return
         self.say(f"Saved: use it with --preset {name} (in {path})", "good", seconds=5.0)
+        if lost := [one for one, value in top.items() if one != "preset" and getattr(tuned, one, value) != value]:
+            self.say(f"But {path} sets {', '.join(lost)} at its top level: that wins over presets", "warn", seconds=8.0)
 
 
 def _two_digits(value: float) -> float:

@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
+from livestereo.frames import LazyFrame, turn
 from livestereo.lazy import lazy
 from livestereo.sources.capture import Grabbed, decode_jpeg
 from livestereo.sources.request import SourceRequest
-from livestereo.sources.split import halves, turn
+from livestereo.sources.split import halves
 from livestereo.types import U8, Frame
-
-
-class LazyFrame(Frame):
-    """A `Frame` whose `image` is made on first use and kept; two threads that look at once may each make it.
-
-    gray: (H,W) uint8, what `gray_of` shall give, where it is known already.
-    """
-
-    def __init__(
-        self, image: U8 | Callable[[], U8], t_s: float, seq: int, encoded: bytes | None = None, turned: str = "none",
-        *, gray: U8 | None = None,
-    ) -> None:  # fmt: skip
-        # Written past the frozen fields; `image` is not one here.
-        self.__dict__.update(t_s=t_s, seq=seq, encoded=encoded, turned=turned, gray=gray)
-        self.__dict__["_make" if callable(image) else "image"] = image
-
-    @lazy
-    def image(self) -> U8:  # a field of Frame, made on demand here
-        """(H,W,3) uint8 BGR."""
-        make: Callable[[], U8] = self.__dict__["_make"]
-        return make()
-
-    def __repr__(self) -> str:
-        return f"LazyFrame(seq={self.seq}, t_s={self.t_s:.6f})"
 
 
 class Picture:

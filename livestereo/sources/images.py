@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from livestereo.errors import SourceError
+from livestereo.frames import turn
 from livestereo.sources.files import RawPair
 from livestereo.sources.pictures import Picture, read_picture, read_views
 from livestereo.sources.request import SourceRequest
 from livestereo.sources.sets import PairedSets, missing_text
-from livestereo.sources.split import halves, turn
+from livestereo.sources.split import halves
 from livestereo.types import U8, Frame
 
 NOMINAL_FPS = 30.0  # pictures carry no rate; stamps only need to go forward

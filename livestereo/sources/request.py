@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args
 
 from livestereo.errors import SettingsError
+from livestereo.frames import FLIPS, Flip
 from livestereo.types import SizeWH
 
 T = TypeVar("T")
 Pair = tuple[T, T]
-Flip = Literal["none", "h", "v", "180", "90", "270"]
 Exposure = Literal["auto", "locked", "manual"]
 
-FLIPS: tuple[Flip, ...] = get_args(Flip)
 MAX_SIDE_PX = 16384
 MAX_FPS = 1000.0
 

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import cv2
 import numpy as np
 
-from livestereo.sources.request import Flip, SourceRequest
+from livestereo.frames import turned_size
+from livestereo.sources.request import SourceRequest
 from livestereo.types import U8, SizeWH
 
 T = TypeVar("T")
-_ROTATE = {"90": cv2.ROTATE_90_CLOCKWISE, "180": cv2.ROTATE_180, "270": cv2.ROTATE_90_COUNTERCLOCKWISE}
-
-
-def turn(image: U8, flip: Flip) -> U8:
-    """Mirror (h: left-right, v: up-down) or turn clockwise by 90, 180 or 270 degrees; `none` gives the same array."""
-    if flip == "none":
-        return image
-    if flip in _ROTATE:
-        return np.asarray(cv2.rotate(image, _ROTATE[flip]), np.uint8)
-    return np.asarray(cv2.flip(image, 1 if flip == "h" else 0), np.uint8)
-
-
-def turned_size(size_wh: SizeWH, flip: Flip) -> SizeWH:
-    """Size of a picture after `turn`."""
-    return (size_wh[1], size_wh[0]) if flip in ("90", "270") else size_wh
 
 
 def halves(image: U8, request: SourceRequest) -> tuple[U8, U8]:

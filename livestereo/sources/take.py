@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from livestereo.errors import IncompleteSource, SourceError, TakeError
+from livestereo.frames import FLIPS, Flip, LazyFrame, turn, turned_size
 from livestereo.gray import decode_luma
 from livestereo.sources.capture import decode_jpeg
-from livestereo.sources.frames import LazyFrame
-from livestereo.sources.request import FLIPS, Flip, SourceRequest
-from livestereo.sources.split import in_order, turn, turned_size
+from livestereo.sources.request import SourceRequest
+from livestereo.sources.split import in_order
 from livestereo.takes.manifest import FILES, StreamEntry
 from livestereo.takes.reader import TakeReader, require_pairs
 from livestereo.types import F32, U8, CaptureStats, Frame, SizeWH, SourceInfo, StereoFrame

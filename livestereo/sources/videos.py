@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 
 from livestereo.errors import SourceError
+from livestereo.frames import turn
 from livestereo.sources import quiet
 from livestereo.sources.files import RawPair
 from livestereo.sources.pairing import Paired, Pairer
 from livestereo.sources.pictures import to_bgr8
 from livestereo.sources.request import SourceRequest
-from livestereo.sources.split import halves, turn
+from livestereo.sources.split import halves
 from livestereo.types import U8, Frame
 
 quiet.hush()

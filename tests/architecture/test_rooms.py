@@ -7,6 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).resolve().parents[2]
 
 BLOCKED = """
@@ -45,3 +50,13 @@ def test_every_module_says_what_it_is_for() -> None:
             path = ROOT / module.name.replace(".", "/")
             source = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
             assert source.lstrip().startswith(('"""', 'r"""')), module.name
+
+
+def test_the_contracts_that_speak_of_all_rooms_name_all() -> None:
+    rooms = {f"livestereo.{one.name}" for one in pkgutil.iter_modules([str(ROOT / "livestereo")])}
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        contracts = {one["name"]: one for one in tomllib.load(file)["tool"]["importlinter"]["contracts"]}
+    everyone = set(contracts["nobody imports the command line"]["source_modules"])
+    assert everyone == rooms - {"livestereo.cli", "livestereo.__main__"}
+    running = set(contracts["pipeline and engine know bases, not members"]["source_modules"])
+    assert running == {one for one in rooms if one.startswith(("livestereo.engine", "livestereo.pipeline"))}

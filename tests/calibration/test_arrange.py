@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from synthetic.board_scenes import Scene, SceneOptions, flipped, make_scene, seen_points
 
 from calibration.arrange import Arranged, arrange, looks_the_same_turned, turned
 from calibration.board_model import BoardModel
@@ -18,7 +19,6 @@ from calibration.rectify import swap_rig
 from calibration.rig import StereoRig
 from calibration.solution import Flip
 from calibration.solve_lens import choose_lens
-from calibration.synthetic import Scene, SceneOptions, flipped, make_scene, seen_points
 from calibration.views import View
 
 OPTIONS = SceneOptions(views=8)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from synthetic.drawn_boards import camera_of, render_board
 
 from calibration.board_circles import likely_circles
 from calibration.boards import parse_board
 from calibration.bundle import rotation
-from calibration.synthetic_boards import camera_of, render_board
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 from synthetic.board_pictures import SMALL, render_set
+from synthetic.drawn_boards import Look
 
 from calibration.board_markers import likely_charuco
 from calibration.boards import parse_board
-from calibration.synthetic_boards import Look
 
 BOARD = "charuco:5x8:30mm:22mm:DICT_4X4_50"
 LARGE = dataclasses.replace(SMALL, views=3, board=BOARD, size_wh=(640, 480), focal_px=560.0)

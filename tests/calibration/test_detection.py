@@ -7,6 +7,7 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
+from synthetic.drawn_boards import Look, camera_of, render_board
 
 from calibration import corners
 from calibration.board_model import BoardModel
@@ -15,7 +16,6 @@ from calibration.bundle import rotation
 from calibration.detection import BoardDetector, Detection, sharpness
 from calibration.projection import camera_vector, project
 from calibration.rig import Intrinsics
-from calibration.synthetic_boards import Look, camera_of, render_board
 
 CAMERA = camera_of((640, 480), 600.0, (-0.1, 0.05, 0, 0, 0))
 CHESS, CHARUCO, CIRCLES = "chessboard:9x6:25mm", "charuco:7x5:35mm:26mm:DICT_5X5_100", "circles:4x11:18mm"

@@ -7,6 +7,7 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
+from synthetic.board_scenes import SceneOptions, make_scene
 
 from calibration.advice import Advice, Goal, advise, list_needs, towards
 from calibration.boards import parse_board
@@ -16,7 +17,6 @@ from calibration.guide import Guide, Sighting, Step
 from calibration.next_pose import candidate_poses, choose_pose, view_information, view_of
 from calibration.session import Session
 from calibration.solve import SolveOptions, solve
-from calibration.synthetic import SceneOptions, make_scene
 from calibration.views import View, coverage
 
 QUICK = SolveOptions(lens="pinhole", bend=False, stretch=False, heldout=False)

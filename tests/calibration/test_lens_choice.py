@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from synthetic.board_scenes import Scene, SceneOptions, make_scene
 
 from calibration.board_model import BoardModel
 from calibration.lens import project_rays, rays_of_pixels
@@ -13,7 +14,6 @@ from calibration.rig import Intrinsics
 from calibration.solve import SolveOptions, solve
 from calibration.solve_lens import choose_for_camera
 from calibration.solve_start import as_model, solve_camera
-from calibration.synthetic import Scene, SceneOptions, make_scene
 
 PLAIN = SceneOptions(views=12)
 FISHEYE = SceneOptions(

@@ -6,12 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from synthetic.board_scenes import Scene, SceneOptions, make_scene, seen_points
 
 from calibration.board_model import BoardModel
 from calibration.bundle import rotation
 from calibration.errors import CalibrationError
 from calibration.solve import SolveOptions, solve
-from calibration.synthetic import Scene, SceneOptions, make_scene, seen_points
 from calibration.views import View
 
 QUICK = SolveOptions(lens="pinhole", heldout=False)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from synthetic.plane_views import U8, make_scene, render_pair
 
 from calibration.lens import project_rays
 from calibration.matches import find_matches
 from calibration.quality import arrangement, is_swapped, row_differences, vertical_error
 from calibration.rig import Array, Intrinsics, StereoRig
-from calibration.synthetic_views import U8, make_scene, render_pair
 
 SIZE = (320, 240)
 

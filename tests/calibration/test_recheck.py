@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from synthetic.plane_views import make_scene, render_pair
 
 from calibration.boards import parse_board
 from calibration.drift import Drift, fit_drift
@@ -24,7 +25,6 @@ from calibration.repair import repair_file, repair_rig
 from calibration.rig import Array, Intrinsics, StereoRig
 from calibration.rigfile import Covariance, RigFile, format_rig, parse_rig
 from calibration.settle import settle_by_board, settle_by_distance
-from calibration.synthetic_views import make_scene, render_pair
 from calibration.watch import DriftMonitor
 
 SIZE = (640, 480)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic.board_scenes import SceneOptions, make_scene
+from synthetic.drawn_boards import camera_of
 
 from calibration.report import FINE_RASTER, Goal, figures, write_report
 from calibration.report_plots import half_view
 from calibration.solve import SolveOptions, solve
-from calibration.synthetic import SceneOptions, make_scene
-from calibration.synthetic_boards import camera_of
 from calibration.uncertainty import predict_depth_error
 
 

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from synthetic.board_scenes import Scene, SceneOptions, flipped, make_scene
 
 from calibration.boards import parse_board
 from calibration.bundle import rotation_vector
@@ -14,7 +15,6 @@ from calibration.rectify import swap_rig
 from calibration.rig import StereoRig
 from calibration.solution import Solution
 from calibration.solve import SolveOptions, solve
-from calibration.synthetic import Scene, SceneOptions, flipped, make_scene
 from calibration.views import View
 
 # Held-out views and the choice of a lens model have tests of their own; here they would only take time.

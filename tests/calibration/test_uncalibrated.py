@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from synthetic.plane_views import U8, Plane, make_scene, render_pair, scene_points
 
 from calibration.errors import CalibrationError
 from calibration.lens import project_rays
@@ -16,7 +17,6 @@ from calibration.matches import Matches, find_matches
 from calibration.quality import VerticalError, row_differences
 from calibration.rectify import Rectification
 from calibration.rig import Array, Intrinsics, StereoRig
-from calibration.synthetic_views import U8, Plane, make_scene, render_pair, scene_points
 from calibration.twoview import fit_two_view
 from calibration.uncalibrated import fit_pair, rectify_from_matches, rectify_pair
 

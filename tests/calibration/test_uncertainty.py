@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from synthetic.board_scenes import SceneOptions, make_scene, seen_points
 
 from calibration.bundle import rotation
 from calibration.framing import rotations
@@ -13,7 +14,6 @@ from calibration.lens import rays_of_pixels
 from calibration.rig import StereoRig
 from calibration.solution import RigCovariance
 from calibration.solve import SolveOptions, solve
-from calibration.synthetic import SceneOptions, make_scene, seen_points
 from calibration.uncertainty import depth_derivatives, predict_depth_error, raster_points
 from calibration.views import View
 

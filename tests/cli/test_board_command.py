@@ -54,7 +54,7 @@ def test_each_kind_of_file_is_written(ending: str, tmp_path: Path, capsys: pytes
         (("chessboard:9x6:25mm", "-o", "b.pdf", "--page", "foo"), "not a page size"),
         (("chessboard:9x6:25mm", "-o", "b.pdf", "--orientation", "up"), "Unknown orientation"),
         (("chessboard:9x6:25mm", "-o", "b.png", "--dpi", "0"), "dots per inch"),
-        (("chessboard:9x6:25mm", "-o", "no/b.pdf"), "no folder"),
+        (("chessboard:9x6:25mm", "-o", "/proc/b.pdf"), "The folder /proc cannot be written"),
         (("charuco:25x27:3mm:2mm:DICT_4X4_50", "-o", "b.pdf"), "needs 337 markers"),
         (("chessboard:9x6:25mm", "--screen"), "distance of the monitor's pixels"),
         (("chessboard:9x6:25mm", "--screen", "--pitch", "9"), "distance of the monitor's pixels"),

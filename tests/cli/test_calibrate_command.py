@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from cli_scenes import run_command, run_json
 from synthetic.board_pictures import SMALL, render_set, write_set
+from synthetic.board_scenes import Scene, depth_error_percent
+from synthetic.drawn_boards import Look
 
 from calibration.rigfile import load_rig
-from calibration.synthetic import Scene, depth_error_percent
-from calibration.synthetic_boards import Look
 from livestereo.sources.demo.lens import make_rig
 
 KEYS = {
@@ -106,7 +106,7 @@ def test_measured_rulers_scale_the_rig(
         ((*BOARD, "--lens-model", "magic"), "Unknown lens model"),
         ((*BOARD, "--goal", "soon"), "not a goal"),
         ((*BOARD, "--at", "0"), "not a list of distances"),
-        ((*BOARD, "-o", "nowhere/rig.json"), "no folder"),
+        ((*BOARD, "-o", "left00.png/rig.json"), "not a folder"),
         ((*BOARD, "--frames", "3"), "Too few views: 3"),
         (("--board", "chessboard:10x7:25mm"), "seem to show a chessboard with 9 x 6"),
     ],

@@ -6,11 +6,11 @@ import contextlib
 
 import pytest
 from synthetic.board_films import make_film
+from synthetic.board_scenes import depth_error_percent
 from synthetic.collected_films import collected_of
 
 from calibration.errors import CalibrationError
 from calibration.solve import SolveOptions, solve
-from calibration.synthetic import depth_error_percent
 from livestereo.cli._calibrate_lag import solve_films
 
 OPTIONS = SolveOptions(lens="pinhole", heldout=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from synthetic.board_films import NOISE_PX, make_film
+from synthetic.board_scenes import depth_error_percent
 from synthetic.collected_films import collected_of
 
 from calibration.solve import SolveOptions
-from calibration.synthetic import depth_error_percent
 from livestereo.cli._calibrate_lag import film_of, solve_films
 from livestereo.cli._calibrate_rolling import unrolled
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from synthetic.board_scenes import SceneOptions, make_scene
+
 from calibration.rigfile import Camera, Cameras, RigFile
-from calibration.synthetic import SceneOptions, make_scene
 from livestereo.cli._camera_state import camera_state, restored
 from livestereo.types import SourceInfo
 

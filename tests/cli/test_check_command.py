@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from cli_scenes import run_command, run_json
+from synthetic.board_scenes import depth_error_percent
 
 from calibration.rigfile import Camera, Cameras, RigFile, load_rig, save_rig
-from calibration.synthetic import depth_error_percent
 from livestereo.cli.check import _other_cameras
 from livestereo.sources.demo.lens import make_rig, turned
 from livestereo.sources.demo.options import open_demo

@@ -54,7 +54,7 @@ def test_three_paths_are_one_in_and_two_out_for_ros_and_two_in_otherwise(
         (("calib.txt", "rig.json", "--size", "big"), "--size"),
         (("calib.txt", "rig.json", "--unit", "ells"), "--unit"),
         (("calib.txt", "rig.json", "--cameras", "2,3"), "P2"),
-        (("calib.txt", "nowhere/rig.json"), "no folder"),
+        (("calib.txt", "calib.txt/rig.json"), "not a folder"),
         (("calib.txt", "l.yaml", "l.yaml", "--to", "ros", "--size", "9x9"), "same name"),
         (("rig.json", "out"), "--to"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -78,6 +79,8 @@ def test_closed_streams_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
     _speak_any_language()
+    for stream in (sys.stdout, sys.stderr):
+        assert stream is not None and stream.name == os.devnull and stream.writable()
     Output().show("nobody listens")
     Output().say("nor here")
 

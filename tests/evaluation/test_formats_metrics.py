@@ -14,7 +14,7 @@ from livestereo.cli.app import run as run_app
 from livestereo.errors import LiveStereoError
 from livestereo.evaluation.error_picture import error_picture
 from livestereo.evaluation.formats import find_sets, load_mask, load_truth, middlebury_ndisp
-from livestereo.evaluation.metrics import filled_from_sides, score
+from livestereo.evaluation.metrics import score
 from livestereo.imageio import write_float_map
 from livestereo.types import F32
 
@@ -57,11 +57,6 @@ def test_wrong_sizes_and_empty_masks_are_told() -> None:
         score(np.zeros((4, 3), np.float32), truth)
     with pytest.raises(LiveStereoError, match="No pixel"):
         score(truth, truth, np.zeros((2, 3), bool))
-
-
-def test_filling_takes_the_smaller_side() -> None:
-    row = np.array([[NAN, 5, NAN, 3, NAN], [NAN] * 5], np.float32)
-    np.testing.assert_array_equal(filled_from_sides(row), np.array([[5, 5, 3, 3, 3], [NAN] * 5], np.float32))
 
 
 TRUTH = np.array([[0, 12.5], [40.25, 200]], np.float32)  # 0 is unknown

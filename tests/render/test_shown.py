@@ -9,10 +9,10 @@ import pytest
 pytest.importorskip("numba")
 
 from calibration.rectify import Rectification
+from livestereo.frames import LazyFrame
 from livestereo.gray import grays_of
 from livestereo.render import shown
 from livestereo.render.shown import left_as_shown
-from livestereo.sources.frames import LazyFrame
 from livestereo.types import U8, RectifiedPair, StereoFrame
 
 SAMPLINGS = {

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from window_bench import Bench
 
+from livestereo.settings import PRESETS, resolve_settings
 from livestereo.types import Action
 
 
@@ -60,8 +62,6 @@ def test_a_change_that_breaks_a_rule_is_said_and_changes_nothing() -> None:
 
 
 def test_a_saved_preset_is_one_that_can_be_loaded(tmp_path: Path) -> None:
-    from livestereo.settings import resolve_settings
-
     bench = Bench(tmp_path=tmp_path, uniqueness=12, median=3, scale=0.5)
     bench.state._save_preset("mine")
     loaded = resolve_settings("mine", config_file=tmp_path / "livestereo.toml")
@@ -93,3 +93,29 @@ def test_nothing_is_read_under_the_panel() -> None:
     bench.screen.mouse("move", 600, 300)
     bench.poll()
     assert bench.state.mouse == (600, 300)
+
+
+@pytest.mark.parametrize("start", sorted(PRESETS))
+def test_a_saved_preset_leads_to_what_was_tuned_whatever_it_started_from(tmp_path: Path, start: str) -> None:
+    file = tmp_path / "livestereo.toml"
+    file.write_text("")
+    tuned = resolve_settings(start, {"uniqueness": 7, "keep_up": False, "sgm_p2": 40}, file, sgm=True)
+    bench = Bench(tmp_path=tmp_path, **tuned.model_dump())
+    bench.state._save_preset("mine")
+    shown = {"colormap", "range_near", "range_far", "range_auto"}
+    loaded = resolve_settings("mine", config_file=file, sgm=True)
+    assert loaded.model_dump(exclude={"preset", *shown}) == tuned.model_dump(exclude={"preset", *shown})
+    bench.state.automatic = True
+    bench.state._save_preset("mine")
+    assert resolve_settings("mine", config_file=file, sgm=True).range_auto
+
+
+def test_what_the_top_of_the_file_takes_from_a_saved_preset_is_said(tmp_path: Path) -> None:
+    (tmp_path / "livestereo.toml").write_text("median = 5\nuniqueness = 3\n")
+    bench = Bench(tmp_path=tmp_path, uniqueness=12)
+    bench.state._save_preset("mine")
+    assert "uniqueness" in bench.texts()[-1] and "median" not in bench.texts()[-1]
+    (tmp_path / "livestereo.toml").write_text("median = 5\n")
+    bench.state._messages.clear()
+    bench.state._save_preset("mine")
+    assert [text.partition(":")[0] for text in bench.texts()] == ["Saved"]

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from livestereo.errors import NoFrameYet
+from livestereo.errors import NoFrameYet, SourceError
 from livestereo.sources import SourceRequest
 from livestereo.sources.demo import DemoSource, open_demo
+from livestereo.sources.demo import source as demo_source
 from livestereo.sources.demo.faults import Faults, Outage
 
 SMALL = "size=320x240"
@@ -161,6 +162,22 @@ def test_live_demo_follows_the_clock_and_gives_the_newest() -> None:
         assert counts.dropped["busy"] == 28
         assert counts.offered == 2 * counts.paired + sum(counts.dropped.values()) + counts.waiting
         assert source.info.live
+
+
+def test_a_live_demo_that_never_ends_keeps_the_truth_of_its_last_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_source, "KEPT_LIVE", 3)
+    now = [0.0]
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    with DemoSource("plane", 0, (160, 120), faults=Faults(live=True), clock=lambda: now[0], wait=wait) as source:
+        given = [source.exposures(seq) for seq in range(5) if source.read(1.0) is not None]
+        assert [source.exposures(seq) for seq in (2, 3, 4)] == given[2:]
+        with pytest.raises(SourceError, match="long ago"):
+            source.exposures(1)
+        with pytest.raises(SourceError, match="not given pair 5 yet"):
+            source.exposures(5)
 
 
 def test_live_demo_says_when_nothing_has_come() -> None:

@@ -117,7 +117,7 @@ def test_flip_comes_after_splitting_and_before_swapping(tmp_path: Path) -> None:
 
 
 def test_all_turns() -> None:
-    from livestereo.sources.split import turn
+    from livestereo.frames import turn
 
     image = np.arange(6, dtype=np.uint8).reshape(2, 3)
     assert turn(image, "none") is image

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from fakes.mjpeg_server import frame_number, stamp_jpeg
 
+from livestereo.frames import LazyFrame
 from livestereo.skew import row_skews_s, skew_depth_error_m, worst_row_skew_s
 from livestereo.sources.capture import decode_jpeg, jpeg_size
-from livestereo.sources.frames import LazyFrame
 from livestereo.sources.pairqueue import MOST_WAITING, PairQueue
 from livestereo.sources.stamps import StampChoice
 from livestereo.sources.watchdog import Watchdog

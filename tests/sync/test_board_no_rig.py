@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 from synthetic.board_films import make_film
+from synthetic.board_scenes import Scene
 
 from calibration.board_model import BoardModel
 from calibration.projection import camera_vector
-from calibration.synthetic import Scene
 from livestereo.sync.board import board_offset
 from livestereo.sync.board_lens import guess_lenses
 from livestereo.sync.lag import recording_of

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from synthetic.board_scenes import Scene, SceneOptions, make_scene
 
 from calibration.bundle import rotation, rotation_vector
 from calibration.detection import Detection, grid_spacing_px
 from calibration.projection import camera_vector, project
-from calibration.synthetic import Scene, SceneOptions, make_scene
 from livestereo.sync.lag import Film, FilmSide
 
 # Less bent a lens than usual, and boards that lie alike: the way between two places stays in both pictures.

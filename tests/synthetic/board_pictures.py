@@ -7,9 +7,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-
-from calibration.synthetic import Scene, SceneOptions, make_scene
-from calibration.synthetic_boards import Look, render_board_pair
+from synthetic.board_scenes import Scene, SceneOptions, make_scene
+from synthetic.drawn_boards import Look, render_board_pair
 
 # Small pictures and few views: enough for a rig, quick to render and to search.
 SMALL = SceneOptions(

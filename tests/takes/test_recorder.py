@@ -221,7 +221,7 @@ def test_a_camera_that_is_gone_when_the_take_ends_leaves_a_gap_with_a_name(tmp_p
 
 
 def test_bytes_of_a_turned_camera_are_stored_as_they_came(tmp_path: Path) -> None:
-    from livestereo.sources.split import turn
+    from livestereo.frames import turn
     from livestereo.sources.take import TakeSource
 
     recorder = Recorder(TakeRequest(tmp_path / "take"))

@@ -99,8 +99,9 @@ def _objects(sure_px: F32, measured_px: F32) -> NDArray[np.bool_]:
 def rows_filled(disparity_px: F32) -> tuple[F32, NDArray[np.bool_]]:
     """Fill each hole with the smaller (farther) of the values at its ends in the row; empty rows from above or below.
 
-    Returns: the filled disparity, and a mask of the holes that look occluded: not wider than the step between their
-    ends (what a step hides is as wide as the step).
+    disparity_px: (H,W) float32, NaN where unknown; something must be known. Returns: the filled disparity, (H,W)
+    float32 without NaN, and a mask, (H,W) bool, of the holes that look occluded: not wider than the step between
+    their ends (what a step hides is as wide as the step).
 
     Ma et al., "Constant time weighted median filtering for stereo matching and beyond" (ICCV 2013), fill likewise
     before their weighted median.
@@ -125,7 +126,7 @@ def rows_filled(disparity_px: F32) -> tuple[F32, NDArray[np.bool_]]:
 
 
 def local_extremes(values: F32, size: int) -> tuple[F32, F32]:
-    """Largest and smallest value in a `size` x `size` window around each pixel."""
+    """Largest and smallest value in a `size` x `size` window around each pixel; (H,W) float32 each, as `values`."""
     kernel = np.ones((size, size), np.uint8)
     return np.asarray(cv2.dilate(values, kernel), np.float32), np.asarray(cv2.erode(values, kernel), np.float32)
 

@@ -20,7 +20,10 @@ SAME_PX = 1.5  # disparities that differ by less are the same surface seen from 
 
 
 def warped_disparity(disparity_px: F32, t: float) -> F32:
-    """Disparity as seen from `t` (0 left camera, 1 right camera), filled from the far side where nothing was seen."""
+    """Disparity as seen from `t` (0 left camera, 1 right camera), filled from the far side where nothing was seen.
+
+    disparity_px: (H,W) float32, NaN where unknown. Returns: (H,W) float32 px without NaN; 0 where nothing is known.
+    """
     return _all_filled(_moved(disparity_px, -t))
 
 
@@ -154,7 +157,10 @@ def pivot_px(scene: EffectScene) -> float:
 
 
 def still_at(view: U8, t: float, pivot: float) -> U8:
-    """Move a view from `t` sideways so that points of disparity `pivot` stay where the left view has them."""
+    """Move a view from `t` sideways so that points of disparity `pivot` (px) stay where the left view has them.
+
+    view, and what is returned: (H,W,3) uint8 BGR; the border that comes in repeats the picture's.
+    """
     if t == 0 or pivot == 0:
         return view
     move = np.array([[1, 0, t * pivot], [0, 1, 0]], np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,6 +20,7 @@ from calibration.rigfile import Camera as RigCamera
 from calibration.rigfile import Cameras, Capture, MadeBy, RigFile
 from livestereo import __version__
 from livestereo.errors import NoFrameYet, SourceError
+from livestereo.frames import turn, turned_size
 from livestereo.phase import Aim, PhaseReading
 from livestereo.skew import worst_row_skew_s
 from livestereo.sources.demo.camera import Camera, Sensor, sensors
@@ -32,7 +33,7 @@ from livestereo.sources.demo.timeline import SIDES, START_DELAY_S, Shot, Timelin
 from livestereo.sources.demo.truth import DemoTruth, TruthMaker
 from livestereo.sources.demo.view import Moment, Stage, View
 from livestereo.sources.request import SourceRequest
-from livestereo.sources.split import in_order, turn, turned_size
+from livestereo.sources.split import in_order
 from livestereo.timing import Clock, monotonic
 from livestereo.types import CaptureStats, Frame, SizeWH, SourceInfo, StereoFrame
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 SCENES = ("room", "clean", "board", "plane")
 DEFAULT_SIZE: SizeWH = (640, 480)
+KEPT_LIVE = 10_000  # pairs of which a live scene can still tell the truth: five minutes at 30 a second
 MIN_SIZE, MAX_SIZE = (64, 48), (3840, 2160)
 DEFAULT_BOARD = parse_board("chessboard:9x6:25mm")
 
@@ -122,7 +124,9 @@ class DemoSource:
         self._feed = self._new_feed()
         self._count = count
         self._next = 0
-        self._given: list[Given] = []
+        # Of a run that may never end, the last are kept.
+        self._given: deque[Given] = deque(maxlen=KEPT_LIVE if self.faults.live else None)
+        self._forgotten = 0
         self._busy = 0
         self._last_skew_s = 0.0
         self._start_s = 0.0
@@ -197,6 +201,7 @@ class DemoSource:
             self._next += 1
             return self.frame(self._next - 1)
         given = self._newest(timeout_s) if self.faults.live else self._feed.next()
+        self._forgotten += len(self._given) == self._given.maxlen
         self._given.append(given)
         self._next += 1
         return self._render(given, self._next - 1)
@@ -295,9 +300,12 @@ class DemoSource:
 
     def _at(self, seq: int) -> Given:
         if self.faults.timed:
-            if not 0 <= seq < len(self._given):
+            number = seq - self._forgotten
+            if number < 0:
+                raise SourceError(f"The demo gave pair {seq} long ago.", "Ask for a later one.")
+            if number >= len(self._given):
                 raise SourceError(f"The demo has not given pair {seq} yet.", "Read up to it first.")
-            return self._given[seq]
+            return self._given[number]
         shots = []
         for side in (0, 1):
             exposed = self.timeline.exposed_s(side, seq)

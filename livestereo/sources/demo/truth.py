@@ -58,11 +58,6 @@ class DemoTruth:
         return self._raw[0]
 
     @property
-    def raw_surface(self) -> U8:
-        """Surface in the left camera's raw picture; computed on first use."""
-        return self._raw[1]
-
-    @property
     def visible(self) -> Mask:
         """Seen by both cameras."""
         return np.isfinite(self.disparity_px) & ~self.occluded & ~self.out_of_view
@@ -101,7 +96,7 @@ class _Still:
         self._left = place(scene.shapes, scene.R_left_world, np.zeros(3))
         self._right = place(scene.shapes, rig.R_right_left @ scene.R_left_world, self._t)
         self._seen = cast(self._left, grid)
-        self._rays, self._there = self._towards(self._seen.q)
+        self._rays, _ = self._towards(self._seen.q)
         self._other = cast(self._right, self._rays).q
         self._surfaces = np.array([s.look.surface for s in self._left] + [Surface.NOTHING], np.uint8)
 

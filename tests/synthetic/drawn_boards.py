@@ -1,6 +1,6 @@
 """Pictures of a board through any rig, with exact truth: for tests and benchmarks.
 
-    scene = make_scene(seed=0)                       # calibration.synthetic
+    scene = make_scene(seed=0)                       # board_scenes
     left, right = render_board_pair(scene.rig, scene.board, scene.R[0], scene.t[0], scene.shape)
 
 Rays are cast from every pixel onto the board's surface, bent as `board_model` says; outside it is a plain room with
