@@ -25,6 +25,7 @@ from livestereo.imageio import (
 from livestereo.mesh import MESH_FORMATS, make_mesh, write_mesh
 from livestereo.render.colorize import COLORMAPS, DepthRange, automatic_range, colorize_depth
 from livestereo.sinks.cloud import save_cloud
+from livestereo.trust import confidence_of, likely
 from livestereo.types import F32, U8, Reason, StereoResult
 
 STYLES = (*COLORMAPS, "mm16")
@@ -139,13 +140,19 @@ class Writer:
         if "disparity" in self._places:
             values = rectification.to_display(result.disparity_px)
             files.append(write_float_map(self._places["disparity"](name), values))
+        left_out: dict[str, Any] = {}
+        depth = result.depth_m
+        if "cloud" in self._places or "mesh" in self._places:
+            depth = likely(depth, confidence_of(result))
+            before, after = (np.count_nonzero(np.isfinite(one)) for one in (result.depth_m, depth))
+            left_out = {"left_out_percent": 100 * (1 - after / before) if before else 0.0}
         if "cloud" in self._places:
-            files.append(save_cloud(self._places["cloud"](name), result))
+            files.append(save_cloud(self._places["cloud"](name), result, depth_m=depth))
         if "mesh" in self._places:
-            surface = make_mesh(result.depth_m, result.pair.left, rectification)
+            surface = make_mesh(depth, result.pair.left, rectification)
             files.append(write_mesh(self._places["mesh"](name), surface, rectification))
         files += self._write_explained(result, name)
-        row = describe(result, name, [str(path) for path in files])
+        row = describe(result, name, [str(path) for path in files]) | left_out
         return row | explained(result) if self._wanted.explained else row
 
     def _write_explained(self, result: StereoResult, name: str) -> list[Path]:
@@ -161,6 +168,8 @@ class Writer:
             values = compute() if kind in self._places else None
             if values is None:
                 continue
+            if kind == "confidence":
+                values = np.where(np.isfinite(result.depth_m), values, np.float32(np.nan))  # at infinity is no depth
             path = self._places[kind](name)
             if path.suffix.lower() == ".png":
                 # 0 is for holes alone.
@@ -211,7 +220,7 @@ def explained(result: StereoResult) -> dict[str, Any]:
     sigma, confidence, reason, depth_sigma = result.sigma_px, result.confidence, result.reason, result.depth_sigma_m
     if sigma is None or confidence is None or reason is None or depth_sigma is None:
         return {}
-    known = np.isfinite(sigma)
+    known = np.isfinite(result.depth_m) & np.isfinite(sigma)
     share = depth_sigma / result.depth_m
     some = np.isfinite(share)
     return {

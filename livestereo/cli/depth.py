@@ -109,6 +109,7 @@ def depth(
     """
     from livestereo.cli._build import settings_from
     from livestereo.cli._depth_files import Wanted, check_wanted
+    from livestereo.cli._doubts import Doubts
     from livestereo.cli._results import Troubles, each_result, expects_many
     from livestereo.cli._setup import open_pictures
 
@@ -126,7 +127,7 @@ def depth(
     done: list[dict[str, Any]] = []
     table = _table()
     with open_pictures(pictures, source, rig, output) as opened:
-        writer, result = None, None
+        writer, result, doubts = None, None, Doubts(opened)
         for result in each_result(opened, settings, output, troubles, frames=frames):
             if writer is None:
                 writer = wanted.writer(many=expects_many(opened.source.info, frames))
@@ -134,19 +135,24 @@ def depth(
             row = writer.write(result)
             done.append(row)
             _add_row(table, row)
+            if row["density_percent"] >= EMPTY_PERCENT:
+                doubts.look(result)
             if show:
                 _show(result, wanted, output)
     if any(asked) and done:
         _tell_sure(done, output)
-    error = troubles.error(len(done), {"pairs": done})
     if done:
         output.show(table, *_files_told(done))
-    _tell_empty(done, result, output)
+        _tell_left_out(done, output)
+    empty = _tell_empty(done, result, output)
+    doubts.tell(output)
+    found = {"pairs": done, "warnings": empty + doubts.warnings}
+    error = troubles.error(len(done), found)
     if error is not None:
         raise error
     if not done:
-        raise SettingsError("There was no pair to compute.", "Check the pictures.", {"pairs": []})
-    output.result({"pairs": done})
+        raise SettingsError("There was no pair to compute.", "Check the pictures.", found)
+    output.result(found)
 
 
 def _tell_scale(result: StereoResult, style: str, output: Output) -> None:
@@ -161,29 +167,42 @@ def _tell_scale(result: StereoResult, style: str, output: Output) -> None:
         output.say("Depth is relative: without a rig file (--rig) nothing tells metres.")
 
 
-def _tell_empty(rows: list[dict[str, Any]], last: StereoResult | None, output: Output) -> None:
-    """Say why there is next to no depth: an empty map alone looks like success."""
+def _tell_empty(rows: list[dict[str, Any]], last: StereoResult | None, output: Output) -> list[str]:
+    """Say why there is next to no depth, and give the words: an empty map alone looks like success."""
     empty = [row["name"] for row in rows if row["density_percent"] < EMPTY_PERCENT]
     if not empty or last is None:
-        return
+        return []
     named = empty[0] if len(empty) == 1 else f"{len(empty)} of {len(rows)} pairs"
     if np.array_equal(last.frame.left.image, last.frame.right.image):
-        output.warn(f"There is no depth in {named}: left and right are the same picture.")
+        text = f"There is no depth in {named}: left and right are the same picture."
     else:
-        output.warn(f"There is next to no depth in {named}. Run `livestereo doctor` on the same pictures: it says why.")
+        text = f"There is next to no depth in {named}. Run `livestereo doctor` on the same pictures: it says why."
+    output.warn(text)
+    return [text]
+
+
+def _tell_left_out(rows: list[dict[str, Any]], output: Output) -> None:
+    """Say how much of the depth is not in clouds and meshes."""
+    told = [row["left_out_percent"] for row in rows if row.get("left_out_percent")]
+    if told and max(told) >= 0.1:
+        most = f"{max(told):.1f} %" if len(told) == 1 else f"up to {max(told):.1f} %"
+        output.say(f"Left out of cloud and mesh: {most} of the depth, which is likelier wrong than right.")
 
 
 def _tell_sure(rows: list[dict[str, Any]], output: Output) -> None:
     """Sum up σ and reasons over the pairs, for people."""
     from livestereo.render.colorize import REASON_TEXT
 
-    told = [row for row in rows if row.get("sigma_median_px") is not None]
+    told = [row for row in rows if "reasons_percent" in row]
     if not told:
         return
-    middle = float(np.median([row["sigma_median_px"] for row in told]))
-    percents = [row["sigma_depth_median_percent"] for row in told if row["sigma_depth_median_percent"] is not None]
-    of_depth = f", {float(np.median(percents)):.1f} % of depth" if percents else ""  # none: all is infinitely far
-    output.say(f"σ: {middle:.2f} px of disparity{of_depth} in the middle ({told[0]['sigma_of']}).")
+    known = [row for row in told if row["sigma_median_px"] is not None]
+    if known:
+        middle = float(np.median([row["sigma_median_px"] for row in known]))
+        of_depth = float(np.median([row["sigma_depth_median_percent"] for row in known]))
+        output.say(
+            f"σ: {middle:.2f} px of disparity, {of_depth:.1f} % of depth in the middle ({known[0]['sigma_of']})."
+        )
     names = list(told[0]["reasons_percent"])
     shares = {name: float(np.mean([row["reasons_percent"][name] for row in told])) for name in names}
     largest = sorted((name for name in names if shares[name] >= 0.1), key=lambda name: -shares[name])

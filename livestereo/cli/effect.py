@@ -135,7 +135,7 @@ def effect(
         finally:
             if outlet is not None:
                 outlet.close()
-    result: dict[str, Any] = {"effect": kind, "pairs": done}
+    result: dict[str, Any] = {"effect": kind, "pairs": done, "warnings": run.warnings}
     if done and "drawn" in done[-1]:
         result |= {key: done[-1][key] for key in ("drawn", "culled")}
     if outlet is not None and outlet.files:

@@ -126,12 +126,12 @@ class Told:
 
     @property
     def sigma_px(self) -> F32:
-        """Standard deviation of matching, (H,W) float32 px, NaN where there is no depth."""
+        """Standard deviation of matching, (H,W) float32 px, NaN where there is no disparity."""
         return self._answers[0]
 
     @property
     def confidence(self) -> F32:
-        """How likely the error is at most 1 px, (H,W) float32 0..1, NaN where there is no depth."""
+        """How likely the error is at most 1 px, (H,W) float32 0..1, NaN where there is no disparity."""
         return self._answers[1]
 
     @lazy
@@ -145,11 +145,15 @@ class Told:
         """Why there is no depth, (H,W) uint8 of `Reason`."""
         by = self._by
         why = reasons(self._scene, self._signs, self._leanings, sgm=by.sgm, half=by.half)
+        beyond = np.isfinite(self._result.disparity_px) & ~np.isfinite(self._result.depth_m)
+        why[beyond] = Reason.TOO_FAR  # a disparity of infinity, or behind it, is no depth
         return outside_roi(why, self._result)
 
     def facts(self, x: int, y: int) -> PixelFacts:
         """Tell what is known of one pixel; from the whole pictures where they are there already."""
         known = bool(np.isfinite(self._result.disparity_px[y, x]))
+        if known and not np.isfinite(self._result.depth_m[y, x]):
+            return PixelFacts(reason=Reason.TOO_FAR)
         whole = "_answers" in self.__dict__ if known else "reason" in self.__dict__
         told, row = (self, y) if whole else self._part(y)
         if not whole:  # the match over everything looks far: it is that of the whole picture

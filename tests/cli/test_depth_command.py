@@ -59,7 +59,7 @@ def test_how_sure_it_is_as_files_and_figures(tmp_path: Path, capsys: pytest.Capt
     assert sum(row["reasons_percent"].values()) == pytest.approx(100 * float((~known).mean()))
 
 
-def test_black_pictures_have_an_uncertainty_and_no_depth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_black_pictures_are_infinitely_far_and_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if not sgm_available():
         pytest.skip("numba is not installed")
     for side in ("left", "right"):
@@ -67,7 +67,7 @@ def test_black_pictures_have_an_uncertainty_and_no_depth(tmp_path: Path, capsys:
     words = ("depth", tmp_path / "left.png", tmp_path / "right.png", "--rectified", "--preset", "fast")
     code, _, err = run_command(capsys, *words, "--sigma", tmp_path / "s.pfm")
     assert code == 0 and "Traceback" not in err
-    assert "σ: " in err and "of depth" not in err  # disparity is 0 all over: it is infinitely far
+    assert "σ: " not in err and "too far 100.0 %" in err  # disparity is 0 all over
 
 
 def test_gray_depth_is_brighter_where_it_is_nearer_and_black_where_unknown(
