@@ -101,3 +101,21 @@ def test_a_measurement_in_doubtful_depth_is_warned_of(tmp_path: Path, capsys: py
     left, right, _ = write_pair(tmp_path)
     words = ("measure", right, left, "--min-depth", "0.4", "--max-depth", "9", "--point", f"{WIDTH // 2},{HEIGHT // 2}")
     assert "--swap" in run_command(capsys, *words)[2]
+
+
+def test_what_wls_fills_in_is_a_guess(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left, right, truth = write_pair(tmp_path)
+    for path in (left, right):
+        image = cv2.imread(str(path))
+        image[60:, 60:] = 120
+        cv2.imwrite(str(path), image)
+    words = ("depth", left, right, "--wls", "--disparity", "d.pfm", "--confidence", "c.pfm", "--sigma", "s.pfm")
+    assert run_command(capsys, *words)[0] == 0
+    disparity, confidence, sigma = (read_pfm(Path(name)) for name in ("d.pfm", "c.pfm", "s.pfm"))
+    blank = np.zeros(disparity.shape, bool)
+    blank[80:-20, 100:-40] = True
+    filled = blank & np.isfinite(disparity)
+    assert filled.sum() > 3000, "the scene shows what is tested"
+    assert (confidence[filled] <= 0.42 + 1e-6).all() and (sigma[filled] >= 6).all()
+    seen = np.isfinite(disparity[10:50, 40:-20])
+    assert confidence[10:50, 40:-20][seen].mean() > 0.9, "what was matched is as sure as before"
