@@ -63,7 +63,7 @@ class EffectRun:
         from livestereo.cli._window import Viewer
 
         info = opened.source.info
-        if self._careful:  # for a photo the most accurate preset is worth its second
+        if self._careful:  # for a photo the most careful preset is worth its second
             self._settings = _careful(self._settings, info.left_size_wh or (0, 0))
             if self._settings.scale < 1:
                 self._tell("These photos are large: they are matched at half size.")

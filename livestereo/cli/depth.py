@@ -103,6 +103,7 @@ def depth(
     With a rig file (--rig) the pictures are rectified and depth is in metres. Without one, pictures that are not
     rectified are rectified from what they show, and depth is relative. For more than one pair, -o, --cloud,
     --disparity and the other files name folders, and files in them are named by the left picture.
+    Cloud and mesh leave out what is likelier wrong than right, where that is the smaller part.
 
     Codes of --reasons: 0 depth is known, 1 unknown, 2 hidden from the right camera, 3 outside the right view, 4 no
     texture, 5 repeated texture, 6 too near, 7 too far, 8 saturated, 9 outside the region that both cameras see.
@@ -122,6 +123,9 @@ def depth(
         confidence=confidence, reasons=reasons, explained=output.json or any(asked), style=style, near=near, far=far,
     )  # fmt: skip
     check_wanted(wanted)
+    if (near is not None or far is not None) and not show and (out is None or style == "mm16"):
+        why = "no depth picture is written" if out is None else "millimetres are written as they are"
+        output.say(f"--near and --far: not used, {why}.")
     settings = settings_from(match)
     troubles = Troubles()
     done: list[dict[str, Any]] = []

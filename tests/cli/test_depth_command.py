@@ -237,3 +237,14 @@ def test_an_empty_map_does_not_look_like_success(tmp_path: Path, capsys: pytest.
         cv2.imwrite(f"{side}.png", np.full((120, 160), level, np.uint8))
     code, _, err = run_command(capsys, "depth", "a.png", "b.png", "--rectified", "-o", "flat.png")
     assert code == 0 and "livestereo doctor" in err
+
+
+def test_a_range_of_colours_that_nothing_shows_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from calibration.rigfile import save_rig
+
+    save_rig(tmp_path / "rig.json", pair_rig())
+    left, right, _ = write_pair(tmp_path)
+    words = ("depth", left, right, "--far", "5")
+    assert "not used, millimetres" in run_command(capsys, *words, "-o", "d.png", "--style", "mm16")[2]
+    assert "not used, no depth picture" in run_command(capsys, *words, "--disparity", "d.pfm")[2]
+    assert "not used" not in run_command(capsys, *words, "-o", "d.png")[2]

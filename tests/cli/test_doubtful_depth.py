@@ -104,7 +104,7 @@ def test_a_measurement_in_doubtful_depth_is_warned_of(tmp_path: Path, capsys: py
 
 
 def test_what_wls_fills_in_is_a_guess(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    left, right, truth = write_pair(tmp_path)
+    left, right, _ = write_pair(tmp_path)
     for path in (left, right):
         image = cv2.imread(str(path))
         image[60:, 60:] = 120

@@ -92,12 +92,14 @@ def test_known_noise_holes_and_offset_come_out_within_a_percent(slope: float) ->
 
 def test_what_a_matcher_leans_towards_whole_pixels_is_no_error_of_the_distance() -> None:
     rng = np.random.default_rng(3)
-    left = cv2.normalize(
-        cv2.GaussianBlur(rng.normal(0, 1, (HEIGHT, WIDTH)), (0, 0), 2), None, 20, 235, cv2.NORM_MINMAX
-    )
+    left = cv2.normalize(cv2.GaussianBlur(rng.normal(0, 1, (HEIGHT, WIDTH)), (0, 0), 2), None, 20, 235, cv2.NORM_MINMAX)
     true_px, matched_px = 26.3, 26.05
     right = cv2.warpAffine(
-        left, np.array([[1, 0, -true_px], [0, 1, 0]]), (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP
+        left,
+        np.array([[1, 0, -true_px], [0, 1, 0]]),
+        (WIDTH, HEIGHT),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_WRAP,
     )
     result = result_of(np.full((HEIGHT, WIDTH), matched_px, np.float32))
     pair = dataclasses.replace(result.pair, left_gray=left.astype(np.uint8), right_gray=right.astype(np.uint8))
