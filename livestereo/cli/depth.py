@@ -36,7 +36,8 @@ def depth(
             "--style",
             metavar="NAME",
             rich_help_panel=_files,
-            help="gray, mm16 (16-bit millimetres), or a colour map: viridis, turbo, cividis, inferno, magma, plasma.",
+            help="gray, mm16 (16-bit millimetres), metres (float: PFM, TIFF), or a colour map: viridis, turbo, "
+            "cividis, inferno, magma, plasma.",
         ),
     ] = "gray",
     near: Annotated[
@@ -109,7 +110,7 @@ def depth(
     texture, 5 repeated texture, 6 too near, 7 too far, 8 saturated, 9 outside the region that both cameras see.
     """
     from livestereo.cli._build import settings_from
-    from livestereo.cli._depth_files import Wanted, check_wanted
+    from livestereo.cli._depth_files import OF_METRES, Wanted, check_wanted
     from livestereo.cli._doubts import Doubts
     from livestereo.cli._results import Troubles, each_result, expects_many
     from livestereo.cli._setup import open_pictures
@@ -123,8 +124,8 @@ def depth(
         confidence=confidence, reasons=reasons, explained=output.json or any(asked), style=style, near=near, far=far,
     )  # fmt: skip
     check_wanted(wanted)
-    if (near is not None or far is not None) and not show and (out is None or style == "mm16"):
-        why = "no depth picture is written" if out is None else "millimetres are written as they are"
+    if (near is not None or far is not None) and not show and (out is None or style in OF_METRES):
+        why = "no depth picture is written" if out is None else "lengths are written as they are"
         output.say(f"--near and --far: not used, {why}.")
     settings = settings_from(match)
     troubles = Troubles()
@@ -148,6 +149,7 @@ def depth(
     if done:
         output.show(table, *_files_told(done))
         _tell_left_out(done, output)
+        _tell_shown(done, output)
     empty = _tell_empty(done, result, output)
     doubts.tell(output)
     found = {"pairs": done, "warnings": empty + doubts.warnings}
@@ -160,11 +162,14 @@ def depth(
 
 
 def _tell_scale(result: StereoResult, style: str, output: Output) -> None:
+    from livestereo.cli._depth_files import OF_METRES
+
     if result.pair.rectification.metric:
         return
-    if style == "mm16":
+    if style in OF_METRES:
+        unit = "Millimetres" if style == "mm16" else "Metres"
         raise SettingsError(
-            "Millimetres need a rig that knows metres, and none is known here: depth is relative.",
+            f"{unit} need a rig that knows metres, and none is known here: depth is relative.",
             "Give a rig file with --rig, or another --style, or --disparity.",
         )
     if not result.pair.rectification.notes:  # a note of the rectification has told it already
@@ -191,6 +196,14 @@ def _tell_left_out(rows: list[dict[str, Any]], output: Output) -> None:
     if told and max(told) >= 0.1:
         most = f"{max(told):.1f} %" if len(told) == 1 else f"up to {max(told):.1f} %"
         output.say(f"Left out of cloud and mesh: {most} of the depth, which is likelier wrong than right.")
+
+
+def _tell_shown(rows: list[dict[str, Any]], output: Output) -> None:
+    """Say what lengths the colours of one picture stand for; those of many are in the JSON."""
+    shown = rows[0].get("shown_range_m")
+    if len(rows) == 1 and shown is not None:
+        unit = " m" if rows[0]["metric"] else ""
+        output.say(f"The picture shows {shown[0]:.3g} to {shown[1]:.3g}{unit}.")
 
 
 def _tell_sure(rows: list[dict[str, Any]], output: Output) -> None:
@@ -248,7 +261,7 @@ def _add_row(table: Table, row: dict[str, Any]) -> None:
 def _show(result: StereoResult, wanted: Any, output: Output) -> None:
     """Show left beside depth with the legend, until a key is pressed."""
     from livestereo import display
-    from livestereo.cli._depth_files import shown_range
+    from livestereo.cli._depth_files import OF_METRES, shown_range
     from livestereo.render.compose import Composer, Scene
     from livestereo.render.layout import arrange, natural_canvas
     from livestereo.render.views import PANE_TEXT, Look, displayed_size, picture
@@ -261,7 +274,7 @@ def _show(result: StereoResult, wanted: Any, output: Output) -> None:
     size = displayed_size(result)
     panes = ("left", "depth")
     canvas = natural_canvas(size, len(panes), screen_wh=found.screen_wh)
-    colormap = wanted.style if wanted.style != "mm16" else Settings().colormap
+    colormap = wanted.style if wanted.style not in OF_METRES else Settings().colormap
     depth_range = shown_range(result.depth_m, wanted.near, wanted.far)
     if depth_range is None:
         output.warn("No depth was found, so there is none to show.")

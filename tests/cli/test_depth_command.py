@@ -245,6 +245,30 @@ def test_a_range_of_colours_that_nothing_shows_is_told(tmp_path: Path, capsys: p
     save_rig(tmp_path / "rig.json", pair_rig())
     left, right, _ = write_pair(tmp_path)
     words = ("depth", left, right, "--far", "5")
-    assert "not used, millimetres" in run_command(capsys, *words, "-o", "d.png", "--style", "mm16")[2]
+    assert "not used, lengths" in run_command(capsys, *words, "-o", "d.png", "--style", "mm16")[2]
     assert "not used, no depth picture" in run_command(capsys, *words, "--disparity", "d.pfm")[2]
     assert "not used" not in run_command(capsys, *words, "-o", "d.png")[2]
+
+
+@pytest.mark.parametrize("name", ["d.pfm", "d.tiff"])
+def test_depth_in_metres_as_float(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    from calibration.rigfile import save_rig
+
+    left, right, _ = write_pair(tmp_path)
+    code, _, err = run_command(capsys, "depth", left, right, "--rectified", "-o", name, "--style", "metres")
+    assert code == 1 and "Metres need a rig" in err
+    save_rig(tmp_path / "rig.json", pair_rig())
+    assert run_command(capsys, "depth", left, right, "-o", name, "--style", "metres", "--disparity", "x.pfm")[0] == 0
+    metres = read_pfm(Path(name)) if name.endswith(".pfm") else cv2.imread(name, cv2.IMREAD_UNCHANGED)
+    assert metres.dtype == np.float32
+    expected = 200 * 0.08 / read_pfm(Path("x.pfm"))
+    assert np.allclose(metres, expected, rtol=1e-5, equal_nan=True)
+    code, _, err = run_command(capsys, "depth", left, right, "-o", "d.png", "--style", "metres")
+    assert code == 1 and "float depth" in err
+
+
+def test_the_range_of_a_depth_picture_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left, right, _ = write_pair(tmp_path)
+    code, found, err = run_json(capsys, "depth", left, right, "--rectified", "-o", "d.png", "--near", "3")
+    near, far = found["pairs"][0]["shown_range_m"]
+    assert code == 0 and near == 3 and far > 3 and f"shows 3 to {far:.3g}." in err
