@@ -149,6 +149,10 @@ class Ruler:
         u, v = to_rectified(*point.pixel, self._result)
         return self._result.facts(round(u), round(v)).confidence
 
+    def depth_sigma_m(self, point: Point) -> float:
+        """Give the standard deviation of a point's depth, with the rig's part where the rig file tells it."""
+        return self._length(point.depth_m, [(point, np.array([0.0, 0.0, 1.0]))]).sigma_m
+
     def _turn(self) -> Array:
         """Rotation that makes positions upright as displayed: a quarter turn maps (x, y) to (y, −x)."""
         quarter = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])

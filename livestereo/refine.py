@@ -8,6 +8,7 @@ correlation", 1985).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,9 +169,12 @@ def _lay_over(
     left = left_gray[plane.window].astype(np.float64)
     dx, dy = plane.dx.astype(np.float64), plane.dy.astype(np.float64)
     weight = np.exp(-(dx * dx + dy * dy) / (2 * (radius / 2) ** 2)) * plane.same
-    # Only the strip of the right picture that is needed is turned into floats.
-    low = max(0, int(columns.min() - plane.values[0]) - 24)
-    strip = right_gray[max(0, plane.window[0].start - 4) : plane.window[0].stop + 4, low : columns.max() + 64]
+    # Only the strip of the right picture that is needed is turned into floats: where the surface lies, and some more.
+    width = right_gray.shape[1]
+    more = 24 + math.ceil(radius * float(np.abs(plane.values[1:]).sum()))
+    low = int(np.clip(columns.min() - plane.values[0] - more, 0, width - 1))
+    high = int(np.clip(columns.max() - plane.values[0] + more, low + 1, width))
+    strip = right_gray[max(0, plane.window[0].start - 4) : plane.window[0].stop + 4, low:high]
     top = max(0, plane.window[0].start - 4)
     values, rise = plane.values.copy(), 0.0
     w = weight.ravel()

@@ -46,11 +46,14 @@ def smaller(result: StereoResult, step: int) -> StereoResult:
         Frame(averaged(view), frame.t_s, frame.seq)
         for view, frame in ((pair.left, result.frame.left), (pair.right, result.frame.right))
     ]
+    own = result.match.confidence
     frame = StereoFrame(frames[0], frames[1], result.frame.seq, name=result.frame.name)
     return StereoResult(
         frame=frame,
         pair=RectifiedPair(frame, rectification, left, right),
-        match=MatchResult(picked(result.disparity_px) * np.float32(share)),
+        match=MatchResult(
+            picked(result.disparity_px) * np.float32(share), confidence=None if own is None else picked(own)
+        ),
         depth_m=picked(result.depth_m),
         explain=result.explain,
         settings=result.settings,

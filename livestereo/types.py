@@ -204,7 +204,7 @@ class StereoResult:
 
     @property
     def confidence(self) -> F32 | None:
-        """(H,W) float32 0..1, NaN where there is no depth: how likely disparity is right to 1 px. Or None."""
+        """(H,W) float32 0..1, NaN where there is no disparity: how likely disparity is right to 1 px. Or None."""
         return self.analysis.confidence
 
     @property
@@ -214,7 +214,7 @@ class StereoResult:
 
     @property
     def sigma_px(self) -> F32 | None:
-        """Standard deviation of matching, (H,W) float32 px of disparity, NaN where there is no depth. Or None."""
+        """Standard deviation of matching, (H,W) float32 px of disparity, NaN where there is none. Or None."""
         return self.analysis.sigma_px
 
     @property

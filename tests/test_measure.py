@@ -6,6 +6,7 @@ import dataclasses
 import math
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from cli.cli_scenes import run_command, run_json
@@ -78,6 +79,17 @@ def test_a_refined_point_is_better_than_the_matcher(room: tuple[StereoResult, De
     assert np.median(refined) < 0.65 * np.median(matched)
 
 
+@pytest.mark.parametrize("disparity_px", [-150, -90, 150])
+def test_a_point_is_refined_whatever_its_disparity(disparity_px: int) -> None:
+    rng = np.random.default_rng(0)
+    wide = cv2.GaussianBlur(rng.integers(0, 255, (120, 900)).astype(np.uint8), (0, 0), 2)
+    wide = cv2.normalize(wide, None, 0, 255, cv2.NORM_MINMAX)
+    left, right = wide[:, 200:700], wide[:, 200 + disparity_px : 700 + disparity_px]
+    found = refine(np.full(left.shape, disparity_px + 0.2, np.float32), left, right, 250, 60)
+    assert found is not None
+    assert found.disparity_px == pytest.approx(disparity_px, abs=0.02) and found.sigma_px < 0.2
+
+
 def test_a_plane_and_heights_over_it() -> None:
     with open_source(["demo:plane,tilt=15deg,distance=1.2m"]) as source:
         rig_file = source.info.rig
@@ -101,7 +113,11 @@ def test_the_rig_adds_its_part(room: tuple[StereoResult, DemoTruth, RigFile]) ->
     alone = Ruler(result, rig_file).range(pixel)
     assert alone.sigma_rig_m is None
     # One part in a hundred of the baseline is one part in a hundred of every length.
-    baseline = Ruler(result, with_covariance(rig_file, translation_x=0.01 * at.baseline_m)).range(pixel)
+    ruler = Ruler(result, with_covariance(rig_file, translation_x=0.01 * at.baseline_m))
+    baseline = ruler.range(pixel)
+    point = baseline.points[0]
+    by_match = Ruler(result, rig_file).depth_sigma_m(point)
+    assert ruler.depth_sigma_m(point) == pytest.approx(math.hypot(by_match, 0.01 * point.depth_m), rel=0.02)
     assert baseline.sigma_rig_m == pytest.approx(0.01 * baseline.distance_m, rel=0.02)
     assert baseline.sigma_m == pytest.approx(math.hypot(alone.sigma_match_m, baseline.sigma_rig_m or 0))
     # A yaw of δ moves the right pixel by about f·δ, so z by z·f·δ/d.

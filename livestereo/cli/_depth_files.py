@@ -26,9 +26,11 @@ from livestereo.imageio import (
 from livestereo.mesh import MESH_FORMATS, make_mesh, write_mesh
 from livestereo.render.colorize import COLORMAPS, DepthRange, automatic_range, colorize_depth
 from livestereo.sinks.cloud import save_cloud
+from livestereo.trust import confidence_of, likely
 from livestereo.types import F32, U8, Reason, StereoResult
 
-STYLES = (*COLORMAPS, "mm16")
+OF_METRES = ("mm16", "metres")  # styles that hold lengths themselves, not a picture of them
+STYLES = (*COLORMAPS, *OF_METRES)
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,11 @@ class Wanted:
 
     def parts(self) -> list[tuple[str, Path, tuple[str, ...], str, str]]:
         """What was asked for: (kind, path, endings that fit, plural noun, ending inside a folder)."""
-        formats = SIXTEEN_BIT_FORMATS if self.style == "mm16" else PICTURE_FORMATS
+        formats, noun, inside = {
+            "mm16": (SIXTEEN_BIT_FORMATS, "16-bit depth", ".png"), "metres": (FLOAT_FORMATS, "float depth", ".pfm"),
+        }.get(self.style, (PICTURE_FORMATS, "a picture", ".png"))  # fmt: skip
         rows = [
-            ("picture", self.picture, formats, "16-bit depth" if self.style == "mm16" else "a picture", ".png"),
+            ("picture", self.picture, formats, noun, inside),
             ("cloud", self.cloud, (".ply",), "a point cloud", ".ply"),
             ("disparity", self.disparity, FLOAT_FORMATS, "float disparity", ".pfm"),
             ("mesh", self.mesh, MESH_FORMATS, "a mesh", ".ply"),
@@ -134,19 +138,31 @@ class Writer:
         name = self._name(result)
         rectification = result.pair.rectification
         files = []
-        if "picture" in self._places:
-            image = depth_picture(result.depth_m, self._wanted.style, self._wanted.near, self._wanted.far)
+        more: dict[str, Any] = {}
+        if "picture" in self._places and self._wanted.style == "metres":
+            files.append(write_float_map(self._places["picture"](name), rectification.to_display(result.depth_m)))
+        elif "picture" in self._places:
+            near, far = self._wanted.near, self._wanted.far
+            if self._wanted.style != "mm16" and (shown := shown_range(result.depth_m, near, far)) is not None:
+                near, far = shown.near_m, shown.far_m
+                more = {"shown_range_m": [near, far]}
+            image = depth_picture(result.depth_m, self._wanted.style, near, far)
             files.append(write_picture(self._places["picture"](name), rectification.to_display(image)))
         if "disparity" in self._places:
             values = rectification.to_display(result.disparity_px)
             files.append(write_float_map(self._places["disparity"](name), values))
+        depth = result.depth_m
+        if "cloud" in self._places or "mesh" in self._places:
+            depth = likely(depth, confidence_of(result))
+            before, after = (np.count_nonzero(np.isfinite(one)) for one in (result.depth_m, depth))
+            more |= {"left_out_percent": 100 * (1 - after / before) if before else 0.0}
         if "cloud" in self._places:
-            files.append(save_cloud(self._places["cloud"](name), result))
+            files.append(save_cloud(self._places["cloud"](name), result, depth_m=depth))
         if "mesh" in self._places:
-            surface = make_mesh(result.depth_m, result.pair.left, rectification)
+            surface = make_mesh(depth, result.pair.left, rectification)
             files.append(write_mesh(self._places["mesh"](name), surface, rectification))
         files += self._write_explained(result, name)
-        row = describe(result, name, [str(path) for path in files])
+        row = describe(result, name, [str(path) for path in files]) | more
         return row | explained(result) if self._wanted.explained else row
 
     def _write_explained(self, result: StereoResult, name: str) -> list[Path]:
@@ -162,6 +178,8 @@ class Writer:
             values = compute() if kind in self._places else None
             if values is None:
                 continue
+            if kind == "confidence":
+                values = np.where(np.isfinite(result.depth_m), values, np.float32(np.nan))  # at infinity is no depth
             path = self._places[kind](name)
             if path.suffix.lower() == ".png":
                 # 0 is for holes alone.
@@ -212,7 +230,7 @@ def explained(result: StereoResult) -> dict[str, Any]:
     sigma, confidence, reason, depth_sigma = result.sigma_px, result.confidence, result.reason, result.depth_sigma_m
     if sigma is None or confidence is None or reason is None or depth_sigma is None:
         return {}
-    known = np.isfinite(sigma)
+    known = np.isfinite(result.depth_m) & np.isfinite(sigma)
     share = depth_sigma / result.depth_m
     some = np.isfinite(share)
     return {

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from livestereo.cli._doubts import Doubts
 from livestereo.cli._effect_files import Background, Outlet, WantedThing
 from livestereo.cli._output import Output
 from livestereo.cli._results import Troubles, each_result, is_still
@@ -53,6 +54,7 @@ class EffectRun:
         self._duration_s = duration_s
         self._steady = LiveEffect(kind)
         self._told: set[str] = set()
+        self.warnings: list[str] = []
 
     def go(
         self, opened: Opened, troubles: Troubles, outlet: Outlet | None, *, frames: int | None, show: bool
@@ -61,7 +63,7 @@ class EffectRun:
         from livestereo.cli._window import Viewer
 
         info = opened.source.info
-        if self._careful:  # for a photo the most accurate preset is worth its second
+        if self._careful:  # for a photo the most careful preset is worth its second
             self._settings = _careful(self._settings, info.left_size_wh or (0, 0))
             if self._settings.scale < 1:
                 self._tell("These photos are large: they are matched at half size.")
@@ -69,12 +71,15 @@ class EffectRun:
         done: list[dict[str, Any]] = []
         viewer = Viewer(f"livestereo: {self._kind}", self._output) if show else None
         start = time.monotonic()
+        doubts = Doubts(opened)
         results = each_result(
             opened, self._settings, self._output, troubles, frames=frames, endless=endless, text=self._kind
         )
         try:
             for result in results:
                 made, scene = self._make(result, still=is_still(info))
+                if not self._quick:
+                    doubts.look(result)
                 name = _name(result)
                 files: list[str] = []
                 if outlet is not None:
@@ -91,6 +96,8 @@ class EffectRun:
             results.close()
             if viewer is not None:
                 viewer.close()
+        doubts.tell(self._output)
+        self.warnings = doubts.warnings
         return done
 
     def _make(self, result: StereoResult, *, still: bool) -> tuple[Effect, EffectScene]:

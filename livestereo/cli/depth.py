@@ -36,7 +36,8 @@ def depth(
             "--style",
             metavar="NAME",
             rich_help_panel=_files,
-            help="gray, mm16 (16-bit millimetres), or a colour map: viridis, turbo, cividis, inferno, magma, plasma.",
+            help="gray, mm16 (16-bit millimetres), metres (float: PFM, TIFF), or a colour map: viridis, turbo, "
+            "cividis, inferno, magma, plasma.",
         ),
     ] = "gray",
     near: Annotated[
@@ -103,13 +104,15 @@ def depth(
     With a rig file (--rig) the pictures are rectified and depth is in metres. Without one, pictures that are not
     rectified are rectified from what they show, and depth is relative. For more than one pair, -o, --cloud,
     --disparity and the other files name folders, and files in them are named by the left picture.
+    Cloud and mesh leave out what is likelier wrong than right, where that is the smaller part.
 
     Codes of --reasons: 0 depth is known, 1 unknown, 2 hidden from the right camera, 3 outside the right view, 4 no
     texture, 5 repeated texture, 6 too near, 7 too far, 8 saturated, 9 outside the region that both cameras see.
     """
     from livestereo.cli._build import settings_from
     from livestereo.cli._choices import within
-    from livestereo.cli._depth_files import Wanted, check_wanted
+    from livestereo.cli._depth_files import OF_METRES, Wanted, check_wanted
+    from livestereo.cli._doubts import Doubts
     from livestereo.cli._results import Troubles, each_result, expects_many
     from livestereo.cli._setup import open_pictures
 
@@ -123,12 +126,15 @@ def depth(
         confidence=confidence, reasons=reasons, explained=output.json or any(asked), style=style, near=near, far=far,
     )  # fmt: skip
     check_wanted(wanted)
+    if (near is not None or far is not None) and not show and (out is None or style in OF_METRES):
+        why = "no depth picture is written" if out is None else "lengths are written as they are"
+        output.say(f"--near and --far: not used, {why}.")
     settings = settings_from(match, output)
     troubles = Troubles()
     done: list[dict[str, Any]] = []
     table = _table()
     with open_pictures(pictures, source, rig, output, settings=settings) as opened:
-        writer, result = None, None
+        writer, result, doubts = None, None, Doubts(opened)
         for result in each_result(opened, settings, output, troubles, frames=frames):
             if writer is None:
                 writer = wanted.writer(many=expects_many(opened.source.info, frames))
@@ -136,56 +142,86 @@ def depth(
             row = writer.write(result)
             done.append(row)
             _add_row(table, row)
+            if row["density_percent"] >= EMPTY_PERCENT:
+                doubts.look(result)
             if show:
                 _show(result, wanted, output)
     if any(asked) and done:
         _tell_sure(done, output)
-    error = troubles.error(len(done), {"pairs": done})
     if done:
         output.show(table, *_files_told(done))
-    _tell_empty(done, result, output)
+        _tell_left_out(done, output)
+        _tell_shown(done, output)
+    empty = _tell_empty(done, result, output)
+    doubts.tell(output)
+    found = {"pairs": done, "warnings": empty + doubts.warnings}
+    error = troubles.error(len(done), found)
     if error is not None:
         raise error
     if not done:
-        raise SettingsError("There was no pair to compute.", "Check the pictures.", {"pairs": []})
-    output.result({"pairs": done})
+        raise SettingsError("There was no pair to compute.", "Check the pictures.", found)
+    output.result(found)
 
 
 def _tell_scale(result: StereoResult, style: str, output: Output) -> None:
+    from livestereo.cli._depth_files import OF_METRES
+
     if result.pair.rectification.metric:
         return
-    if style == "mm16":
+    if style in OF_METRES:
+        unit = "Millimetres" if style == "mm16" else "Metres"
         raise SettingsError(
-            "Millimetres need a rig that knows metres, and none is known here: depth is relative.",
+            f"{unit} need a rig that knows metres, and none is known here: depth is relative.",
             "Give a rig file with --rig, or another --style, or --disparity.",
         )
     if not result.pair.rectification.notes:  # a note of the rectification has told it already
         output.say("Depth is relative: without a rig file (--rig) nothing tells metres.")
 
 
-def _tell_empty(rows: list[dict[str, Any]], last: StereoResult | None, output: Output) -> None:
-    """Say why there is next to no depth: an empty map alone looks like success."""
+def _tell_empty(rows: list[dict[str, Any]], last: StereoResult | None, output: Output) -> list[str]:
+    """Say why there is next to no depth, and give the words: an empty map alone looks like success."""
     empty = [row["name"] for row in rows if row["density_percent"] < EMPTY_PERCENT]
     if not empty or last is None:
-        return
+        return []
     named = empty[0] if len(empty) == 1 else f"{len(empty)} of {len(rows)} pairs"
     if np.array_equal(last.frame.left.image, last.frame.right.image):
-        output.warn(f"There is no depth in {named}: left and right are the same picture.")
+        text = f"There is no depth in {named}: left and right are the same picture."
     else:
-        output.warn(f"There is next to no depth in {named}. Run `livestereo doctor` on the same pictures: it says why.")
+        text = f"There is next to no depth in {named}. Run `livestereo doctor` on the same pictures: it says why."
+    output.warn(text)
+    return [text]
+
+
+def _tell_left_out(rows: list[dict[str, Any]], output: Output) -> None:
+    """Say how much of the depth is not in clouds and meshes."""
+    told = [row["left_out_percent"] for row in rows if row.get("left_out_percent")]
+    if told and max(told) >= 0.1:
+        most = f"{max(told):.1f} %" if len(told) == 1 else f"up to {max(told):.1f} %"
+        output.say(f"Left out of cloud and mesh: {most} of the depth, which is likelier wrong than right.")
+
+
+def _tell_shown(rows: list[dict[str, Any]], output: Output) -> None:
+    """Say what lengths the colours of one picture stand for; those of many are in the JSON."""
+    shown = rows[0].get("shown_range_m")
+    if len(rows) == 1 and shown is not None:
+        unit = " m" if rows[0]["metric"] else ""
+        output.say(f"The picture shows {shown[0]:.3g} to {shown[1]:.3g}{unit}.")
 
 
 def _tell_sure(rows: list[dict[str, Any]], output: Output) -> None:
     """Sum up σ and reasons over the pairs, for people."""
     from livestereo.render.colorize import REASON_TEXT
 
-    told = [row for row in rows if row.get("sigma_median_px") is not None]
+    told = [row for row in rows if "reasons_percent" in row]
     if not told:
         return
-    middle = float(np.median([row["sigma_median_px"] for row in told]))
-    percents = [row["sigma_depth_median_percent"] for row in told if row["sigma_depth_median_percent"] is not None]
-    of_depth = f", {float(np.median(percents)):.1f} % of depth" if percents else ""  # none: all is infinitely far
-    output.say(f"σ: {middle:.2f} px of disparity{of_depth} in the middle ({told[0]['sigma_of']}).")
+    known = [row for row in told if row["sigma_median_px"] is not None]
+    if known:
+        middle = float(np.median([row["sigma_median_px"] for row in known]))
+        of_depth = float(np.median([row["sigma_depth_median_percent"] for row in known]))
+        output.say(
+            f"σ: {middle:.2f} px of disparity, {of_depth:.1f} % of depth in the middle ({known[0]['sigma_of']})."
+        )
     names = list(told[0]["reasons_percent"])
     shares = {name: float(np.mean([row["reasons_percent"][name] for row in told])) for name in names}
     largest = sorted((name for name in names if shares[name] >= 0.1), key=lambda name: -shares[name])
@@ -227,7 +263,7 @@ def _add_row(table: Table, row: dict[str, Any]) -> None:
 def _show(result: StereoResult, wanted: Any, output: Output) -> None:
     """Show left beside depth with the legend, until a key is pressed."""
     from livestereo import display
-    from livestereo.cli._depth_files import shown_range
+    from livestereo.cli._depth_files import OF_METRES, shown_range
     from livestereo.render.compose import Composer, Scene
     from livestereo.render.layout import arrange, natural_canvas
     from livestereo.render.views import PANE_TEXT, Look, displayed_size, picture
@@ -240,7 +276,7 @@ def _show(result: StereoResult, wanted: Any, output: Output) -> None:
     size = displayed_size(result)
     panes = ("left", "depth")
     canvas = natural_canvas(size, len(panes), screen_wh=found.screen_wh)
-    colormap = wanted.style if wanted.style != "mm16" else Settings().colormap
+    colormap = wanted.style if wanted.style not in OF_METRES else Settings().colormap
     depth_range = shown_range(result.depth_m, wanted.near, wanted.far)
     if depth_range is None:
         output.warn("No depth was found, so there is none to show.")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from livestereo.cli._options import MatchOptions, Pictures, RigOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import LiveStereoError
+
+if TYPE_CHECKING:
+    from livestereo.render.effects import EffectSettings
 
 _panel = "Effect"
 
@@ -36,9 +39,14 @@ def effect(
     ] = None,
     medium: Annotated[str, _option("fog: fog, smoke or water.", "--medium", metavar="NAME")] = "fog",
     visibility: Annotated[
-        float | None, _option("fog: distance at which 2 % of contrast is left.", "--visibility", metavar="M")
+        float | None,
+        _option(
+            "fog: distance at which 2 % of contrast is left; of smoke, where it is densest.",
+            "--visibility",
+            metavar="M",
+        ),
     ] = None,
-    rising: Annotated[bool, _option("fog: smoke gathers above instead of below.", "--rising")] = False,
+    rising: Annotated[bool, _option("fog: smoke (--medium smoke) gathers above instead of below.", "--rising")] = False,
     focus: Annotated[float | None, _option("focus, miniature: the sharp distance.", "--focus", metavar="M")] = None,
     focus_at: Annotated[
         str | None, _option("focus, miniature: what is sharp, as a pixel.", "--focus-at", metavar="U,V")
@@ -112,6 +120,11 @@ def effect(
     )  # fmt: skip
     things = None if insert is None else parse_things(insert)
     matching = settings_from(match, output)
+    unused = _unused(kind, settings, insert=bool(insert), background=behind is not None, frame_ms=frame_ms)
+    if unused:
+        output.say(f"{', '.join(unused)}: not used by {kind}.")
+    if kind == "fog" and rising and medium != "smoke":
+        output.say(f"--rising: of smoke alone, not of {medium}.")
     troubles = Troubles()
     done: list[dict[str, Any]] = []
     with open_pictures(pictures, source, rig, output, settings=matching) as opened:
@@ -137,7 +150,7 @@ def effect(
         finally:
             if outlet is not None:
                 outlet.close()
-    result: dict[str, Any] = {"effect": kind, "pairs": done}
+    result: dict[str, Any] = {"effect": kind, "pairs": done, "warnings": run.warnings}
     if done and "drawn" in done[-1]:
         result |= {key: done[-1][key] for key in ("drawn", "culled")}
     if outlet is not None and outlet.files:
@@ -151,6 +164,31 @@ def effect(
     if not done:
         raise LiveStereoError("There was no pair to work on.", "Check the pictures.", result)
     output.result(result)
+
+
+def _unused(kind: str, given: EffectSettings, *, insert: bool, background: bool, frame_ms: int) -> list[str]:
+    """Name the options that were given and that this effect does not look at."""
+    sharp, screen = ("focus", "miniature"), ("anaglyph", "sbs", "wiggle")
+    options: dict[str, tuple[bool, tuple[str, ...]]] = {
+        "--medium": (given.medium != "fog", ("fog",)),
+        "--visibility": (given.visibility_m is not None, ("fog",)),
+        "--rising": (given.rising, ("fog",)),
+        "--focus": (given.focus_m is not None, sharp),
+        "--focus-at": (given.focus_at is not None, sharp),
+        "--aperture": (given.aperture is not None, sharp),
+        "--blur": (given.blur_px is not None, sharp),
+        "--glasses": (given.glasses != "dubois", ("anaglyph",)),
+        "--layout": (given.layout != "parallel", ("sbs",)),
+        "--zero-parallax": (given.shift_px is not None, screen),
+        "--between": (given.between != 5, ("wiggle",)),
+        "--frame-ms": (frame_ms != 70, ("wiggle",)),
+        "--reach": (given.reach != 1, ("wiggle",)),
+        "--insert": (insert, ("occlude",)),
+        "--near": (given.near_m != 0, ("cutout",)),
+        "--far": (given.far_m is not None, ("cutout",)),
+        "--background": (background, ("cutout",)),
+    }
+    return [name for name, (is_given, used_by) in options.items() if is_given and kind not in used_by]
 
 
 def _told(row: dict[str, Any]) -> str:

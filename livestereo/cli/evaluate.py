@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from livestereo.types import F32, StereoFrame
 
 _truth = "Ground truth"
+# Pictures of 8 bits hold disparity times one of these. In percent; share by which the ratio may be off.
+COMMON_SCALES = (2, 3, 4, 8, 16, 256)
+SCALED_BAD1, SCALED_NEAR = 90.0, 0.06
 Number = Annotated[
     int, typer.Option("--frames", metavar="N", rich_help_panel=_truth, help="How many pairs of the demo.")
 ]
@@ -76,8 +79,13 @@ def evaluate(
         make_folder(out)
     rows: list[dict[str, Any]] = []
     for case in cases:
+        scaled = 0
         for label, settings in _methods(compare, match, output):
-            rows.append(_score(case, label, settings, match, out))
+            row, ratio = _score(case, label, settings, match, out)
+            rows.append(row)
+            scaled = scaled or looks_scaled(row["bad1"], ratio)
+        if scaled:
+            output.warn(f"The truth of {case.name} looks scaled by {scaled}: give --truth-scale {scaled}.")
     output.show(ScoreTable(rows))
     if out is not None:
         output.say(f"Pictures of the errors: {out}")
@@ -175,8 +183,19 @@ def _methods(compare: str | None, match: MatchOptions, output: Output) -> Iterat
             yield word, settings_from(dataclasses.replace(match, preset=word), output)
 
 
-def _score(case: _Case, label: str, settings: Settings, match: MatchOptions, out: Path | None) -> dict[str, Any]:
+def looks_scaled(bad1: float, ratio: float) -> int:
+    """Tell by what whole number truth seems to be multiplied: its median ratio to estimates says so; 0 for none."""
+    near = min(COMMON_SCALES, key=lambda scale: abs(ratio / scale - 1))
+    return near if bad1 > SCALED_BAD1 and abs(ratio / near - 1) < SCALED_NEAR else 0
+
+
+def _score(
+    case: _Case, label: str, settings: Settings, match: MatchOptions, out: Path | None
+) -> tuple[dict[str, Any], float]:
+    """Score one method; gives the row, and the median of truth over estimate."""
     import time
+
+    import numpy as np
 
     from livestereo.cli._build import build_pipeline
     from livestereo.cli._setup import rectification_without_rig
@@ -220,4 +239,5 @@ def _score(case: _Case, label: str, settings: Settings, match: MatchOptions, out
         picture = error_picture(result.pair.left, case.truth, result.disparity_px, title)
         name = "".join(c if c.isalnum() or c in "-_.#" else "-" for c in f"{case.name}-{label}")
         write_picture(out / f"{name}.png", picture)
-    return row
+    both = np.isfinite(case.truth) & (result.disparity_px > 1)
+    return row, float(np.median(case.truth[both] / result.disparity_px[both])) if both.any() else float("nan")

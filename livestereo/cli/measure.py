@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from livestereo.cli._options import MatchOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
@@ -14,7 +13,7 @@ from livestereo.cli._output import Output
 from livestereo.errors import SettingsError
 
 if TYPE_CHECKING:
-    from livestereo.measure import Point, Ruler
+    from livestereo.measure import Ruler
 
 _panel = "Measure"
 # Matching leaves no flat surface rougher than this, RMS of disparity.
@@ -68,6 +67,7 @@ def measure(
     """
     from livestereo.cli._build import settings_from
     from livestereo.cli._choices import within
+    from livestereo.cli._doubts import Doubts
     from livestereo.cli._effect_files import parse_point
     from livestereo.cli._measuring import parse_box
     from livestereo.cli._ruler import measure_in_window, picture_of, result_of_pair
@@ -94,6 +94,9 @@ def measure(
             measure_in_window(opened, settings, match, run, output)
             return
         result = result_of_pair(opened, settings, pair)
+        doubts = Doubts(opened)
+        doubts.look(result)
+        doubts.tell(output)
         ruler = Ruler(result, opened.rig_file)
         if not ruler.metric:
             output.say("Lengths are relative: without a rig file (--rig) nothing tells metres.")
@@ -101,7 +104,7 @@ def measure(
         if save is not None:
             write_picture(save, picture_of(result, points, _short(found)))
     output.show(*_told(found))
-    output.result(found)
+    output.result(found | {"warnings": doubts.warnings})
 
 
 def _measured(
@@ -123,7 +126,7 @@ def _measured(
         "sigma_rig_m": length.sigma_rig_m,
         "points_m": [p.position_m for p in length.points],
         "depths_m": [p.depth_m for p in length.points],
-        "depth_sigmas_m": [_depth_sigma(p) for p in length.points],
+        "depth_sigmas_m": [ruler.depth_sigma_m(p) for p in length.points],
         "disparities_px": [p.refined.disparity_px for p in length.points],
         "disparity_sigmas_px": [p.refined.sigma_px for p in length.points],
         "confidences": [ruler.confidence(p) for p in length.points],
@@ -133,10 +136,6 @@ def _measured(
         },
         "metric": ruler.metric,
     }  # fmt: skip
-
-
-def _depth_sigma(point: Point) -> float:
-    return float(np.sqrt(point.match[2, 2]))
 
 
 def _short(found: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from livestereo.types import Finding
 # Rows may be off by so much before matching suffers: StereoSGBM loses a third of its answers at 1 px.
 VERTICAL_PX = 0.8
 WRONG_RIG_PX = 6.0
+FAR_SHARE = 0.2  # of the points: a matcher answers wrongly there rather than not at all
 # Noise of a good matcher.
 MATCH_SIGMA_PX = 0.25
 
@@ -53,10 +54,12 @@ def rig(e: Evidence) -> list[Finding]:
             )
         )
         return found
-    if spread > WRONG_RIG_PX * max(1.0, scale) or impossible:
+    # Where most rows agree, a large spread is that of false matches: a chessboard resembles itself everywhere.
+    off = spread > WRONG_RIG_PX * max(1.0, scale) and typical > VERTICAL_PX
+    if off or impossible:
         why = (
             f"rows are off by {typical:.1f} px"
-            if spread > WRONG_RIG_PX * scale
+            if off
             else f"{100 * behind:.0f} % of the points would lie beyond infinity"
         )
         found.append(
@@ -121,6 +124,13 @@ def disparity_range(e: Evidence) -> list[Finding]:
             Finding(
                 "out_of_range", f"Only {100 * inside:.0f} % of what is seen lies in the range; the rest is {where}.",
                 "Change --min-depth, --max-depth or --num-disparities.", 0.78,
+            )
+        )  # fmt: skip
+    elif far > max(near, FAR_SHARE):
+        found.append(
+            Finding(
+                "out_of_range", f"{100 * far:.0f} % of what is seen is farther away than the range reaches.",
+                "Give a larger --max-depth, or leave the range out.", 0.77,
             )
         )  # fmt: skip
     elif near > 0.04:

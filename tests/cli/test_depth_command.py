@@ -59,7 +59,7 @@ def test_how_sure_it_is_as_files_and_figures(tmp_path: Path, capsys: pytest.Capt
     assert sum(row["reasons_percent"].values()) == pytest.approx(100 * float((~known).mean()))
 
 
-def test_black_pictures_have_an_uncertainty_and_no_depth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_black_pictures_are_infinitely_far_and_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if not sgm_available():
         pytest.skip("numba is not installed")
     for side in ("left", "right"):
@@ -67,7 +67,7 @@ def test_black_pictures_have_an_uncertainty_and_no_depth(tmp_path: Path, capsys:
     words = ("depth", tmp_path / "left.png", tmp_path / "right.png", "--rectified", "--preset", "fast")
     code, _, err = run_command(capsys, *words, "--sigma", tmp_path / "s.pfm")
     assert code == 0 and "Traceback" not in err
-    assert "σ: " in err and "of depth" not in err  # disparity is 0 all over: it is infinitely far
+    assert "σ: " not in err and "too far 100.0 %" in err  # disparity is 0 all over
 
 
 def test_gray_depth_is_brighter_where_it_is_nearer_and_black_where_unknown(
@@ -236,3 +236,38 @@ def test_an_empty_map_does_not_look_like_success(tmp_path: Path, capsys: pytest.
         cv2.imwrite(f"{side}.png", np.full((120, 160), level, np.uint8))
     code, _, err = run_command(capsys, "depth", "a.png", "b.png", "--rectified", "-o", "flat.png")
     assert code == 0 and "livestereo doctor" in err
+
+
+def test_a_range_of_colours_that_nothing_shows_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from calibration.rigfile import save_rig
+
+    save_rig(tmp_path / "rig.json", pair_rig())
+    left, right, _ = write_pair(tmp_path)
+    words = ("depth", left, right, "--far", "5")
+    assert "not used, lengths" in run_command(capsys, *words, "-o", "d.png", "--style", "mm16")[2]
+    assert "not used, no depth picture" in run_command(capsys, *words, "--disparity", "d.pfm")[2]
+    assert "not used" not in run_command(capsys, *words, "-o", "d.png")[2]
+
+
+@pytest.mark.parametrize("name", ["d.pfm", "d.tiff"])
+def test_depth_in_metres_as_float(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    from calibration.rigfile import save_rig
+
+    left, right, _ = write_pair(tmp_path)
+    code, _, err = run_command(capsys, "depth", left, right, "--rectified", "-o", name, "--style", "metres")
+    assert code == 1 and "Metres need a rig" in err
+    save_rig(tmp_path / "rig.json", pair_rig())
+    assert run_command(capsys, "depth", left, right, "-o", name, "--style", "metres", "--disparity", "x.pfm")[0] == 0
+    metres = read_pfm(Path(name)) if name.endswith(".pfm") else cv2.imread(name, cv2.IMREAD_UNCHANGED)
+    assert metres.dtype == np.float32
+    expected = 200 * 0.08 / read_pfm(Path("x.pfm"))
+    assert np.allclose(metres, expected, rtol=1e-5, equal_nan=True)
+    code, _, err = run_command(capsys, "depth", left, right, "-o", "d.png", "--style", "metres")
+    assert code == 1 and "float depth" in err
+
+
+def test_the_range_of_a_depth_picture_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left, right, _ = write_pair(tmp_path)
+    code, found, err = run_json(capsys, "depth", left, right, "--rectified", "-o", "d.png", "--near", "3")
+    near, far = found["pairs"][0]["shown_range_m"]
+    assert code == 0 and near == 3 and far > 3 and f"shows 3 to {far:.3g}." in err

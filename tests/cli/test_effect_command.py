@@ -164,3 +164,16 @@ def test_the_screen_is_put_where_it_is_asked_for(tmp_path: Path, capsys: pytest.
     words = ("effect", left, right, "--rectified", "--as", "sbs", "--zero-parallax", 9, "-o", "s.png")
     code, found, _ = run_json(capsys, *words)
     assert code == 0 and found["pairs"][0]["shift_px"] == 9
+
+
+def test_options_that_the_effect_does_not_use_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left, right, _ = write_pair(tmp_path)
+    words = ("effect", left, right, "--rectified", "-o", "x.png", "--as")
+    assert (
+        "--visibility, --near: not used by anaglyph"
+        in run_command(capsys, *words, "anaglyph", "--visibility", "5", "--near", "1")[2]
+    )
+    assert "--rising: of smoke alone" in run_command(capsys, *words, "fog", "--rising")[2]
+    for used in (("fog", "--visibility", "5"), ("fog", "--medium", "smoke", "--rising"), ("miniature", "--blur", "3")):
+        err = run_command(capsys, *words, *used)[2]
+        assert "not used" not in err and "alone" not in err

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from cli_scenes import run_json, write_pair
 
+from livestereo import trust
 from livestereo.cli import _effect_run
-from livestereo.render.effects import scene as scenes
 from livestereo.settings import Settings
 
 
@@ -22,7 +22,7 @@ def test_large_photos_are_matched_at_half_size_and_it_is_told(
     code, _, err = run_json(capsys, *words, tmp_path / "plain.png")
     assert code == 0 and "half size" not in err
     monkeypatch.setattr(_effect_run, "LARGE_PX", 1000)
-    monkeypatch.setattr(scenes, "MOST_PX", 10_000)
+    monkeypatch.setattr(trust, "MOST_PX", 10_000)
     code, _, err = run_json(capsys, *words, tmp_path / "large.png")
     assert code == 0 and "half size" in err
     plain, large = (cv2.imread(str(tmp_path / f"{name}.png")) for name in ("plain", "large"))

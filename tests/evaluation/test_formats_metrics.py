@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from cli.cli_scenes import run_command, write_pair
 
 from livestereo.cli.app import run as run_app
 from livestereo.errors import LiveStereoError
@@ -217,6 +218,17 @@ def test_the_command_scores_sets_and_compares_methods(
     assert len(list((tmp_path / "err").glob("*.png"))) == 6
     code, out, _ = evaluate(capsys, "Scene")
     assert code == 0 and "Scene" in out and "bad2" in out
+
+
+@pytest.mark.parametrize(("scale", "told"), [(4, True), (1, False)])
+def test_a_truth_that_looks_scaled_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scale: int, told: bool
+) -> None:
+    left, right, truth = write_pair(tmp_path)
+    path = tmp_path / "truth.png"
+    assert cv2.imwrite(str(path), (truth * scale).astype(np.uint8))
+    code, _, err = run_command(capsys, "evaluate", "--left", left, "--right", right, "--truth", path)
+    assert code == 0 and ("--truth-scale 4" in err) == told
 
 
 @pytest.mark.parametrize(

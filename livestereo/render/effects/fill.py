@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from livestereo.render.effects.border import behind_in_strip
 from livestereo.types import F32, U8
 
 CAREFUL_PIXELS = 1_500_000  # the weighted median runs on pictures up to this size, larger ones are reduced for it
@@ -48,6 +49,7 @@ def fill_disparity(disparity_px: F32, guide_bgr: U8, *, quick: bool = False, mea
         chance &= ~_objects(disparity_px, measured_px)
     disparity_px = np.where(chance, np.float32(np.nan), disparity_px)
     filled, hidden = rows_filled(disparity_px)
+    filled = behind_in_strip(disparity_px, filled, guide_bgr)
     unseen = np.isnan(disparity_px)
     filled = _without_streaks(filled, unseen & ~hidden)
     filled = _along_picture(filled, unseen, _blank(disparity_px, hidden), guide_bgr)

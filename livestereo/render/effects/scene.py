@@ -10,12 +10,9 @@ from numpy.typing import NDArray
 
 from calibration.rectify import Rectification
 from livestereo.render.effects.fill import fill_disparity
-from livestereo.smaller import smaller, step_for
+from livestereo.trust import confidence_of, likely
 from livestereo.types import F32, U8, StereoResult
 
-LIKELY = 0.5  # confidence from which a disparity is likelier right than wrong
-MOST_PX = 3_000_000  # confidence of larger pictures is that of smaller ones: it takes 2 µs a pixel
-LEFT_SHARE = 0.5  # of what was measured
 NEAREST_TO_INFINITY_PX = 0.25  # disparity below this counts as this: depth stays finite
 
 
@@ -74,7 +71,7 @@ class EffectScene:
 def scene_of(result: StereoResult, *, quick: bool = False) -> EffectScene:
     """Make the scene of a finished pair; holes are filled (see `fill_disparity`), and so is what is likelier wrong."""
     measured = result.disparity_px
-    disparity = measured if quick else _trusted(result)
+    disparity = measured if quick else likely(measured, confidence_of(result))
     return EffectScene(
         left=result.pair.left,
         right=result.pair.right,
@@ -85,29 +82,3 @@ def scene_of(result: StereoResult, *, quick: bool = False) -> EffectScene:
         rectification=result.pair.rectification,
         quick=quick,
     )
-
-
-def _grown(values: F32, step: int, shape: tuple[int, ...]) -> F32:
-    """Repeat each value over the pixels that it stands for, and the last ones up to the border."""
-    grown = np.repeat(np.repeat(values, step, axis=0), step, axis=1)
-    return np.pad(grown, [(0, whole - side) for whole, side in zip(shape, grown.shape)], mode="edge")
-
-
-def _trusted(result: StereoResult) -> F32:
-    """Leave out what is likelier wrong than right: on a blank wall it is what spoils an effect.
-
-    Not where little would be left: then the confidence says more about the picture than about its pixels.
-    """
-    disparity = result.disparity_px
-    step = step_for(disparity.size, MOST_PX)
-    confidence = (result if step == 1 else smaller(result, step)).confidence
-    if confidence is not None and step > 1:
-        confidence = _grown(confidence, step, disparity.shape)
-    if confidence is None:
-        return disparity
-    with np.errstate(invalid="ignore"):
-        sure = confidence >= LIKELY
-    known = np.isfinite(disparity)
-    if np.count_nonzero(sure & known) < LEFT_SHARE * np.count_nonzero(known):
-        return disparity
-    return np.where(sure, disparity, np.float32(np.nan))
