@@ -45,10 +45,11 @@ def export(
 
     Example: `livestereo export takes/kitchen -o kitchen.mp4 --as mp4`
 
-    Recorded depth is used; where a pair has none, it is computed with the settings of the take.
+    Recorded depth is used; where a pair has none, it is computed with the settings of the take. With --rig, --rectified
+    or an option about depth all of it is computed again.
     """
     from livestereo.cli._choices import one_of
-    from livestereo.cli._playback import TakePipeline
+    from livestereo.cli._playback import TakePipeline, asks_again
     from livestereo.cli._setup import open_pictures
     from livestereo.render.film import FilmMaker, FilmView
     from livestereo.sinks.cloud import save_cloud
@@ -68,13 +69,14 @@ def export(
         source: Any = opened.source
         reader: TakeReader = source.reader
         require_pairs(reader)
-        _check_there(reader, form, view, recompute=recompute)
+        again = recompute or asks_again(match, rig)
+        _check_there(reader, form, view, recompute=again)
         chosen = _chosen(reader, start, to, every)
         if not chosen:
             last = reader.pairs[-1].left_us / 1e6
             raise SettingsError("No pair lies in that part of the take.", f"It ends at {last:.2f} s.")
         pictures_only = form == "mp4" and view == "left"
-        playing = TakePipeline(opened, match, use_recorded=not recompute, needs_depth=not pictures_only)
+        playing = TakePipeline(opened, match, use_recorded=not again, needs_depth=not pictures_only)
         film = FilmMaker(shown)
         context = ExportContext(reader.manifest.fps / every, film, save_cloud)
         unreadable: list[int] = []
@@ -90,6 +92,8 @@ def export(
                 written += 1
             if written == 0:
                 raise SettingsError("None of these pairs can be read.", "`livestereo verify` tells what is damaged.")
+        if again and not pictures_only and reader.has_depth:
+            output.say("All depth was computed again, as asked for; that of the take was not used.")
         for note in playing.notes():
             output.say(note)
         if unreadable:

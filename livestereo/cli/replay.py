@@ -76,12 +76,13 @@ def _play(
     """Play: the recorded depth where nothing else is asked for."""
     from livestereo.cli._build import settings_from
     from livestereo.cli._live import LiveParts, run_live
-    from livestereo.cli._playback import RecordedPipeline, any_given, settings_of
+    from livestereo.cli._playback import RecordedPipeline, any_given, asks_again, settings_of
 
     source: Any = opened.source
     reader: TakeReader = source.reader
     recorded = settings_of(reader.manifest.settings)
-    again = reader.has_raw and (any_given(match) or opened.rig_options.rig is not None or not reader.has_depth)
+    other = any_given(match) or asks_again(match, opened.rig_options)
+    again = reader.has_raw and (other or not reader.has_depth)
     settings = settings_from(match) if again or recorded is None else recorded
     if settings.keep_up:
         settings = settings.changed(keep_up=False)
