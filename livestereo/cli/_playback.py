@@ -23,6 +23,7 @@ from livestereo.sources.take import TakeSource
 from livestereo.takes.reader import TakeReader
 from livestereo.timing import StageTimer, monotonic
 from livestereo.types import MatchResult, RectifiedPair, StereoFrame, StereoResult
+from livestereo.wording import counted
 
 _READING = threading.Lock()
 _NO_CHANGE = ("threads", "workers")  # options that change no depth
@@ -183,5 +184,6 @@ class TakePipeline:
     def notes(self) -> list[str]:
         """What a person should know of where the depth came from."""
         if self.computed and self._use_recorded:
-            return [f"{self.computed} pairs had no recorded depth: it was computed with the settings of the take."]
+            many = counted(self.computed, "pair")
+            return [f"{many} had no recorded depth: it was computed with the settings of the take."]
         return []

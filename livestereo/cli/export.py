@@ -10,6 +10,7 @@ import typer
 from livestereo.cli._options import MatchOptions, RigOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import SettingsError, TakeError
+from livestereo.wording import counted
 
 if TYPE_CHECKING:
     from livestereo.takes.reader import TakeReader
@@ -97,9 +98,10 @@ def export(
         for note in playing.notes():
             output.say(note)
         if unreadable:
-            output.warn(f"{len(unreadable)} pairs could not be read and are left out (the first is {unreadable[0]}).")
+            many = counted(len(unreadable), "pair")
+            output.warn(f"Left out: {many} that cannot be read (the first is {unreadable[0]}).")
         output.result({"out": out, "as": form, "pairs": written, "unreadable": unreadable})
-        output.show(f"{out}: {written} pairs as {form}.")
+        output.show(f"{out}: {counted(written, 'pair')} as {form}.")
 
 
 def _check_there(reader: TakeReader, form: str, view: str, *, recompute: bool) -> None:

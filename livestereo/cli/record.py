@@ -10,6 +10,7 @@ import typer
 from livestereo.cli._options import MatchOptions, PhaseOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import LiveStereoError, SettingsError
+from livestereo.wording import counted
 
 if TYPE_CHECKING:
     from calibration.errors import CalibrationError
@@ -122,11 +123,12 @@ def _tell(recorder: Recorder, take: Path, output: Output) -> None:
         return
     size = sum(path.stat().st_size for path in take.iterdir() if path.is_file())
     for_depth = recorder.request.content != "raw"
-    lost = sum(manifest.lost.values())
+    causes = ", ".join(f"{number} {cause}" for cause, number in manifest.lost.items())
+    lost, thinned = counted(sum(manifest.lost.values()), "pair"), counted(manifest.thinned, "pair")
     output.say(
-        f"{take}: {manifest.pairs} pairs, "
+        f"{take}: {counted(manifest.pairs, 'pair')}, "
         + (f"{manifest.depth_pairs} with depth, " if for_depth else "")
         + f"{size / 2**20:.0f} MiB"
-        + (f"; {lost} pairs lost ({', '.join(f'{n} {cause}' for cause, n in manifest.lost.items())})" if lost else "")
-        + (f"; {manifest.thinned} pairs without depth: `livestereo replay -o` computes it" if manifest.thinned else "")
+        + (f"; {lost} lost ({causes})" if manifest.lost else "")
+        + (f"; {thinned} without depth: `livestereo replay -o` computes it" if manifest.thinned else "")
     )

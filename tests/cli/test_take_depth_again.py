@@ -14,6 +14,7 @@ from cli_scenes import pair_rig, run_command, run_json, write_pair
 
 from calibration.rig import StereoRig
 from calibration.rigfile import RigFile, save_rig
+from livestereo.takes.manifest import load_manifest, save_manifest
 
 DEMO = "demo:room,size=160x120"
 
@@ -84,3 +85,27 @@ def test_depth_left_out_of_a_smoothed_take_comes_out_as_it_was(
     for _ in range(2):
         code, again, err = run_json(capsys, "replay", take, "--headless")
         assert code == 0 and again["disparity_sha256"] == told["disparity_sha256"], err
+
+
+def test_a_proof_has_the_keys_of_every_replay(take: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, proved, err = run_json(capsys, "replay", take, "--bitexact", "--headless")
+    assert code == 0 and proved["depth_bitexact"] is True and "not damage" not in err
+    played = run_json(capsys, "replay", take, "--headless")[1]
+    assert set(played) <= set(proved) and proved["fps"] is None
+    assert played["settings"].keys() >= proved["settings"].keys() and proved["settings"]["matcher"]
+
+
+def test_other_versions_that_give_the_same_depth_are_no_matter(take: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = load_manifest(take)
+    manifest.versions["numpy"] = "0.1"
+    save_manifest(take, manifest)
+    code, _, err = run_command(capsys, "replay", take, "--bitexact")
+    assert code == 0 and "Other versions" not in err
+
+
+def test_one_pair_is_not_called_pairs(take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (("record", take, "-o", tmp_path / "again", "--headless"), ("replay", take, "-o", tmp_path / "b")):
+        code, out, err = run_command(capsys, *words)
+        assert code == 0 and "1 pair" in err and "1 pairs" not in out + err
+    out = run_command(capsys, "export", take, "-o", tmp_path / "out", "--as", "png16")[1]
+    assert "1 pair as" in out
