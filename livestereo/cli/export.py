@@ -81,7 +81,7 @@ def export(
         film = FilmMaker(shown)
         context = ExportContext(reader.manifest.fps / every, film, save_cloud)
         unreadable: list[int] = []
-        written = 0
+        written, metric = 0, True
         with exporting(form, out, context, overwrite=overwrite) as exporter:
             for number in output.track(chosen, f"export {form}", len(chosen)):
                 result = playing.result(number)
@@ -90,17 +90,21 @@ def export(
                     continue
                 entry = reader.pairs[number]
                 exporter.add(ExportItem(number, entry.left_us / 1e6, entry.skew_us / 1e6, entry.seq, entry.gap, result))
-                written += 1
+                written, metric = written + 1, result.pair.rectification.metric
             if written == 0:
                 raise SettingsError("None of these pairs can be read.", "`livestereo verify` tells what is damaged.")
         if again and not pictures_only and reader.has_depth:
             output.say("All depth was computed again, as asked for; that of the take was not used.")
         for note in playing.notes():
             output.say(note)
+        if not (metric or pictures_only):
+            output.say("Depth is relative: without a rig file (--rig) nothing tells metres.")
+        for warning in exporter.warnings():
+            output.warn(warning)
         if unreadable:
             many = counted(len(unreadable), "pair")
             output.warn(f"Left out: {many} that cannot be read (the first is {unreadable[0]}).")
-        output.result({"out": out, "as": form, "pairs": written, "unreadable": unreadable})
+        output.result({"out": out, "as": form, "pairs": written, "unreadable": unreadable, "metric": metric})
         output.show(f"{out}: {counted(written, 'pair')} as {form}.")
 
 
