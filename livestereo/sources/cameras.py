@@ -355,7 +355,7 @@ class LiveSource:
 
     def _show_notes(self) -> None:
         if self._info.notes != self._log.notes:
-            self._info = replace(self._info, notes=self._log.notes)
+            self._info = replace(self._info, notes=self._log.notes, faults=self._log.faults)
 
     def _period_s(self) -> float:
         return max(clock.period_s for clock in self._pairer.clocks)
@@ -394,6 +394,6 @@ class LiveSource:
         formats = in_order(self._formats[0], self._formats[-1], self._request)
         return replace(
             self._info, left_size_wh=left, right_size_wh=right, fps=self._request.fps[0], left_id=ids[0],
-            right_id=ids[1], notes=self._log.notes,
+            right_id=ids[1], notes=self._log.notes, faults=self._log.faults,
             capture={"stamps": self._stamps.label, "formats": formats, **self._controls.describe()},
         )  # fmt: skip

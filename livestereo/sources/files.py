@@ -213,7 +213,7 @@ class FileSource:
             return None
         raw, self._pending = self._pending or next(self._pairs, None), None
         if self._files.notes != self._info.notes:  # what was found out on the way
-            self._info = replace(self._info, notes=self._files.notes)
+            self._info = replace(self._info, notes=self._files.notes, faults=self._files.notes)
         if raw is None:
             self._ended = True
             what, fix = self._files.trouble()

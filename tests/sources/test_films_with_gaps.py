@@ -48,7 +48,7 @@ def test_frames_that_are_missing_on_one_side_cost_their_pairs_alone(tmp_path: Pa
     frames, info, error = read_all(films)
     assert error is None
     assert numbers_of(frames) == [(k, k) for k in without(5, 12, 20, 21)]
-    assert any("from pair 5 on they are paired by time" in note for note in info.notes)
+    assert any("from pair 5 on they are paired by time" in note for note in info.faults)
     assert stats_of(films).dropped["pairing"] == 4
 
 

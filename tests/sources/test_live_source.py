@@ -245,7 +245,7 @@ def test_damaged_pictures_are_left_out_and_told_once() -> None:
             rig.fakes[1].give()
             rig.settle()
         assert source.stats().dropped["camera"] == 4
-        assert source.info.notes == ("Left camera sends damaged pictures: they are left out.",)
+        assert source.info.notes == ("Left camera sends damaged pictures: they are left out.",) == source.info.faults
         assert balanced(source)
 
 
