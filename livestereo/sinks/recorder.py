@@ -311,7 +311,7 @@ class Recorder:
                 self._to_store -= job.stored
                 self._room.notify_all()
         try:
-            self.manifest = writer.close(captured=self._captured, stopped=self.stopped)
+            self.manifest = writer.close(captured=self._captured, stopped=self.stopped, measure_fps=self._live)
         except BaseException as error:  # the edge of the thread: the disk may be gone, the streams stand as they are
             self.error = self.error or error
 

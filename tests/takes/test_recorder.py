@@ -35,6 +35,15 @@ def test_the_recorder_writes_everything_it_is_given(tmp_path: Path) -> None:
     assert verify(tmp_path / "take").ok
 
 
+def test_the_rate_of_a_live_take_is_measured(tmp_path: Path) -> None:
+    recorder = Recorder(TakeRequest(tmp_path / "take", fps=5.0))
+    recorder.open(live_info())
+    for seq in (*range(10), *range(15, 25)):  # with a gap, which is no rate
+        recorder.accept_pair(pair(seq, jpeg=True))
+    recorder.close()
+    assert recorder.manifest is not None and recorder.manifest.fps == pytest.approx(30, abs=0.1)
+
+
 def test_a_full_queue_loses_whole_pairs_and_counts_them(tmp_path: Path) -> None:
     one = sum(len(f.encoded or b"") for f in (pair(0, jpeg=True).left, pair(0, jpeg=True).right))
     recorder = Recorder(TakeRequest(tmp_path / "take"), queue_bytes=2 * one)
