@@ -8,6 +8,7 @@ milliseconds; exact ones belong beside the stream.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -205,6 +206,30 @@ def _fill_plane(plane: Any, rows: NDArray[Any]) -> None:
     lines[: rows.shape[0], : rows.shape[1]] = rows
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What a video file holds and says of itself.
+
+    frames: as its header counts them, None where it counts none (Matroska). packets: that are there. start_s: stamp of
+    the first frame. duration_s: as the header says, None where it says none.
+    """
+
+    frames: int | None
+    packets: int
+    start_s: float
+    duration_s: float | None
+
+
+def contents(path: Path) -> Contents:
+    """Look through a video file without decoding it.
+
+    Raises:
+        LiveStereoError: it cannot be opened.
+    """
+    with StreamReader(path) as reader:
+        return reader.contents()
+
+
 class StreamReader:
     """Read one video stream: packets as bytes, or frames as arrays; damaged frames are told, not raised.
 
@@ -224,6 +249,14 @@ class StreamReader:
         self._stream.codec_context.thread_type = "SLICE"
         self.codec: str = self._stream.codec_context.name
         self.size_wh: tuple[int, int] = (self._stream.codec_context.width, self._stream.codec_context.height)
+
+    def contents(self) -> Contents:
+        """Tell what the file says of itself, and count its packets; the reader then stands at the end."""
+        start, duration = self._container.start_time, self._container.duration  # microseconds
+        return Contents(
+            self._stream.frames or None, sum(1 for _ in self.packets()), (start or 0) / 1e6,
+            duration / 1e6 if duration else None,
+        )  # fmt: skip
 
     def packets(self) -> Iterator[bytes]:
         """Give the bytes of each packet from where the reader stands; ends quietly where the file is cut."""

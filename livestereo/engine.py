@@ -360,7 +360,7 @@ class _Run:
 
     def _tell_views(self, now: float) -> None:
         self.told_s, self.told_of = now, self.builder.newest
-        self.messages.hear(self.source.info.notes)
+        self.messages.hear(self.source.info.notes, self.source.info.faults)
         for why in self.recorders.news():
             self.messages.say(why, warn=True)
         texts = self.messages.take()

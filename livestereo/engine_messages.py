@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from livestereo.timing import Clock
 
 GAP_TOLD_S = 5.0  # on a computer that cannot keep up there is one gap after the other
+MOST_GAPS = 20  # that the summary names
 
 
 class Messages:
@@ -24,6 +25,7 @@ class Messages:
         self._tell = tell
         self._clock = clock
         self._gap_told_s = -math.inf
+        self._gaps = 0
 
     @property
     def waiting(self) -> bool:
@@ -45,12 +47,13 @@ class Messages:
         now = self._clock()
         if now - self._gap_told_s >= GAP_TOLD_S:
             self._gap_told_s = now
-            self.say(f"A gap: {what}.")
+            self._gaps += 1
+            self.say(f"A gap: {what}.", warn=self._gaps <= MOST_GAPS)
 
-    def hear(self, notes: Sequence[str]) -> None:
-        """Tell what is new of the notes that a source has made so far."""
+    def hear(self, notes: Sequence[str], faults: Sequence[str] = ()) -> None:
+        """Tell what is new of the notes that a source has made so far; those among `faults` belong into the summary."""
         for note in notes[self._heard :]:
-            self.say(note)
+            self.say(note, warn=note in faults)
         self._heard = len(notes)
 
     def take(self) -> tuple[str, ...]:

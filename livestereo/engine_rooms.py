@@ -28,6 +28,9 @@ from livestereo.types import StereoFrame
 READ_S = 0.2
 # Until so many frames have come, the nominal rate of the cameras is believed.
 FRAMES_TO_BELIEVE = 20
+# Where nobody tells the rate, so many frames are waited for, and told from their stamps; no more is believed of them
+# than the usual rate, because a stream may begin with frames that had been kept.
+FEWEST_FRAMES = 4
 ASSUMED_FPS = 30.0
 SETTLE_S = 3.0  # for exposure and focus of cameras that have just been opened
 
@@ -306,7 +309,7 @@ class Builder(RunThread):
         built = self._warm(settings, frame)
         if not (self._live and settings.keep_up and settings.scale == 1):
             return built
-        fps = self._camera_fps()
+        fps = self._camera_fps(frame)
         seconds = seconds_per_pair(built.pipelines[0], frame, self._clock)
         if keeps_up(seconds, built.plan, fps):
             return built
@@ -330,9 +333,16 @@ class Builder(RunThread):
             pipeline.reset()
         return Built(settings, plan, pipelines)
 
-    def _camera_fps(self) -> float:
-        stats = self._source.stats()
+    def _camera_fps(self, frame: StereoFrame) -> float:
+        stats, told = self._source.stats(), self._source.info.fps
+        until = self._clock() + SETTLE_S / 2
+        newest: StereoFrame | None = frame
+        while told is None and stats.offered < 2 * FEWEST_FRAMES and newest is not None and self._clock() < until:
+            newest = self._flow.later_than(newest, SETTLE_S / 2)
+            stats = self._source.stats()
         measured = min(stats.fps_left, stats.fps_right)
         if stats.offered >= 2 * FRAMES_TO_BELIEVE and measured > 1:
             return measured
-        return self._source.info.fps or ASSUMED_FPS
+        if told is None and stats.offered >= 2 * FEWEST_FRAMES and measured > 1:
+            return min(measured, ASSUMED_FPS)
+        return told or ASSUMED_FPS

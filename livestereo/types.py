@@ -265,7 +265,8 @@ class SourceInfo:
     live: cameras and URLs (newest wins) against files (every pair). sizes: (width, height) px or None
     when not yet known. fps: nominal or None. count: number of pairs or None. rig: carried by a take and
     the demo. left_id/right_id: stable camera ids or file names. truth: the demo scene, which knows the truth.
-    files: pictures, videos and recordings that are read; no output may replace them.
+    files: pictures, videos and recordings that are read; no output may replace them. faults: those of the notes that
+    tell of damage, which the summary of a run repeats.
     """
 
     name: str
@@ -282,6 +283,7 @@ class SourceInfo:
     capture: Mapping[str, Any] = field(default_factory=dict)
     truth: Any = None
     files: tuple[Path, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

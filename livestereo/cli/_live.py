@@ -21,6 +21,7 @@ from livestereo.compiled import load_kept, remember_kept
 from livestereo.engine import Handler, run
 from livestereo.engine_observers import Observer
 from livestereo.engine_stats import RunSummary
+from livestereo.errors import LiveStereoError
 from livestereo.settings import Settings, preset_names, resolve_settings
 from livestereo.sinks.base import PairSink, ResultSink, View
 from livestereo.sources.base import Source
@@ -136,6 +137,10 @@ def run_live(
             duration_s=options.duration, pace=pace, hold=stays, tell=output.say,
             on_summary=lambda summary: finished.append(told(summary)),
         )  # fmt: skip
+    except LiveStereoError as error:
+        for summary in finished:
+            error.details = {**error.details, **summary.as_json()}
+        raise
     finally:
         failed = sys.exc_info()[0] is not None
         for summary in finished:

@@ -10,6 +10,7 @@ import typer
 from livestereo.cli._options import MatchOptions, RigOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import SettingsError, TakeError
+from livestereo.wording import counted
 
 if TYPE_CHECKING:
     from livestereo.takes.reader import TakeReader
@@ -45,10 +46,11 @@ def export(
 
     Example: `livestereo export takes/kitchen -o kitchen.mp4 --as mp4`
 
-    Recorded depth is used; where a pair has none, it is computed with the settings of the take.
+    Recorded depth is used; where a pair has none, it is computed with the settings of the take. With --rig, --rectified
+    or an option about depth all of it is computed again.
     """
     from livestereo.cli._choices import one_of
-    from livestereo.cli._playback import TakePipeline
+    from livestereo.cli._playback import TakePipeline, asks_again
     from livestereo.cli._setup import open_pictures
     from livestereo.render.film import FilmMaker, FilmView
     from livestereo.sinks.cloud import save_cloud
@@ -68,17 +70,18 @@ def export(
         source: Any = opened.source
         reader: TakeReader = source.reader
         require_pairs(reader)
-        _check_there(reader, form, view, recompute=recompute)
+        again = recompute or asks_again(match, rig)
+        _check_there(reader, form, view, recompute=again)
         chosen = _chosen(reader, start, to, every)
         if not chosen:
             last = reader.pairs[-1].left_us / 1e6
             raise SettingsError("No pair lies in that part of the take.", f"It ends at {last:.2f} s.")
         pictures_only = form == "mp4" and view == "left"
-        playing = TakePipeline(opened, match, use_recorded=not recompute, needs_depth=not pictures_only)
+        playing = TakePipeline(opened, match, use_recorded=not again, needs_depth=not pictures_only)
         film = FilmMaker(shown)
         context = ExportContext(reader.manifest.fps / every, film, save_cloud)
         unreadable: list[int] = []
-        written = 0
+        written, metric = 0, True
         with exporting(form, out, context, overwrite=overwrite) as exporter:
             for number in output.track(chosen, f"export {form}", len(chosen)):
                 result = playing.result(number)
@@ -87,15 +90,22 @@ def export(
                     continue
                 entry = reader.pairs[number]
                 exporter.add(ExportItem(number, entry.left_us / 1e6, entry.skew_us / 1e6, entry.seq, entry.gap, result))
-                written += 1
+                written, metric = written + 1, result.pair.rectification.metric
             if written == 0:
                 raise SettingsError("None of these pairs can be read.", "`livestereo verify` tells what is damaged.")
+        if again and not pictures_only and reader.has_depth:
+            output.say("All depth was computed again, as asked for; that of the take was not used.")
         for note in playing.notes():
             output.say(note)
+        if not (metric or pictures_only):
+            output.say("Depth is relative: without a rig file (--rig) nothing tells metres.")
+        for warning in exporter.warnings():
+            output.warn(warning)
         if unreadable:
-            output.warn(f"{len(unreadable)} pairs could not be read and are left out (the first is {unreadable[0]}).")
-        output.result({"out": out, "as": form, "pairs": written, "unreadable": unreadable})
-        output.show(f"{out}: {written} pairs as {form}.")
+            many = counted(len(unreadable), "pair")
+            output.warn(f"Left out: {many} that cannot be read (the first is {unreadable[0]}).")
+        output.result({"out": out, "as": form, "pairs": written, "unreadable": unreadable, "metric": metric})
+        output.show(f"{out}: {counted(written, 'pair')} as {form}.")
 
 
 def _check_there(reader: TakeReader, form: str, view: str, *, recompute: bool) -> None:

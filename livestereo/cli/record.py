@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -11,10 +11,13 @@ from livestereo.cli._errors import orderly_before_the_run
 from livestereo.cli._options import MatchOptions, PhaseOptions, Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import LiveStereoError, SettingsError
+from livestereo.wording import counted
 
 if TYPE_CHECKING:
     from calibration.errors import CalibrationError
+    from livestereo.cli._setup import Opened
     from livestereo.sinks.recorder import Recorder
+    from livestereo.types import CaptureStats
 
 PREVIEW_WIDTH = 480
 
@@ -92,11 +95,30 @@ def record(
                     ended.details = summary.as_json()
                     raise ended
             except LiveStereoError as error:
-                error.details = {**error.details, "take": take, **recorded(recorder)}
+                error.details = {**_with_end(error.details, recorder, opened), "take": take, **recorded(recorder)}
                 raise
             finally:
                 _tell(recorder, take, output)
-            output.result({**summary.as_json(), "take": take, **recorded(recorder)})
+                for warning in end_gap(recorder, opened.source.stats()):
+                    output.warn(warning)
+            output.result({**_with_end(summary.as_json(), recorder, opened), "take": take, **recorded(recorder)})
+
+
+def end_gap(recorder: Recorder, stats: CaptureStats) -> list[str]:
+    """Say that a take ends with a stretch in which nothing came, and which camera is the cause; [] where it does not.
+
+    stats: of the source at that time.
+    """
+    if not recorder.quiet_s:
+        return []
+    states = {"left": stats.state_left, "right": stats.state_right}
+    causes = ", ".join(f"{side} camera {state}" for side, state in states.items() if state != "ok")
+    return [f"No pair came in the last {recorder.quiet_s:.1f} s of the take" + (f": {causes}." if causes else ".")]
+
+
+def _with_end(values: dict[str, Any], recorder: Recorder, opened: Opened) -> dict[str, Any]:
+    """Add the gap at the end of the take, if there is one, to the warnings of a summary."""
+    return {**values, "warnings": [*values.get("warnings", []), *end_gap(recorder, opened.source.stats())]}
 
 
 def _raw_alone(error: CalibrationError, recorder: Recorder, output: Output) -> None:
@@ -124,11 +146,12 @@ def _tell(recorder: Recorder, take: Path, output: Output) -> None:
         return
     size = sum(path.stat().st_size for path in take.iterdir() if path.is_file())
     for_depth = recorder.request.content != "raw"
-    lost = sum(manifest.lost.values())
+    causes = ", ".join(f"{number} {cause}" for cause, number in manifest.lost.items())
+    lost, thinned = counted(sum(manifest.lost.values()), "pair"), counted(manifest.thinned, "pair")
     output.say(
-        f"{take}: {manifest.pairs} pairs, "
+        f"{take}: {counted(manifest.pairs, 'pair')}, "
         + (f"{manifest.depth_pairs} with depth, " if for_depth else "")
         + f"{size / 2**20:.0f} MiB"
-        + (f"; {lost} pairs lost ({', '.join(f'{n} {cause}' for cause, n in manifest.lost.items())})" if lost else "")
-        + (f"; {manifest.thinned} pairs without depth: `livestereo replay -o` computes it" if manifest.thinned else "")
+        + (f"; {lost} lost ({causes})" if manifest.lost else "")
+        + (f"; {thinned} without depth: `livestereo replay -o` computes it" if manifest.thinned else "")
     )

@@ -13,6 +13,7 @@ from livestereo.cli._options import MatchOptions, RigOptions, RunOptions, Source
 from livestereo.cli._output import Output
 from livestereo.errors import SettingsError, TakeError
 from livestereo.takes.reader import require_pairs
+from livestereo.wording import counted
 
 if TYPE_CHECKING:
     from livestereo.cli._setup import Opened
@@ -80,12 +81,13 @@ def _play(
     """Play: the recorded depth where nothing else is asked for."""
     from livestereo.cli._build import settings_from
     from livestereo.cli._live import LiveParts, run_live
-    from livestereo.cli._playback import RecordedPipeline, any_given, settings_of
+    from livestereo.cli._playback import RecordedPipeline, any_given, asks_again, settings_of
 
     source: Any = opened.source
     reader: TakeReader = source.reader
     recorded = settings_of(reader.manifest.settings)
-    again = reader.has_raw and (any_given(match) or opened.rig_options.rig is not None or not reader.has_depth)
+    other = any_given(match) or asks_again(match, opened.rig_options)
+    again = reader.has_raw and (other or not reader.has_depth)
     settings = settings_from(match, output) if again or recorded is None else recorded
     if settings.keep_up:
         settings = settings.changed(keep_up=False)
@@ -103,9 +105,9 @@ def _play(
     summary = run_live(opened, settings, match, run, output, parts, window=window)
     if reader.unreadable_depth:
         how = "computed again" if reader.has_raw else "left out"
+        many = counted(len(reader.unreadable_depth), "pair")
         output.warn(
-            f"The recorded depth of {len(reader.unreadable_depth)} pairs is missing or damaged; it was {how}. "
-            "`livestereo verify` tells more."
+            f"The recorded depth of {many} is missing or damaged; it was {how}. `livestereo verify` tells more."
         )
     output.result(summary.as_json())
 
@@ -145,16 +147,19 @@ def _compute(
         summary = run_live(opened, settings, match, run, output, parts, window=False)
     if recorder.stopped is not None:  # by the last pairs, so that none noticed
         raise recorder.why_it_ended(recorder.stopped)
-    output.say(f"{out}: {summary.pairs} pairs computed again.")
+    output.say(f"{out}: {counted(summary.pairs, 'pair')} computed again.")
     output.result({**summary.as_json(), "take": out, **recorded(recorder)})
 
 
 def _prove(opened: Opened, take: Path, match: MatchOptions, output: Output) -> None:
+    import dataclasses
+
     import cv2
 
     from calibration.errors import CalibrationError
     from livestereo.cli._build import build_pipeline
     from livestereo.cli._playback import settings_of
+    from livestereo.engine_stats import RunSummary
     from livestereo.pipeline import Pipeline
     from livestereo.takes.bitexact import prove
     from livestereo.takes.manifest import save_manifest
@@ -189,7 +194,9 @@ def _prove(opened: Opened, take: Path, match: MatchOptions, output: Output) -> N
             save_manifest(take, reader.manifest)
         except CalibrationError:  # a read-only disk, say: what was found is told all the same
             output.warn(f"{take} cannot be written, so it does not remember what was proved.")
+    unmeasured = dict.fromkeys(one.name for one in dataclasses.fields(RunSummary))  # scripts read them of any replay
     value = {
+        **unmeasured, "findings": [], "warnings": [], "settings": reader.manifest.settings,
         "pairs": report.compared, "equal": report.equal, "depth_bitexact": report.exact,
         "unreadable": report.unreadable, "other_versions": report.other_versions,
         "different": [
@@ -199,13 +206,16 @@ def _prove(opened: Opened, take: Path, match: MatchOptions, output: Output) -> N
     changed = ", ".join(f"{name} {then} → {now}" for name, (then, now) in report.other_versions.items())
     output.show(f"{take}: {report.equal} of {report.compared} depth pictures come out bit for bit.")
     if report.unreadable:
-        output.warn(f"{report.unreadable} pairs cannot be read, or depend on one; `livestereo verify` names them.")
-    if changed:
+        many = counted(report.unreadable, "pair")
+        output.warn(
+            f"Not proved: {many} that cannot be read, or whose depth needs one. `livestereo verify` tells more."
+        )
+    if changed and report.equal < report.compared:
         output.say(f"Other versions than when it was recorded ({changed}): differences are theirs, not damage.")
     if not report.exact and not changed:
         unequal = report.compared - report.equal
         what = f"{unequal} of {report.compared} depth pictures differ from the recorded ones."
         if not unequal:
-            what = f"{report.unreadable} of the pairs with depth cannot be read, so it is not proved."
+            what = f"{counted(report.unreadable, 'pair')} with depth cannot be read, so it is not proved."
         raise TakeError(what, "`livestereo verify` tells whether the take is damaged.", value)
     output.result(value)

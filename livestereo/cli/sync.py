@@ -238,7 +238,8 @@ def _measured(
     info = opened.source.info
     # The demo on its own clock gives frames by stamps, as cameras do.
     free = info.live or info.truth is not None
-    fps = opened.request.fps if opened.request.fps[0] else (info.fps, info.fps)
+    # What a driver says of its rate is no measurement: the clocks of live cameras are learnt.
+    fps = opened.request.fps if opened.request.fps[0] or info.live else (info.fps, info.fps)
     try:
         return measure(
             recorder.recording(fps),

@@ -10,6 +10,7 @@ import typer
 from livestereo.cli._options import command
 from livestereo.cli._output import Output
 from livestereo.errors import TakeError
+from livestereo.wording import counted
 
 if TYPE_CHECKING:
     from livestereo.takes.verify import VerifyReport
@@ -61,13 +62,13 @@ def _show(report: VerifyReport, take: Path, output: Output) -> None:
     table.add_row("pairs", f"{report.pairs} written of {report.captured or report.pairs} captured")
     table.add_row("depth", f"{report.depth_pairs} recorded, {report.thinned} left out to be computed later")
     for cause, count in report.lost.items():
-        table.add_row("lost", f"{count} pairs: {cause}")
+        table.add_row("lost", f"{counted(count, 'pair')}: {cause}")
     for gap in report.gaps:
         table.add_row("gap", f"{gap.seconds:.2f} s after pair {gap.after_pair}: {gap.cause}")
     for missing in report.missing:
         table.add_row("[red]missing", f"{missing.what}: {missing.frames}{_named(missing.numbers, missing.frames)}")
     for corrupt in report.corrupt:
-        many = f"{corrupt.frames} frames " if corrupt.frames > 1 or corrupt.numbers else ""
+        many = f"{counted(corrupt.frames, 'frame')} " if corrupt.frames > 1 or corrupt.numbers else ""
         where = _named(corrupt.numbers, corrupt.frames)
         table.add_row("[red]damaged", f"{corrupt.what}: {many}{corrupt.why}{where}")
     if report.left_out:

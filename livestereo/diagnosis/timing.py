@@ -17,7 +17,7 @@ BYTES_PER_PIXEL = {"YUYV": 2.0, "YUY2": 2.0, "UYVY": 2.0, "NV12": 1.5, "I420": 1
 
 
 def frame_rate(e: Evidence) -> Finding | None:
-    """One camera slower than asked for, or half as fast as the other."""
+    """One camera slower than it should be, or half as fast as the other."""
     s = e.stats
     if not e.info.live or min(s.fps_left, s.fps_right) <= 0:
         return None
@@ -27,7 +27,7 @@ def frame_rate(e: Evidence) -> Finding | None:
     if slow < 0.75 * fast or (nominal and slow < 0.75 * nominal):
         return Finding(
             "frame_rate", f"The {side} camera gives {slow:.0f} pictures per second, the other {fast:.0f}"
-            + (f" (asked for: {nominal:.0f})." if nominal else "."),
+            + (f" (it should be {nominal:.0f})." if nominal else "."),
             "More light, or switch the dynamic frame rate off (exposure_dynamic_framerate); check the USB ports.", 0.88,
         )  # fmt: skip
     return Finding("frame_rate", f"{s.fps_left:.0f} and {s.fps_right:.0f} pictures per second.", ok=True)

@@ -12,6 +12,7 @@ from livestereo.errors import LiveStereoError
 from livestereo.sinks.base import RecorderState
 from livestereo.sinks.recorder import Recorder
 from livestereo.types import SourceInfo, StereoFrame, StereoResult
+from livestereo.wording import counted
 
 MakeRecorder = Callable[[Path], Recorder]
 _IDLE = RecorderState()
@@ -83,7 +84,7 @@ class RecordSwitch:
         for cause, count in state.lost.items():
             self._lost[cause] = self._lost.get(cause, 0) + count
         lost = sum(state.lost.values())
-        return f"Recorded {state.pairs} pairs into {self._path}" + (f"; {lost} lost" if lost else "")
+        return f"Recorded {counted(state.pairs, 'pair')} into {self._path}" + (f"; {lost} lost" if lost else "")
 
     def accept_pair(self, frame: StereoFrame) -> bool:
         """Hand on a pair while recording."""

@@ -71,9 +71,9 @@ class _Job:
 class Recorder:
     """Both a pair sink and a result sink.
 
-    `accept_pair` waits for room only when the source is not live: then nothing is ever lost. It asks for filters that
-    remember to begin anew (it gives True) at the first pair and behind a lost one, so that the depth of the take
-    depends on nothing but the take.
+    `accept_pair` waits for room only when the source is not live: then nothing is ever lost. A pair that comes, or
+    still waits, when the take is closed is none of it. It asks for filters that remember to begin anew (it gives True)
+    at the first pair and behind a lost one, so that the depth of the take depends on nothing but the take.
 
     ends_run: when no more can be written the run ends, by the error that `accept_pair` raises; otherwise it goes on
     and the pairs that are not written are counted.
@@ -91,6 +91,7 @@ class Recorder:
         self._ends_run = ends_run
         self.error: BaseException | None = None
         self.stopped: str | None = None
+        self.quiet_s = 0.0  # how long no pair had come when the take ended, if that was a gap
         self.manifest: Manifest | None = None
         self._preview = preview if request.preview and request.content != "raw" else None
         self._limit = queue_bytes
@@ -145,9 +146,11 @@ class Recorder:
             # of it, which would depend on the way it was come by.
             self._fresh, self._depth_after_s = True, self._last_s
             return False
-        self._captured += 1
         if self.stopped is not None:
-            self._lose(frame, "disk")
+            with self._room:
+                if not self._closing:
+                    self._captured += 1
+                    self._lose(frame, "disk")
             if self._ends_run:
                 raise self.why_it_ended(self.stopped)
             return False
@@ -159,9 +162,9 @@ class Recorder:
                 writer.note_gap(kept.gap, gap_s)
             writer.write_pair(kept)
 
-        if not self._put(_Job(size, write, size, "disk")):
-            self._lose(frame, "queue")
-            self._fresh = True
+        queued = self._put_pair(frame, _Job(size, write, size, "disk"))
+        if not queued:
+            self._fresh = self._fresh or queued is False
             return False
         self._first_s = frame.t_s if self._first_s is None else self._first_s
         self._last_s, self._accepted_s = frame.t_s, self._clock()
@@ -224,10 +227,11 @@ class Recorder:
         """
         if self._thread is None:
             return
-        quiet_s = self._clock() - self._accepted_s
-        if not self._closing and self._live and self._first_s is not None and quiet_s > QUIET_S:
-            self._put(_Job(0, lambda writer: writer.note_gap(AT_THE_END, quiet_s)), must=True)
         with self._room:
+            quiet_s = self._clock() - self._accepted_s
+            if not self._closing and self._live and self._first_s is not None and quiet_s > QUIET_S:
+                self.quiet_s = quiet_s
+                self._put(_Job(0, lambda writer: writer.note_gap(AT_THE_END, quiet_s)), must=True)
             self._closing = True
             self._room.notify_all()
         waiting = self._waiting() + 1
@@ -261,9 +265,27 @@ class Recorder:
                 size += side.image.nbytes
         return dataclasses.replace(frame, left=sides[0], right=sides[1]), size
 
+    def _put_pair(self, frame: StereoFrame, job: _Job) -> bool | None:
+        """Count a pair and queue it; False: it is lost for want of room. None: the take is being closed without it."""
+        with self._room:
+            while self._is_full(job) and not (self._live or self._closing):
+                self._room.wait(1.0)
+            if self._closing:
+                return None
+            self._captured += 1
+            fits = not self._is_full(job)
+            if fits:
+                self._put(job, must=True)
+            else:
+                self._lose(frame, "queue")
+            return fits
+
+    def _is_full(self, job: _Job) -> bool:
+        return self._queued + job.size > self._limit and self._waiting() > 0
+
     def _put(self, job: _Job, *, must: bool = False) -> bool:
         with self._room:
-            while not must and self._queued + job.size > self._limit and self._waiting():
+            while not must and self._is_full(job):
                 if self._live or self._closing:
                     return False
                 self._room.wait(1.0)
@@ -289,7 +311,7 @@ class Recorder:
                 self._to_store -= job.stored
                 self._room.notify_all()
         try:
-            self.manifest = writer.close(captured=self._captured, stopped=self.stopped)
+            self.manifest = writer.close(captured=self._captured, stopped=self.stopped, measure_fps=self._live)
         except BaseException as error:  # the edge of the thread: the disk may be gone, the streams stand as they are
             self.error = self.error or error
 

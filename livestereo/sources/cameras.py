@@ -14,7 +14,7 @@ from livestereo.phase import Aim, PhaseReading, read_phase
 from livestereo.skew import worst_row_skew_s
 from livestereo.sources.capture import Camera, Grabbed, OpenCamera, OpenCapture, Wanted, open_with_opencv
 from livestereo.sources.controls import ControlRoom, OpenControls
-from livestereo.sources.devices import find_camera, other_cameras, why_not_open
+from livestereo.sources.devices import find_camera, other_cameras, why_no_picture, why_not_open
 from livestereo.sources.frames import camera_frame, split_frames
 from livestereo.sources.grammar import Word
 from livestereo.sources.logbook import Logbook
@@ -92,6 +92,8 @@ class LiveSource:
         self._log = Logbook()
         self._remedies = [Remedy() for _ in cameras]
         self._formats = [""] * len(cameras)
+        self._rates: list[float | None] = [None] * len(cameras)
+        self._damaged = [False] * len(cameras)
         self._last_skew_s = 0.0
         self._controls = ControlRoom(request, open_controls_of)
         self._error: BaseException | None = None
@@ -125,6 +127,11 @@ class LiveSource:
 
         return open_camera
 
+    def _why_silent(self) -> SourceError:
+        silent = [side for side, dog in enumerate(self._dogs) if dog.size_wh is None]
+        damaged = [self._cameras[side].word for side in silent if self._damaged[side]]
+        return why_no_picture([self._cameras[side].word for side in silent], damaged, OPEN_S)
+
     # --- the source
 
     @property
@@ -141,11 +148,7 @@ class LiveSource:
                 while self._error is None and any(dog.size_wh is None for dog in self._dogs):
                     left_s = deadline - self._clock()
                     if left_s <= 0:
-                        silent = [c.word for c, dog in zip(self._cameras, self._dogs) if dog.size_wh is None]
-                        raise SourceError(
-                            f"No picture came from {' and '.join(silent)} within {OPEN_S:.0f} s.",
-                            "Check that it is plugged in and switched on.",
-                        )
+                        raise self._why_silent()
                     self._changed.wait(min(left_s, 0.5))
                 self._raise_error()
                 self._info = self._make_info()
@@ -254,6 +257,7 @@ class LiveSource:
             self._pairer.set_rate(side, camera.fps or self._request.fps[side])
             self._stamps.restart(side)
             self._formats[side] = camera.pixel_format
+            self._rates[side] = camera.fps
             self._tell(camera.notes)
             self._tell(self._controls.attach(in_order(0, 1, self._request)[side], camera.camera))
             if self._opened_times[side] and not self._asked[side]:
@@ -275,6 +279,7 @@ class LiveSource:
             if dog.health(t_s).state == "stalled":
                 self._note_trouble(side, "stalled")
             if grabbed.size_wh is None:
+                self._damaged[side] = True
                 self._log.damaged(self._side_name(side), t_s)
                 self._show_notes()
             good = grabbed.size_wh is not None and dog.saw(t_s, mark, grabbed.size_wh)
@@ -355,7 +360,7 @@ class LiveSource:
 
     def _show_notes(self) -> None:
         if self._info.notes != self._log.notes:
-            self._info = replace(self._info, notes=self._log.notes)
+            self._info = replace(self._info, notes=self._log.notes, faults=self._log.faults)
 
     def _period_s(self) -> float:
         return max(clock.period_s for clock in self._pairer.clocks)
@@ -387,13 +392,18 @@ class LiveSource:
         """Keep the cause of the gap that the next pair will tell of."""
         self._log.trouble(f"{self._side_name(side)} camera {what}")
 
+    def _nominal_fps(self) -> float | None:
+        """Give what the drivers say, of the slower camera; what was asked for where they say nothing."""
+        rates = [rate or self._request.fps[side] for side, rate in enumerate(self._rates)]
+        return min((rate for rate in rates if rate is not None), default=None)
+
     def _make_info(self) -> SourceInfo:
         left, right = view_sizes(self._dogs[0].size_wh, self._dogs[-1].size_wh, self._request)
         ids = in_order(self._cameras[0].id, self._cameras[-1].id, self._request)
         self._log.note(other_cameras(self._request.camera_ids, ids))
         formats = in_order(self._formats[0], self._formats[-1], self._request)
         return replace(
-            self._info, left_size_wh=left, right_size_wh=right, fps=self._request.fps[0], left_id=ids[0],
-            right_id=ids[1], notes=self._log.notes,
+            self._info, left_size_wh=left, right_size_wh=right, fps=self._nominal_fps(), left_id=ids[0],
+            right_id=ids[1], notes=self._log.notes, faults=self._log.faults,
             capture={"stamps": self._stamps.label, "formats": formats, **self._controls.describe()},
         )  # fmt: skip

@@ -20,6 +20,7 @@ quiet.hush()
 
 OPEN_TIMEOUT_MS = 4000
 READ_TIMEOUT_MS = 1000
+SANE_FPS = (1.0, 1000.0)  # what a driver may say of its rate
 DEFAULT_FOURCC = "MJPG"  # two uncompressed streams do not fit one USB 2 root port
 
 
@@ -140,7 +141,8 @@ class OpenCamera:
             capture.set(cv2.CAP_PROP_FPS, wanted.fps)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         self.pixel_format = _fourcc_text(capture.get(cv2.CAP_PROP_FOURCC))
-        self.fps = _positive(capture.get(cv2.CAP_PROP_FPS))
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        self.fps = rate if SANE_FPS[0] <= rate <= SANE_FPS[1] else None
         self.notes = self._differences(wanted)
         if self.pixel_format == "MJPG" and sys.platform.startswith("linux"):
             self._gives_bytes = capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)

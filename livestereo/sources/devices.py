@@ -20,6 +20,7 @@ from typing import Any
 import cv2
 
 from livestereo.errors import CameraRefused, SourceError
+from livestereo.sources.answers import answer
 from livestereo.sources.capture import Camera
 from livestereo.sources.grammar import Word
 
@@ -160,7 +161,13 @@ def why_not_open(camera: Camera, try_open: Callable[[str], int] | None = None) -
     """Find out why a camera did not open. `try_open` gives the system's error number for a path, 0 for none."""
     word = camera.word
     if camera.is_url:
-        return SourceError(f"Nothing answers at {word}.", "Check the address, and that the camera is switched on.")
+        said = answer(str(camera.target))
+        if said is None:
+            return SourceError(f"Nothing answers at {word}.", "Check the address, and that the camera is switched on.")
+        return SourceError(
+            f"{word} answers{said and f' ({said})'}, but sends no video that can be read.",
+            "Check the path behind the name; a camera's manual, or its page in a browser, tells that of its stream.",
+        )
     path = camera.target if isinstance(camera.target, str) else f"/dev/video{camera.target}"
     if sys.platform.startswith("linux") or try_open is not None:
         code = (try_open or _try_open)(path)
@@ -188,6 +195,19 @@ def why_not_open(camera: Camera, try_open: Callable[[str], int] | None = None) -
     return SourceError(
         f"The camera {word} cannot be opened.",
         f"Is another program using it, or has the system not allowed cameras for this terminal? {LIST_THEM}",
+    )
+
+
+def why_no_picture(silent: list[str], damaged: list[str], waited_s: float) -> SourceError:
+    """Say what is wrong with cameras that were opened and gave no picture; `damaged`: those that sent broken ones."""
+    if damaged:
+        return SourceError(
+            f"Only damaged pictures came from {' and '.join(damaged)} within {waited_s:.0f} s.",
+            "Check its cable or network and its picture format, or ask for a smaller --size.",
+        )
+    return SourceError(
+        f"No picture came from {' and '.join(silent)} within {waited_s:.0f} s.",
+        "Check that it is plugged in and switched on.",
     )
 
 

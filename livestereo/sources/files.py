@@ -6,7 +6,7 @@ Pulled on demand: every pair, in order, no thread.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -163,7 +163,7 @@ class FileSource:
 
     @property
     def info(self) -> SourceInfo:
-        """Sizes are those of the first pair."""
+        """Sizes are those of the first pair; notes grow when something is found out on the way."""
         return self._info
 
     def __enter__(self) -> Self:
@@ -212,6 +212,8 @@ class FileSource:
         if self._ended:
             return None
         raw, self._pending = self._pending or next(self._pairs, None), None
+        if self._files.notes != self._info.notes:  # what was found out on the way
+            self._info = replace(self._info, notes=self._files.notes, faults=self._files.notes)
         if raw is None:
             self._ended = True
             what, fix = self._files.trouble()

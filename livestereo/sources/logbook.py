@@ -11,10 +11,14 @@ MOST_NOTES = 100
 
 
 class Logbook:
-    """Keeps each note once, and what went wrong since the last pair. Not for use by two threads at once."""
+    """Keeps each note once, and what went wrong since the last pair. Not for use by two threads at once.
+
+    faults: those of the notes that tell of damage.
+    """
 
     def __init__(self) -> None:
         self.notes: tuple[str, ...] = ()
+        self.faults: tuple[str, ...] = ()
         self._damaged_s: dict[str, float] = {}
         self._causes: list[str] = []
         self._last_pair_s: float | None = None
@@ -28,7 +32,9 @@ class Logbook:
         before = self._damaged_s.get(name)
         self._damaged_s[name] = t_s
         if (before is None or t_s - before > DAMAGED_AGAIN_S) and len(self.notes) < MOST_NOTES:
-            self.notes += (f"{name.capitalize()} camera sends damaged pictures: they are left out.",)
+            fault = f"{name.capitalize()} camera sends damaged pictures: they are left out."
+            self.notes += (fault,)
+            self.faults += (fault,)
 
     def trouble(self, cause: str) -> None:
         """Keep a cause of the gap that the next pair will tell of."""

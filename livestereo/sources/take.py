@@ -18,6 +18,7 @@ from livestereo.sources.split import in_order
 from livestereo.takes.manifest import FILES, StreamEntry
 from livestereo.takes.reader import TakeReader, require_pairs
 from livestereo.types import F32, U8, CaptureStats, Frame, SizeWH, SourceInfo, StereoFrame
+from livestereo.wording import counted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -122,7 +123,7 @@ class TakeSource:
         if self._unreadable:
             bad, self._unreadable = self._unreadable, []
             raise IncompleteSource(
-                f"{len(bad)} pairs of {self._folder} cannot be read (the first is {bad[0]}).",
+                f"{counted(len(bad), 'pair')} of {self._folder} cannot be read (the first is {bad[0]}).",
                 "`livestereo verify` names all that is damaged; `--repair` leaves it out.",
             )
         return None

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from livestereo.errors import SourceError
+from livestereo.codecs import contents
+from livestereo.errors import LiveStereoError, SourceError
 from livestereo.frames import turn
 from livestereo.sources import quiet
 from livestereo.sources.files import RawPair
-from livestereo.sources.pairing import Paired, Pairer
+from livestereo.sources.pairing import SLACK_S, Paired, Pairer
 from livestereo.sources.pictures import to_bgr8
 from livestereo.sources.request import SourceRequest
 from livestereo.sources.split import halves
 from livestereo.types import U8, Frame
+from livestereo.wording import counted
 
 quiet.hush()
 
@@ -27,12 +30,20 @@ END_SLACK = 2  # frames that one side may have more, when paired by time
 # Counts in containers are estimates: edit lists and broken last frames cost one or two.
 COUNT_SLACK = 2
 COUNT_SLACK_SHARE = 0.02
+# Some codecs have packets that show no picture: up to one in ten (VP8).
+UNSEEN_SHARE = 0.1
+# A longer rest is not looked through, which means decoding it: the container's count stands for it.
+LONG_REST_S = 60.0
+# Steps of the stamps that differ so much from those of the rate come from a clock, not from a count.
+UNEVEN_SHARE = 0.25
+UNEVEN_S = 0.0015  # containers that keep milliseconds round by less
 
 
 class Video:
     """One video file, read frame by frame.
 
-    Stamps are those of the container where they go forward, else index / fps.
+    Stamps are those of the container where they go forward, else index / fps. clocked: those that came so far are not
+    merely index / fps, so that they tell of frames that are missing.
     """
 
     def __init__(self, path: Path, fps: float | None) -> None:
@@ -48,7 +59,10 @@ class Video:
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.count = int(count) if np.isfinite(count) and 0 < count < 1e9 else None
         self.index = 0
+        self.clocked = False
+        self.start_s = 0.0
         self._last_s = -np.inf
+        self._reached_s = 0.0  # by the container, since the first frame
 
     def next(self) -> _Taken | None:
         """Give (BGR picture, stamp in seconds, index), or None at the end."""
@@ -60,19 +74,49 @@ class Video:
         index, self.index = self.index, self.index + 1
         stamp = index / self.fps
         container = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
+        if np.isfinite(container):
+            self._reached_s = max(self._reached_s, container)
         if not self._given_rate and np.isfinite(container) and container > self._last_s:
             stamp = container
+            uneven_s = abs(stamp - self._last_s - 1 / self.fps) if index else 0.0
+            self.clocked = self.clocked or uneven_s > max(UNEVEN_SHARE / self.fps, UNEVEN_S)
+        self.start_s = self.start_s if index else stamp
         self._last_s = stamp = max(stamp, np.nextafter(self._last_s, np.inf))
         return to_bgr8(image), float(stamp), index
 
     @property
     def cut(self) -> bool:
-        """Far fewer frames came than the file says it has."""
-        return self.count is not None and self.index < self.count - max(COUNT_SLACK, COUNT_SLACK_SHARE * self.count)
+        """Far fewer frames came than the file says it has, or than are in it."""
+        if self.count is None or not _fewer(self.index, self.count):
+            return False
+        try:
+            there = contents(self.path)
+        except LiveStereoError:
+            return True
+        if there.frames is not None or there.duration_s is None or self.index == 0:
+            return True
+        # No count in the header: OpenCV makes one of length and rate, which holds where no frame was left out.
+        if self.index < there.packets * (1 - UNSEEN_SHARE) - COUNT_SLACK:
+            return True
+        end_s = there.start_s + self._reached_s + 1 / self.fps
+        return _fewer(end_s * self.fps, there.duration_s * self.fps)
+
+    def rest(self) -> int:
+        """Count the frames that are left; they are gone then."""
+        if self.count is not None and self.count - self.index > LONG_REST_S * self.fps:
+            return self.count - self.index
+        left = 0
+        while self._capture.grab():
+            left += 1
+        return left
 
     def close(self) -> None:
         """Release the file; idempotent."""
         self._capture.release()
+
+
+def _fewer(frames: float, stated: float) -> bool:
+    return frames < stated - max(COUNT_SLACK, COUNT_SLACK_SHARE * stated)
 
 
 class Videos:
@@ -98,8 +142,12 @@ class Videos:
         self._pairs = 0
 
     def pairs(self) -> Iterator[RawPair]:
-        """Give frame i of one with frame i of the other; or by time, where a shift is known or the rates differ."""
-        return self._by_time() if self._wants_time() else self._by_number()
+        """Give frame i of one with frame i of the other; or by time, where a shift is known or the rates differ, and
+        from where on the stamps of the containers say that frames are missing.
+        """
+        if not self._wants_time():
+            return self._by_number()
+        return self._by_time(-self._request.stamp_bias_s if self._request.swap else self._request.stamp_bias_s)
 
     def _wants_time(self) -> bool:
         if len(self._videos) == 1:
@@ -114,23 +162,42 @@ class Videos:
         while True:
             taken = [video.next() for video in self._videos]
             if any(item is None for item in taken):
-                self._alone = sum(item is not None for item in taken)
-                self._judge_end([video for video, item in zip(self._videos, taken) if item is None], self._alone)
+                ended = [video for video, item in zip(self._videos, taken) if item is None]
+                going = [video for video in self._videos if video not in ended]
+                self._alone = sum(1 + video.rest() for video in going)
+                self._judge_end(ended, self._alone)
                 return
             first, second = taken[0], taken[-1]
             assert first is not None and second is not None
+            if self._apart(first, second):
+                self.notes += (
+                    f"Frames are missing, by the stamps of the videos: from pair {self._pairs} on they are paired by "
+                    f"time. --fps {self._videos[0].fps:.3g} pairs by number.",
+                )
+                yield from self._by_time(self._videos[0].start_s - self._videos[1].start_s, (first, second))
+                return
             yield self._pair(first, second)
 
-    def _by_time(self) -> Iterator[RawPair]:
-        """Nearest frames in time, after the known shift; read from whichever video is behind."""
-        bias = -self._request.stamp_bias_s if self._request.swap else self._request.stamp_bias_s
+    def _apart(self, first: _Taken, second: _Taken) -> bool:
+        """Whether the stamps of two videos say that these frames do not belong together."""
+        if len(self._videos) == 1 or not any(video.clocked for video in self._videos):
+            return False
+        since = [item[1] - video.start_s for item, video in zip((first, second), self._videos)]
+        return abs(since[1] - since[0]) > 0.5 / min(video.fps for video in self._videos) + SLACK_S
+
+    def _by_time(self, bias: float, ahead: tuple[_Taken, _Taken] | None = None) -> Iterator[RawPair]:
+        """Nearest frames in time; read from whichever video is behind.
+
+        bias: is added to the stamps of the second, seconds. ahead: frames that were read already.
+        """
         fps = (self._videos[0].fps, self._videos[1].fps)
         pairer: Pairer[tuple[int, int]] = Pairer(self._request.max_skew_s, bias, fps, exact=True)
         held: dict[tuple[int, int], _Taken] = {}
         reached = [0.0 if bias >= 0 else -bias, bias if bias > 0 else 0.0]
+        frames = [chain((ahead[side],) if ahead else (), iter(self._videos[side].next, None)) for side in (0, 1)]
         while True:
             side = 0 if reached[0] <= reached[1] else 1
-            taken = self._videos[side].next()
+            taken = next(frames[side], None)
             if taken is None:
                 break
             reached[side] = taken[1] + (bias if side else 0.0)
@@ -142,11 +209,8 @@ class Videos:
                     del held[event.token]
                     self._alone += 1
         other = self._videos[1 - side]
-        self._alone += len(held)
-        surplus = 0
-        while other.next() is not None:
-            surplus += 1
-        self._alone += surplus
+        surplus = other.rest()
+        self._alone += len(held) + surplus
         self._judge_end([self._videos[side]], surplus if surplus > other.fps * abs(bias) + END_SLACK else 0)
 
     def _pair(self, first: _Taken, second: _Taken) -> RawPair:
@@ -161,7 +225,7 @@ class Videos:
     def _judge_end(self, ended: Sequence[Video], surplus: int) -> None:
         """Find out whether this is how it should end."""
         cut = next((video for video in ended if video.cut), None)
-        used = f"The {self._pairs} pairs before that were used"
+        used = f"The {counted(self._pairs, 'pair')} before that {'was' if self._pairs == 1 else 'were'} used"
         if cut is not None:
             self._what = f"{cut.path} is cut: {cut.index} of its {cut.count} frames can be read."
             self._fix = f"{used}." if self._pairs else "Copy it again."
@@ -169,7 +233,7 @@ class Videos:
             short = ended[0]
             longer = next(video for video in self._videos if video is not short)
             ahead = f" ({longer.count} frames)" if longer.count else ""
-            self._what = f"{short.path} ends after {short.index} frames, {longer.path} goes on{ahead}."
+            self._what = f"{short.path} ends after {counted(short.index, 'frame')}, {longer.path} goes on{ahead}."
             self._fix = f"{used}; --allow-missing takes this as the end."
 
     def trouble(self) -> tuple[str, str]:

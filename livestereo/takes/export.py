@@ -29,6 +29,9 @@ from livestereo.takes.manifest import MANIFEST
 from livestereo.types import U8, StereoResult
 
 TUM_SCALE = 5000.0
+LARGEST = 65535  # of 16 bits
+# Less of the known depth than this beyond what a format holds is not worth a word: a few wrong pixels.
+TELL_SHARE = 0.001
 WriteCloud = Callable[[Path, StereoResult], object]
 MakePicture = Callable[[StereoResult], U8]
 
@@ -65,6 +68,43 @@ class Exporter(Protocol):
         """Complete what is written."""
         ...
 
+    def warnings(self) -> list[str]:
+        """Say what of the depth the format could not hold."""
+        ...
+
+
+class _Range:
+    """Depth in whole numbers of 16 bits: refuses what is no metres, counts what lies beyond their end."""
+
+    def __init__(self, form: str, per_m: float) -> None:
+        self._form, self._most_m = form, LARGEST / per_m
+        self._known = self._beyond = 0
+
+    def count(self, result: StereoResult) -> None:
+        """Count the depth of one pair.
+
+        Raises:
+            TakeError: it is relative.
+        """
+        if not result.pair.rectification.metric:
+            raise TakeError(
+                f"{self._form} holds metres, and the depth of this take is relative: nothing tells its scale.",
+                "Give --rig FILE if you have one, or choose middlebury (disparity), ply, csv or mp4.",
+            )
+        known = result.depth_m[np.isfinite(result.depth_m)]
+        self._known += known.size
+        self._beyond += int((known > self._most_m).sum())
+
+    def warnings(self) -> list[str]:
+        """Say how much was left out, if it is worth a word."""
+        share = self._beyond / max(self._known, 1)
+        if share < TELL_SHARE:
+            return []
+        return [
+            f"{100 * share:.2g} % of the known depth is left out: it lies beyond {self._most_m:.1f} m, the most that "
+            f"{self._form} holds. ply and middlebury hold all."
+        ]
+
 
 def _camera(result: StereoResult) -> dict[str, Any]:
     """The rectified left camera, as numbers for any reader; `intrinsic_matrix` goes by columns, for Open3D."""
@@ -91,12 +131,25 @@ class _Folder:
     def finish(self) -> None:
         """Nothing is open."""
 
+    def warnings(self) -> list[str]:
+        """Nothing was left out."""
+        return []
+
 
 class Png16(_Folder):
     """`000000.png`: depth in millimetres, 16 bits, 0 is unknown; `camera.json` beside them."""
 
+    def __init__(self, out: Path, context: ExportContext) -> None:
+        super().__init__(out, context)
+        self._range = _Range("png16", 1000)
+
+    def warnings(self) -> list[str]:
+        """Say what lay beyond 65.5 m."""
+        return self._range.warnings()
+
     def add(self, item: ExportItem) -> None:
         """Write one depth map."""
+        self._range.count(item.result)
         self.describe(item, depth_unit="mm", unknown=0)
         write_picture(self.out / f"{item.pair:06d}.png", millimetres(item.result.depth_m))
 
@@ -117,16 +170,22 @@ class Tum(_Folder):
         (out / "rgb").mkdir(exist_ok=True)
         (out / "depth").mkdir(exist_ok=True)
         self._rows: list[tuple[str, str, str]] = []
+        self._range = _Range("tum", TUM_SCALE)
+
+    def warnings(self) -> list[str]:
+        """Say what lay beyond 13.1 m."""
+        return self._range.warnings()
 
     def add(self, item: ExportItem) -> None:
         """Write one picture and its depth."""
+        self._range.count(item.result)
         self.describe(item, depth_scale=TUM_SCALE)
         stamp = f"{item.t_s:.6f}"
         rgb, depth = f"rgb/{stamp}.png", f"depth/{stamp}.png"
         write_picture(self.out / rgb, item.result.pair.left)
         scaled = np.rint(np.nan_to_num(item.result.depth_m.astype(np.float64) * TUM_SCALE, nan=0.0))
         # Beyond 13.1 m the 16 bits are full: unknown is honest, the largest number would be a wall.
-        write_picture(self.out / depth, np.where(scaled <= 65535, scaled, 0).astype(np.uint16))
+        write_picture(self.out / depth, np.where(scaled <= LARGEST, scaled, 0).astype(np.uint16))
         self._rows.append((stamp, rgb, depth))
 
     def finish(self) -> None:
@@ -195,6 +254,10 @@ class Csv:
         """Close the file."""
         self._file.close()
 
+    def warnings(self) -> list[str]:
+        """Nothing was left out."""
+        return []
+
 
 class Mp4:
     """H.264 video of what a person would look at; stamps are those of the take."""
@@ -218,6 +281,10 @@ class Mp4:
         if self._writer is not None:
             self._writer.close()
 
+    def warnings(self) -> list[str]:
+        """Nothing was left out."""
+        return []
+
 
 class Mcap:
     """MCAP for Foxglove: JSON messages of its own schemas: images, 16-bit depth in mm, camera calibration."""
@@ -226,9 +293,15 @@ class Mcap:
         from livestereo.takes.mcap import McapFile
 
         self._file = McapFile(out)
+        self._range = _Range("mcap", 1000)
+
+    def warnings(self) -> list[str]:
+        """Say what lay beyond 65.5 m."""
+        return self._range.warnings()
 
     def add(self, item: ExportItem) -> None:
         """Write the messages of one pair."""
+        self._range.count(item.result)
         self._file.calibration(item.t_s, _camera(item.result))
         self._file.image("/camera/left", item.t_s, encode(".jpg", item.result.pair.left, 90))
         self._file.depth("/camera/depth", item.t_s, millimetres(item.result.depth_m))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from livestereo.errors import LiveStereoError, TakeError
 from livestereo.takes import manifest as m
 from livestereo.takes.index import DepthEntry, Index, PairEntry, read_index
 from livestereo.types import F32
+from livestereo.wording import counted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -129,15 +131,22 @@ class TakeReader:
                 "`livestereo verify --repair` makes it whole."
             )
         elif len(self.pairs) < self.manifest.pairs:
-            self.notes.append(f"{self.manifest.pairs - len(self.pairs)} pairs of {folder} have lost their stamps.")
+            self.notes.append(
+                f"{folder}: the stamps of {counted(self.manifest.pairs - len(self.pairs), 'pair')} are lost."
+            )
         self.rig_file: RigFile | None = None
         if (folder / m.RIG).is_file():
             self.rig_file = load_rig(folder / m.RIG)
         elif self.manifest.rig_sha256 is not None:
             self.notes.append(f"The rig of {folder} ({m.RIG}) is missing: depth is computed as without a rig.")
         bad = set(self.manifest.depth_left_out)
-        kept = [d for d in self.index.depths if d.depth is not None and d.depth not in bad and d.pair in self._entries]
-        self._depth_of_pair = {entry.pair: entry.depth for entry in kept if entry.depth is not None}
+        # A repaired take may have lines of depth whose pictures the crash took.
+        depth_end = self.manifest.disparity.frames if closed and self.manifest.disparity else math.inf
+        self._depth_of_pair = {
+            d.pair: d.depth
+            for d in self.index.depths
+            if d.depth is not None and d.depth < depth_end and d.depth not in bad and d.pair in self._entries
+        }
         self.unreadable_depth: set[int] = set()  # pairs whose recorded depth was asked for and cannot be read
         stamps = {entry.pair: entry.pts_ms for entry in self.index.pairs}
         depth_stamps = {d.depth: stamps[d.pair] for d in self.index.depths if d.depth is not None and d.pair in stamps}

@@ -14,6 +14,7 @@ from livestereo.takes import manifest as m
 from livestereo.takes.index import Index, PairEntry, read_index
 from livestereo.takes.verify import Advance, ScannedStream, VerifyReport, broken_film, scan, verify
 from livestereo.takes.writer import DISPARITY_OFFSET
+from livestereo.wording import counted
 
 # What a repair counts: lost at the end of a take that was not closed, and found damaged in one that was.
 CRASH, DAMAGED = "crash", "damaged"
@@ -83,9 +84,9 @@ def repair(folder: Path, advance: Advance = lambda _n: None) -> VerifyReport:
     report.repaired = True
     report.notes += notes
     if before > frames:
-        report.notes.append(f"{before - frames} pairs at the end were not whole and are left out.")
+        report.notes.append(f"Not whole, and left out at the end: {counted(before - frames, 'pair')}.")
     if manifest.left_out:
-        report.notes.append(f"{len(manifest.left_out)} damaged pairs are left out.")
+        report.notes.append(f"Left out: {counted(len(manifest.left_out), 'damaged pair')}.")
     return report
 
 

@@ -13,6 +13,7 @@ from livestereo.codecs import StreamReader
 from livestereo.errors import LiveStereoError
 from livestereo.takes import manifest as m
 from livestereo.takes.index import Index, PairEntry, checksum, read_index
+from livestereo.wording import counted
 
 # Of long lists of damaged frames only so many are named; the rest are counted.
 NAMED = 20
@@ -211,7 +212,7 @@ def broken_film(path: Path) -> str | None:
             bad = sum(picture is None for _, picture in reader.frames())
     except LiveStereoError:
         return "cannot be opened"
-    return f"has {bad} pictures that cannot be decoded" if bad else None
+    return f"has {counted(bad, 'picture')} that cannot be decoded" if bad else None
 
 
 def _check_stamps(pairs: list[PairEntry], report: VerifyReport) -> None:

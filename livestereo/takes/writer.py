@@ -6,10 +6,12 @@ import hashlib
 import importlib.metadata
 import platform
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
 import numpy as np
@@ -31,6 +33,8 @@ DISPARITY_OFFSET = -1024
 # Below the matcher's smallest disparity, for what filters make of it. Codes are kept small because holes, whose code
 # is 0, then cost a fifth less.
 MARGIN_PX = 8
+# A rate is measured from so many of the last steps between pairs, and not from fewer than the least.
+STEPS, FEWEST_STEPS = 301, 5
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ class TakeWriter:
         self._preview: H264Writer | None = None
         self._start: tuple[float, float] | None = None
         self._last_ms = -1
+        self._last_s = 0.0
+        self._steps_s: deque[float] = deque(maxlen=STEPS)
         self._pair_of_seq: dict[int, int] = {}
         self._settings: dict[str, Any] | None = None
         self._last_depth = -1
@@ -94,6 +100,9 @@ class TakeWriter:
             self._start = (frame.left.t_s, frame.left.t_s)
         t_s = frame.left.t_s - self._start[0]
         pair = self.manifest.pairs
+        if pair:
+            self._steps_s.append(t_s - self._last_s)
+        self._last_s = t_s
         self._last_ms = max(self._last_ms + 1, round(t_s * 1000))
         entry: dict[str, Any] = {
             "pair": pair, "seq": frame.seq, "left_us": _us(t_s), "right_us": _us(frame.right.t_s - self._start[0]),
@@ -229,8 +238,10 @@ class TakeWriter:
         """Pairs whose depth is not in the take, because it came too late or was never computed; 0 for raw takes."""
         return 0 if self.request.content == "raw" else self.manifest.pairs - self.manifest.depth_pairs
 
-    def close(self, *, captured: int, stopped: str | None = None) -> m.Manifest:
+    def close(self, *, captured: int, stopped: str | None = None, measure_fps: bool = False) -> m.Manifest:
         """Finish every stream and the manifest; idempotent. `captured` = written + lost.
+
+        measure_fps: the rate is that of the pairs that came, not the nominal one.
 
         Raises:
             OSError, LiveStereoError: something could not be finished; everything else was.
@@ -250,6 +261,8 @@ class TakeWriter:
         if manifest.disparity is not None:
             manifest.disparity.sha256 = self._disparity_hash.hexdigest()
         manifest.left, manifest.right = self._raws["left"].entry, self._raws["right"].entry
+        if measure_fps and len(self._steps_s) >= FEWEST_STEPS:
+            manifest.fps = round(1 / max(median(self._steps_s), 1e-3), 2)
         manifest.captured, manifest.stopped, manifest.thinned = captured, stopped, self.thinned
         manifest.index_sha256 = m.file_hash(self.folder / m.INDEX)
         manifest.state = "complete"

@@ -15,8 +15,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from cli_scenes import HEIGHT, WIDTH, run_command, run_json, write_pair
+from cli_scenes import HEIGHT, WIDTH, pair_rig, run_command, run_json, write_pair
 
+from calibration.rigfile import save_rig
 from livestereo.takes.index import read_index
 from livestereo.takes.manifest import FILES
 from livestereo.takes.verify import verify
@@ -29,14 +30,20 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     folder = tmp_path_factory.mktemp("pictures")
     for i in range(PAIRS):
         write_pair(folder, str(i), seed=i)
+    save_rig(folder / "rig.json", pair_rig())
     return str(folder / "left*.png"), str(folder / "right*.png")
 
 
+@pytest.fixture(scope="module")
+def rig(pictures: tuple[str, str]) -> Path:
+    return Path(pictures[0]).with_name("rig.json")
+
+
 @pytest.fixture
-def take(pictures: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+def take(pictures: tuple[str, str], rig: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     folder = tmp_path / "take"
     code, told, err = run_json(
-        capsys, "record", *pictures, "--rectified", "--num-disparities", 32, "--headless", "-o", folder
+        capsys, "record", *pictures, "--rig", rig, "--num-disparities", 32, "--headless", "-o", folder
     )
     assert code == 0, err
     assert told["pairs"] == told["captured"] == told["written"] == told["depth_written"] == PAIRS
@@ -206,7 +213,6 @@ def test_tum_and_png_tell_the_same_depth(take: Path, tmp_path: Path, capsys: pyt
     five = cv2.imread(str(tmp_path / "tum" / depth), cv2.IMREAD_UNCHANGED).astype(int)
     mm = cv2.imread(str(tmp_path / "png16" / "000000.png"), cv2.IMREAD_UNCHANGED).astype(int)
     both = (five > 0) & (mm > 0)
-    # Without a rig the wall lies too far for 16 bits at 5000 per metre; the square before it does not.
     # Both are rounded: half a millimetre, and half of a fifth.
     assert both.mean() > 0.1 and np.abs(five[both] / 5 - mm[both]).max() <= 0.6
     camera = json.loads((tmp_path / "tum" / "camera.json").read_text())
@@ -294,10 +300,10 @@ def test_a_take_of_raw_pictures_needs_no_rig_and_depth_comes_later(
 
 
 def test_a_take_of_depth_alone_is_played_and_exported(
-    pictures: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pictures: tuple[str, str], rig: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "depth"
-    options = ("--rectified", "--num-disparities", 32, "--headless")
+    options = ("--rig", rig, "--num-disparities", 32, "--headless")
     assert run_command(capsys, "record", *pictures, *options, "--only", "depth", "-o", folder)[0] == 0
     assert not (folder / "left.mkv").exists() and verify(folder).ok
     code, told, err = run_json(capsys, "replay", folder, "--headless")

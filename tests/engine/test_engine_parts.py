@@ -22,7 +22,7 @@ from livestereo.errors import SettingsError
 from livestereo.pipeline import Pipeline
 from livestereo.settings import Settings
 from livestereo.timing import percentile
-from livestereo.types import Action, MatchResult, SourceInfo
+from livestereo.types import Action, CaptureStats, MatchResult, SourceInfo
 
 
 def test_files_get_a_worker_for_each_core_and_live_one_pair_at_a_time() -> None:
@@ -175,3 +175,22 @@ def test_threads_hand_over_sooner_only_while_a_run_lasts() -> None:
         assert sys.getswitchinterval() <= 0.001
         raise RuntimeError
     assert sys.getswitchinterval() == before
+
+
+def test_the_rate_of_cameras_that_tell_none_comes_from_their_first_pictures() -> None:
+    """At 5 pairs per second there is time for full size, whatever 30 would need."""
+    clock = [0.0]
+
+    class Slow(SteeredSource):
+        def stats(self) -> CaptureStats:
+            return CaptureStats(offered=2 * self.at, paired=self.at, fps_left=5.0, fps_right=5.0)
+
+    def build(settings: Settings, frame: Any) -> Pipeline:
+        return Pipeline(_SlowMatcher(clock, 0.060), [], RECTIFICATION, scale=settings.scale, settings=settings)
+
+    source = Slow([pair(i) for i in range(6)])
+    source.info = replace(source.info, fps=None)
+    source.give(6)
+    view = ScriptedView(lambda view: Action("quit") if view.states and view.states[-1].resolved else None)
+    summary = run(source, build, Settings(keep_up=True, workers=1, threads=1), views=[view], clock=lambda: clock[0])
+    assert summary.settings["scale"] == 1 and not summary.warnings

@@ -90,7 +90,8 @@ def test_live_the_newest_wins_and_the_rest_is_counted() -> None:
             source.give(8)  # 2 … 9 arrive while pair 1 is matched
             view.step = 2
         elif view.step == 2 and source.at == 10 and sink.pairs and sink.pairs[-1] == 9:
-            source.info = dataclasses.replace(source.info, notes=("Right camera sends damaged pictures.",))
+            damage = "Right camera sends damaged pictures."
+            source.info = dataclasses.replace(source.info, notes=("Exposure is locked.", damage), faults=(damage,))
             view.step = 3
         elif view.step == 3 and "Right camera sends damaged pictures." in told:
             go_on.set()
@@ -107,6 +108,7 @@ def test_live_the_newest_wins_and_the_rest_is_counted() -> None:
     assert summary.dropped["busy"] == 7
     assert told.count(f"A gap: {lost}.") == 1, "the gap before a pair that was passed over"
     assert told.count("Right camera sends damaged pictures.") == 1
+    assert set(summary.warnings) == {f"A gap: {lost}.", "Right camera sends damaged pictures."}, "for scripts"
     assert summary.pairs + summary.dropped["busy"] + 1 == len(sink.pairs)
 
 

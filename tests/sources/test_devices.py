@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import errno
+import functools
+import http.server
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,6 +41,26 @@ def attached(tmp_path: Path) -> list[Device]:
         SimpleNamespace(index=7, name="Board Cam", path="/dev/video7", vid=None, pid=None),
     ]
     return list_devices(lambda backend: infos, tmp_path)
+
+
+@pytest.mark.parametrize(("path", "said"), [("/", "text/html"), ("/nothing.mjpg", "404")])
+def test_an_address_that_answers_without_video_is_told_so(path: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<p>A camera's settings</p>")
+    handler = functools.partial(QuietHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        error = why_not_open(find_camera(Word("url", f"http://me:secret@127.0.0.1:{server.server_port}{path}"), []))
+        server.shutdown()
+        thread.join(10)
+    assert "answers" in error.what and said in error.what and "secret" not in str(error)
+    nobody = why_not_open(find_camera(Word("url", f"http://127.0.0.1:{server.server_port}{path}"), []))
+    assert "Nothing answers" in nobody.what
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
 
 
 def test_stable_ids_name_model_serial_and_port(attached: list[Device]) -> None:

@@ -13,7 +13,7 @@ from fakes.captures import FakeCamera, FakeClock, opener
 
 from livestereo.errors import NoFrameYet, SourceError
 from livestereo.phase import Aim
-from livestereo.sources.cameras import LiveSource
+from livestereo.sources.cameras import OPEN_S, LiveSource
 from livestereo.sources.capture import Camera
 from livestereo.sources.grammar import Word
 from livestereo.sources.request import SourceRequest
@@ -245,7 +245,7 @@ def test_damaged_pictures_are_left_out_and_told_once() -> None:
             rig.fakes[1].give()
             rig.settle()
         assert source.stats().dropped["camera"] == 4
-        assert source.info.notes == ("Left camera sends damaged pictures: they are left out.",)
+        assert source.info.notes == ("Left camera sends damaged pictures: they are left out.",) == source.info.faults
         assert balanced(source)
 
 
@@ -309,3 +309,36 @@ def test_a_camera_can_be_opened_again_for_another_phase_and_is_no_reconnect() ->
         assert after is not None and after.measured_s == pytest.approx(1.0, abs=0.1)
         assert rig.fakes[1].opened == 2
         assert source.stats().reconnects == 0
+
+
+def test_a_camera_that_sends_only_damaged_pictures_is_not_called_silent() -> None:
+    rig = Rig()
+    rig.fakes[0].give()
+    rig.fakes[1].give(np.zeros((0, 0, 3), np.uint8))
+
+    def when_it_came() -> None:
+        assert rig.fakes[1].taken.acquire(timeout=5)
+        while rig.source.stats().dropped["camera"] == 0:
+            with rig.source._changed:
+                rig.source._changed.wait(0.01)
+        rig.clock.now_s += OPEN_S + 1
+        for fake in rig.fakes:
+            fake.unplugged = True
+
+    helper = threading.Thread(target=when_it_came)
+    helper.start()
+    with pytest.raises(SourceError, match="Only damaged pictures came from cam1"), rig.source:
+        pass
+    helper.join(5)
+
+
+def test_the_rate_is_the_one_that_the_drivers_tell() -> None:
+    rig = Rig()
+    rig.fakes[1].props[cv2.CAP_PROP_FPS] = 15.0
+    with rig.open() as source:
+        assert source.info.fps == 15.0
+    mad = Rig()
+    for fake in mad.fakes:
+        fake.props[cv2.CAP_PROP_FPS] = 90000.0
+    with mad.open() as source:
+        assert source.info.fps is None

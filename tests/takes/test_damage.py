@@ -241,3 +241,15 @@ def test_a_jump_of_the_stamps_that_nobody_told_is_a_gap(tmp_path: Path) -> None:
     assert report.ok and [(g.after_pair, round(g.seconds, 3), g.cause) for g in report.gaps] == [
         (2, 2.0, "pairs were lost")
     ]
+
+
+def test_depth_that_a_crash_took_is_computed_again_in_silence(take: Path) -> None:
+    """The line in the index is written and the last packet of the stream is not: what a killed program leaves."""
+    edit_manifest(take, state="recording", pairs=0, own_sha256=None)
+    path = take / m.DISPARITY
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
+    after = repaired(take)
+    assert after.pairs == COUNT and after.depth_pairs < COUNT
+    with TakeReader(take) as reader:
+        assert reader.pairs_with_depth() == list(range(after.depth_pairs))
+        assert reader.disparity(COUNT - 1) is None and not reader.unreadable_depth

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from take_scenes import SIZE, disparity, live_info, pair
 
 from calibration.rectify import identity_rectification
+from livestereo.cli.record import end_gap
 from livestereo.engine_recorders import Recorders
 from livestereo.errors import TakeError
 from livestereo.sinks.record_switch import RecordSwitch
@@ -18,7 +20,7 @@ from livestereo.sinks.recorder import AT_THE_END, Recorder
 from livestereo.takes.index import read_index
 from livestereo.takes.verify import verify
 from livestereo.takes.writer import TakeRequest, TakeWriter
-from livestereo.types import Frame, MatchResult, RectifiedPair, StereoFrame, StereoResult
+from livestereo.types import CaptureStats, Frame, MatchResult, RectifiedPair, StereoFrame, StereoResult
 
 
 def test_the_recorder_writes_everything_it_is_given(tmp_path: Path) -> None:
@@ -29,7 +31,17 @@ def test_the_recorder_writes_everything_it_is_given(tmp_path: Path) -> None:
     recorder.close()
     recorder.close()
     assert recorder.manifest is not None and recorder.manifest.pairs == recorder.manifest.captured == 20
+    assert end_gap(recorder, CaptureStats()) == []
     assert verify(tmp_path / "take").ok
+
+
+def test_the_rate_of_a_live_take_is_measured(tmp_path: Path) -> None:
+    recorder = Recorder(TakeRequest(tmp_path / "take", fps=5.0))
+    recorder.open(live_info())
+    for seq in (*range(10), *range(15, 25)):  # with a gap, which is no rate
+        recorder.accept_pair(pair(seq, jpeg=True))
+    recorder.close()
+    assert recorder.manifest is not None and recorder.manifest.fps == pytest.approx(30, abs=0.1)
 
 
 def test_a_full_queue_loses_whole_pairs_and_counts_them(tmp_path: Path) -> None:
@@ -218,6 +230,10 @@ def test_a_camera_that_is_gone_when_the_take_ends_leaves_a_gap_with_a_name(tmp_p
     now[0] += 12.0
     recorder.close()
     assert [(g.after_pair, g.seconds, g.cause) for g in verify(tmp_path / "take").gaps] == [(0, 12.0, AT_THE_END)]
+    gone = CaptureStats(state_left="slow", state_right="missing")
+    assert end_gap(recorder, gone) == [
+        "No pair came in the last 12.0 s of the take: left camera slow, right camera missing."
+    ]
 
 
 def test_bytes_of_a_turned_camera_are_stored_as_they_came(tmp_path: Path) -> None:
@@ -297,3 +313,53 @@ def test_the_switch_closes_a_take_that_stopped_by_itself_at_once_and_goes_on_tel
     told = recorders.told()
     assert told["stopped"] is None and told["recorder"].recording
     switch.close()
+
+
+def test_a_pair_that_comes_while_the_take_is_closed_is_none_of_it(tmp_path: Path) -> None:
+    inside, go = threading.Event(), threading.Event()
+
+    class Switched(Recorder):
+        """Its thread is switched away between a pair's arrival and the queue."""
+
+        def _to_keep(self, frame: StereoFrame) -> tuple[StereoFrame, int]:
+            if frame.seq == 5:
+                inside.set()
+                assert go.wait(60)
+            return super()._to_keep(frame)
+
+    recorder = Switched(TakeRequest(tmp_path / "take"))
+    recorder.open(live_info())
+    reader = threading.Thread(target=lambda: [recorder.accept_pair(pair(seq, jpeg=True)) for seq in range(6)])
+    reader.start()
+    assert inside.wait(60)
+    recorder.close()
+    go.set()
+    reader.join(60)
+    assert recorder.manifest is not None and recorder.manifest.pairs == recorder.manifest.captured == 5
+    assert verify(tmp_path / "take").ok
+
+
+def test_a_file_loses_no_pair_when_the_person_stops(tmp_path: Path) -> None:
+    writer, go = slow_writer()
+    one = len(pair(0, jpeg=True).left.encoded or b"") * 2
+    waits = threading.Event()
+
+    class Telling(Recorder):
+        def _is_full(self, job: Any) -> bool:
+            full = super()._is_full(job)
+            if full:
+                waits.set()
+            return full
+
+    recorder = Telling(TakeRequest(tmp_path / "take"), queue_bytes=2 * one, make_writer=writer)
+    recorder.open(dataclasses.replace(live_info(), live=False))
+    reader = threading.Thread(target=lambda: [recorder.accept_pair(pair(seq, jpeg=True)) for seq in range(9)])
+    reader.start()
+    assert waits.wait(60)
+    closing = threading.Thread(target=recorder.close)
+    closing.start()
+    reader.join(60)  # it waits for room no longer, though nothing has been written yet
+    go.set()
+    closing.join(60)
+    assert recorder.manifest is not None and recorder.manifest.pairs >= 1 and not recorder.manifest.lost
+    assert adds_up(recorder) and verify(tmp_path / "take").ok
