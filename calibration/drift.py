@@ -38,11 +38,13 @@ _FOCAL_STEP = 1e-3
 # A part of the drift is named when it is this many σ and shows by this many pixels somewhere.
 _CLEAR_SIGMA = 3.5
 _CLEAR_PX = 0.15
-# Yaw counts as seen when it is known to this disparity, and when it explains rows: what it leaves of them is at most
-# this share of what the other parts leave. Lenses that the rig describes badly beyond the board's places show a little
-# of everything in the corners, the same in every pair, and σ knows nothing of that.
+# Yaw counts as seen when it is known to this disparity, and when it explains rows: it leaves at most this share of how
+# the other parts leave them bent. Lenses that the rig describes badly beyond the board's places bend rows a little in
+# every way, the same in every pair, and σ knows nothing of that. Noise does not count: it cancels in parts of the
+# picture, of which there are so many across and down, with so many points or more.
 YAW_RESOLVED_PX = 0.2
-_YAW_LEAVES = 0.75
+_PARTS, _IN_PART = 4, 5
+_YAW_LEAVES = 0.4
 # Wrong matches may lie beyond infinity, other points not.
 _BEHIND = 0.1
 
@@ -54,9 +56,9 @@ class Drift:
     turn: (3,) rad, pitch, yaw, roll: what the right camera sees is turned by exp([turn]) from where the rig says.
     focal: natural logarithm of the right focal length over what the rig says, both against the left. covariance: (4,4)
     of these four. noise_px: robust, of what the fit leaves. count: matches. median_px: of |row difference| before,
-    left_px: after. without_yaw_px: after a fit of the others alone. yaw_known: it was told from elsewhere. focal_px: of
-    the rectified pair. turns: quarter turns to what a person sees. reach_px: of each part that is clearly there, by how much it moves
-    rows where it moves them most; strongest first.
+    left_px: after. yaw_needed: without a yaw rows stay bent, or it was told from elsewhere. focal_px: of the rectified
+    pair. turns: quarter turns to what a person sees. reach_px: of each part that is clearly there, by how
+    much it moves rows where it moves them most; strongest first.
     """
 
     turn: Array
@@ -66,8 +68,7 @@ class Drift:
     count: int
     median_px: float
     left_px: float
-    without_yaw_px: float
-    yaw_known: bool
+    yaw_needed: bool
     focal_px: float
     turns: int
     reach_px: dict[str, float]
@@ -101,7 +102,7 @@ class Drift:
     def yaw_clear(self) -> bool:
         """Yaw is resolved, and not zero, and rows need it."""
         sure = abs(float(self.turn[1])) > _CLEAR_SIGMA * math.sqrt(float(self.covariance[1, 1]))
-        return self.yaw_resolved and sure and (self.yaw_known or _needed(self.left_px, self.without_yaw_px))
+        return self.yaw_resolved and sure and self.yaw_needed
 
     @property
     def hidden_yaw(self) -> float:
@@ -174,7 +175,9 @@ def fit_drift(
         spread[1] = weight**-0.5
     values, normal, noise = _solve(model, own, centre, spread)
     without = _solve(model, own, np.zeros(4), prior * [1, 1e-6, 1, 1])[0]
-    left_px, without_px = (float(np.median(np.abs(model.residuals(v)))) for v in (values, without))
+    left_px = float(np.median(np.abs(model.residuals(values))))
+    with_yaw, with_none = (_bent(rectification, left, model.residuals(v)) for v in (values, without))
+    needed = yaw is not None or with_yaw < _YAW_LEAVES * with_none
     covariance: Array = np.asarray(np.linalg.inv(normal), dtype=np.float64)
     before = left[:, 1] - right[:, 1]
     return Drift(
@@ -185,11 +188,10 @@ def fit_drift(
         count=len(left),
         median_px=float(np.median(np.abs(before))),
         left_px=left_px,
-        without_yaw_px=without_px,
-        yaw_known=yaw is not None,
+        yaw_needed=needed,
         focal_px=rectification.focal_px,
         turns=rectification.display_turns,
-        reach_px=_pattern(values, covariance, rectification, yaw is not None or _needed(left_px, without_px)),
+        reach_px=_pattern(values, covariance, rectification, needed),
     )
 
 
@@ -213,8 +215,13 @@ def is_exchanged(rectification: Rectification, drift: Drift, left_px: Array, rig
     return float(np.mean(disparity < -1)) > _BEHIND
 
 
-def _needed(left_px: float, without_yaw_px: float) -> bool:
-    return left_px <= _YAW_LEAVES * without_yaw_px
+def _bent(rectification: Rectification, left_px: Array, off_px: Array) -> float:
+    """What row differences have in common with their neighbours: RMS over parts of the picture of their medians, px;
+    NaN where points lie in too few parts.
+    """
+    part = np.clip(left_px / np.array(rectification.size_wh) * _PARTS, 0, _PARTS - 1).astype(int) @ [1, _PARTS]
+    medians = [np.median(off_px[part == i]) for i in np.unique(part) if np.count_nonzero(part == i) >= _IN_PART]
+    return float(np.sqrt(np.mean(np.square(medians)))) if len(medians) > _PARTS else math.nan
 
 
 class _Model:
@@ -232,7 +239,6 @@ class _Model:
         """Right minus left row (N,), px."""
         turned = self.turned(values)
         return np.asarray(self.focal_px * (turned[:, 1] / turned[:, 2] - self.row))
-
 
     def turned(self, values: Array) -> Array:
         """Directions (N,3) of the right points, turned back."""
@@ -290,7 +296,8 @@ def _pattern(values: Array, covariance: Array, rectification: Rectification, yaw
     clear = {
         name: abs(float(values[i])) * reach[name]
         for i, name in enumerate(("pitch", "yaw", "roll", "focal"))
-        if abs(values[i]) > _CLEAR_SIGMA * sigma[i] and abs(float(values[i])) * reach[name] > _CLEAR_PX
+        if abs(values[i]) > _CLEAR_SIGMA * sigma[i]
+        and abs(float(values[i])) * reach[name] > _CLEAR_PX
         and (name != "yaw" or yaw_needed)
     }
     return dict(sorted(clear.items(), key=lambda item: -item[1]))
