@@ -175,7 +175,6 @@ def fit_drift(
         spread[1] = weight**-0.5
     values, normal, noise = _solve(model, own, centre, spread)
     without = _solve(model, own, np.zeros(4), prior * [1, 1e-6, 1, 1])[0]
-    left_px = float(np.median(np.abs(model.residuals(values))))
     with_yaw, with_none = (_bent(rectification, left, model.residuals(v)) for v in (values, without))
     needed = yaw is not None or with_yaw < _YAW_LEAVES * with_none
     covariance: Array = np.asarray(np.linalg.inv(normal), dtype=np.float64)
@@ -187,7 +186,7 @@ def fit_drift(
         noise_px=noise,
         count=len(left),
         median_px=float(np.median(np.abs(before))),
-        left_px=left_px,
+        left_px=float(np.median(np.abs(model.residuals(values)))),
         yaw_needed=needed,
         focal_px=rectification.focal_px,
         turns=rectification.display_turns,
