@@ -56,8 +56,9 @@ class Drift:
     turn: (3,) rad, pitch, yaw, roll: what the right camera sees is turned by exp([turn]) from where the rig says.
     focal: natural logarithm of the right focal length over what the rig says, both against the left. covariance: (4,4)
     of these four. noise_px: robust, of what the fit leaves. count: matches. median_px: of |row difference| before,
-    left_px: after. yaw_needed: without a yaw rows stay bent, or it was told from elsewhere. focal_px: of the rectified
-    pair. turns: quarter turns to what a person sees. reach_px: of each part that is clearly there, by how
+    left_px: after. yaw_leaves: share of the bend of rows that a yaw leaves (NaN: unknown; 0 where yaw was told from
+    elsewhere). focal_px: of the rectified pair. turns: quarter turns to what a person sees. reach_px: of each part that
+    is clearly there, by how
     much it moves rows where it moves them most; strongest first.
     """
 
@@ -68,7 +69,7 @@ class Drift:
     count: int
     median_px: float
     left_px: float
-    yaw_needed: bool
+    yaw_leaves: float
     focal_px: float
     turns: int
     reach_px: dict[str, float]
@@ -102,7 +103,7 @@ class Drift:
     def yaw_clear(self) -> bool:
         """Yaw is resolved, and not zero, and rows need it."""
         sure = abs(float(self.turn[1])) > _CLEAR_SIGMA * math.sqrt(float(self.covariance[1, 1]))
-        return self.yaw_resolved and sure and self.yaw_needed
+        return self.yaw_resolved and sure and self.yaw_leaves < _YAW_LEAVES
 
     @property
     def hidden_yaw(self) -> float:
@@ -176,7 +177,7 @@ def fit_drift(
     values, normal, noise = _solve(model, own, centre, spread)
     without = _solve(model, own, np.zeros(4), prior * [1, 1e-6, 1, 1])[0]
     with_yaw, with_none = (_bent(rectification, left, model.residuals(v)) for v in (values, without))
-    needed = yaw is not None or with_yaw < _YAW_LEAVES * with_none
+    leaves = 0.0 if yaw is not None else with_yaw / max(with_none, 1e-9)
     covariance: Array = np.asarray(np.linalg.inv(normal), dtype=np.float64)
     before = left[:, 1] - right[:, 1]
     return Drift(
@@ -187,10 +188,10 @@ def fit_drift(
         count=len(left),
         median_px=float(np.median(np.abs(before))),
         left_px=float(np.median(np.abs(model.residuals(values)))),
-        yaw_needed=needed,
+        yaw_leaves=leaves,
         focal_px=rectification.focal_px,
         turns=rectification.display_turns,
-        reach_px=_pattern(values, covariance, rectification, needed),
+        reach_px=_pattern(values, covariance, rectification, leaves < _YAW_LEAVES),
     )
 
 

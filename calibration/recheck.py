@@ -44,6 +44,8 @@ TOLD_PX, USABLE_FOCAL_PX = 0.3, 0.7
 AT_M = (1.0, 2.0, 4.0)
 # A clear yaw is judged by the depth error that it makes here, as a new rig is by what is uncertain.
 JUDGED_AT_M = 2.0
+# Good rigs of real lenses bend rows so that a yaw explains three quarters of it, not more: a fault must leave less.
+_JUDGED_LEAVES = 0.2
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,7 @@ def yaw_verdict(rectification: Rectification, drift: Drift) -> Verdict:
     """Judge a yaw that is clearly there by the depth error that it makes at `JUDGED_AT_M`, and by disparity alone
     where lengths are not known. δZ/Z = Z δyaw / B.
     """
-    if not drift.yaw_clear:
+    if not drift.yaw_clear or drift.yaw_leaves > _JUDGED_LEAVES:
         return "good"
     yaw = max(abs(float(drift.turn[1])) - math.sqrt(float(drift.covariance[1, 1])), 0.0)
     disparity = rectification.focal_px * yaw
