@@ -1,6 +1,6 @@
 """What to do next in guided capture: how good depth is by now, which pose would help most, and how to get there.
 
-    needs = list_needs(views, board, min_views=12)            # what the views cover and what they still lack
+    needs = list_needs(views, board, left, right, min_views=12)   # what the views cover and what they still lack
     advice = advise(solution, views, board, Goal(1.0, 2.0))   # the slow part: a second or so
     towards(advice, board, left, right)                       # one plain instruction
 

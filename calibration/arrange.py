@@ -20,7 +20,7 @@ from calibration.detection import Detection
 from calibration.errors import CalibrationError
 from calibration.mispaired import Poses, broken_after, shift_of_all, true_partners
 from calibration.rig import LensModel
-from calibration.solution import Flip
+from calibration.rig_parts import Flip
 from calibration.solve_start import CameraFit, RelativePose, relative_pose, solve_camera
 from calibration.views import View
 

@@ -27,6 +27,8 @@ WINDOW_SHARE_BORDER = 0.3
 MARKER_SHARE = 0.9
 # A ratio of marker to square that differs by more than this from the named one was misnamed.
 OTHER_MARKERS = 0.05
+# So many pictures are measured; each is read as it shows itself, and those after them as most of these do.
+MEASURED = 5
 # A chessboard detector sees squares best when they are 20 to 100 px wide; larger pictures are searched at half size.
 SEARCH_SIDE_PX = 1400
 SMALL_SIDE_PX = 400
@@ -60,9 +62,9 @@ class BoardDetector:
 
     def __init__(self, board: Board) -> None:
         self.board = board
-        self._printed = board  # with markers of the size that is seen
+        self._ratios: list[float] = []  # side of a marker over that of a square, as the first pictures show it
         self._kinds: Counter[tuple[bool, bool]] = Counter()
-        self._charuco: dict[tuple[bool, bool], cv2.aruco.CharucoDetector] = {}
+        self._charuco: dict[tuple[bool, bool, float], cv2.aruco.CharucoDetector] = {}
 
     def detect(self, gray: Gray, *, quick: bool = False) -> Detection | None:
         """Find the board in a gray picture (H,W) uint8; None where it is not, or not whole (ChArUco may be in part).
@@ -87,7 +89,7 @@ class BoardDetector:
             return ()
         legacy, inverted = self._kinds.most_common(1)[0][0]
         told = []
-        if self._printed is not self.board:
+        if self._ratio != self.board.marker_ratio:
             told.append(
                 "The markers of the ChArUco board have another size than the spec names; they are read as they are."
             )
@@ -110,23 +112,35 @@ class BoardDetector:
             self._kinds[best_kind] += 1
         return best
 
-    def _charuco_as(self, gray: Gray, legacy: bool, inverted: bool, *, quick: bool) -> Detection | None:
+    @property
+    def _ratio(self) -> float:
+        """Side of a marker over that of a square: as the spec names it, unless pictures agree on another."""
+        named = self.board.marker_ratio
+        seen = round(float(np.median(self._ratios)), 3) if self._ratios else named
+        return seen if abs(seen - named) > OTHER_MARKERS else named
+
+    def _charuco_as(
+        self, gray: Gray, legacy: bool, inverted: bool, *, quick: bool, own: float | None = None
+    ) -> Detection | None:
+        """own: the ratio that this picture shows."""
         picture = 255 - gray if inverted else gray
-        raw, ids, markers = self._search_charuco(np.asarray(picture, np.uint8), legacy, inverted, quick=quick)
+        measured = len(self._ratios) >= MEASURED
+        ratio = own or (self._ratio if measured else self.board.marker_ratio)
+        raw, ids, markers = self._search_charuco(np.asarray(picture, np.uint8), legacy, inverted, ratio, quick=quick)
         if len(ids) < MIN_CHARUCO_CORNERS:
             return None
         order = np.argsort(ids)
         ids, raw = ids[order], raw[order]
         if _on_one_line(ids, self.board.grid):
             return None
-        if self._printed is self.board:
-            ratio = measured_ratio(self.board, raw, ids, markers)
-            if ratio is not None and abs(ratio - self.board.marker_ratio) > OTHER_MARKERS:
-                self._printed = dataclasses.replace(self.board, marker_ratio=ratio)
-                self._charuco.clear()
-                return self._charuco_as(gray, legacy, inverted, quick=quick)
+        if own is None and not measured:
+            seen = measured_ratio(self.board, raw, ids, markers)
+            if seen is not None:
+                self._ratios.append(seen)
+                if abs(seen - ratio) > OTHER_MARKERS:
+                    return self._charuco_as(gray, legacy, inverted, quick=quick, own=round(seen, 2))
         spacing = smallest_distance_px(raw)
-        share = min(WINDOW_SHARE, MARKER_SHARE * (1 - self._printed.marker_ratio) / 2)
+        share = min(WINDOW_SHARE, MARKER_SHARE * (1 - ratio) / 2)
         refined = refine_corners(gray, raw, ids, self.board.grid, np.full(len(ids), share))
         # A corner that walked to something else than its own crossing is not used.
         kept = np.hypot(*(refined - raw).T) < 0.3 * spacing
@@ -136,10 +150,10 @@ class BoardDetector:
         return Detection(refined[kept], ids[kept], size_wh, spacing)
 
     def _search_charuco(
-        self, picture: Gray, legacy: bool, inverted: bool, *, quick: bool
-    ) -> tuple[F32, I32, list[F32]]:  # fmt: skip
+        self, picture: Gray, legacy: bool, inverted: bool, ratio: float, *, quick: bool
+    ) -> tuple[F32, I32, list[F32]]:
         """Give corners (N,2), ids (N,) and the markers' corners, px; where a small copy shows all, it is enough."""
-        detector = self._charuco_detector(legacy, inverted)
+        detector = self._charuco_detector(legacy, inverted, ratio)
         best: tuple[F32, I32, list[F32]] = np.zeros((0, 2), np.float32), np.zeros(0, np.int32), []
         small = SEARCH_SIDE_PX / max(picture.shape)
         for scale in [1.0] if small >= 1 else [small] if quick else [small, 1.0]:
@@ -152,10 +166,11 @@ class BoardDetector:
                 break
         return best
 
-    def _charuco_detector(self, legacy: bool, inverted: bool) -> cv2.aruco.CharucoDetector:
-        key = (legacy, inverted)
+    def _charuco_detector(self, legacy: bool, inverted: bool, ratio: float) -> cv2.aruco.CharucoDetector:
+        key = (legacy, inverted, ratio)
         if key not in self._charuco:
-            detector = cv2.aruco.CharucoDetector(self._printed.aruco_board(legacy=legacy))
+            printed = dataclasses.replace(self.board, marker_ratio=ratio)
+            detector = cv2.aruco.CharucoDetector(printed.aruco_board(legacy=legacy))
             # Corners are refined by our own window, which follows the corner spacing.
             parameters = detector.getDetectorParameters()
             parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_NONE

@@ -1,7 +1,7 @@
 """Draws a board as shapes in millimetres, laid out on a page with rulers and its spec in words.
 
     sheet = lay_out(parse_board("chessboard:9x6:25mm"), page_size("a4"))
-    write_sheet(sheet, Path("board.pdf"))
+    printing.write_sheet(sheet, Path("board.pdf"))
 
 Page frame: x right, y down, origin at the page's top left corner, millimetres. Everything black on white.
 """

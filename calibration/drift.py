@@ -1,7 +1,7 @@
 """How the cameras have turned against each other since their rig was made, from matches of any scene.
 
     drift = fit_drift(rectification, left_px, right_px)     # (N,2) places in the *rectified* pictures
-    drift.pitch_deg, drift.sigma_deg, drift.pattern, drift.words()
+    drift.angles_deg, drift.sigma_deg, drift.pattern, drift.words()
 
 After rectification with the old rig every point should lie on one row in both pictures. How the row difference
 depends on the place tells what moved (u, v: place in the picture over the focal length):
@@ -38,8 +38,15 @@ _FOCAL_STEP = 1e-3
 # A part of the drift is named when it is this many σ and shows by this many pixels somewhere.
 _CLEAR_SIGMA = 3.5
 _CLEAR_PX = 0.15
-# Yaw counts as seen when it is known to this disparity.
+# Yaw counts as seen when it is known to this disparity, and when it explains rows: it leaves at most this share of how
+# the other parts leave them bent. Lenses that the rig describes badly beyond the board's places bend rows a little in
+# every way, the same in every pair, and σ knows nothing of that. Noise does not count: it cancels in parts of the
+# picture, of which there are so many across and down, with so many points or more.
 YAW_RESOLVED_PX = 0.2
+_PARTS, _IN_PART = 4, 5
+_YAW_LEAVES = 0.4
+# Wrong matches may lie beyond infinity, other points not.
+_BEHIND = 0.1
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,10 @@ class Drift:
     turn: (3,) rad, pitch, yaw, roll: what the right camera sees is turned by exp([turn]) from where the rig says.
     focal: natural logarithm of the right focal length over what the rig says, both against the left. covariance: (4,4)
     of these four. noise_px: robust, of what the fit leaves. count: matches. median_px: of |row difference| before,
-    left_px: after. focal_px: of the rectified pair. reach_px: of each part that is clearly there, by how much it moves
-    rows where it moves them most; strongest first.
+    left_px: after. yaw_leaves: share of the bend of rows that a yaw leaves (NaN: unknown; 0 where yaw was told from
+    elsewhere). focal_px: of the rectified pair. turns: quarter turns to what a person sees. reach_px: of each part that
+    is clearly there, by how
+    much it moves rows where it moves them most; strongest first.
     """
 
     turn: Array
@@ -60,6 +69,7 @@ class Drift:
     count: int
     median_px: float
     left_px: float
+    yaw_leaves: float
     focal_px: float
     turns: int
     reach_px: dict[str, float]
@@ -91,8 +101,9 @@ class Drift:
 
     @property
     def yaw_clear(self) -> bool:
-        """Yaw is resolved, and not zero."""
-        return self.yaw_resolved and abs(float(self.turn[1])) > _CLEAR_SIGMA * math.sqrt(float(self.covariance[1, 1]))
+        """Yaw is resolved, and not zero, and rows need it."""
+        sure = abs(float(self.turn[1])) > _CLEAR_SIGMA * math.sqrt(float(self.covariance[1, 1]))
+        return self.yaw_resolved and sure and self.yaw_leaves < _YAW_LEAVES
 
     @property
     def hidden_yaw(self) -> float:
@@ -106,7 +117,10 @@ class Drift:
         return math.degrees(math.sqrt(float(self.turn[0]) ** 2 + yaw**2 + float(self.turn[2]) ** 2))
 
     def words(self, least_px: float = 0.0) -> tuple[str, ...]:
-        """Say what moved, one sentence for each part of the pattern that moves rows by `least_px` somewhere."""
+        """Say what moved, one sentence for each part of the pattern that moves rows by `least_px` somewhere.
+
+        A yaw that is clear and moves disparities is always told: it hardly moves rows, and rules depth.
+        """
         upside = -1 if self.turns == 2 else 1
         pitch, yaw, roll = (math.degrees(float(a)) for a in self.turn)
         said = {
@@ -122,7 +136,10 @@ class Drift:
         if self.turns % 2:
             said["pitch"] = f"The second camera is turned about the line between the cameras by {abs(pitch):.2f}°."
             said["yaw"] = f"The second camera is turned towards or away from the first one by {abs(yaw):.2f}° (yaw)."
-        return tuple(said[name] for name, reach in self.reach_px.items() if reach >= least_px)
+        told = [name for name, reach in self.reach_px.items() if reach >= least_px]
+        if self.yaw_clear and abs(float(self.turn[1])) * self.focal_px > YAW_RESOLVED_PX and "yaw" not in told:
+            told.append("yaw")
+        return tuple(said[name] for name in told)
 
 
 def fit_drift(
@@ -158,6 +175,9 @@ def fit_drift(
         centre[1] = yaw[0] / yaw[1] ** 2 / weight
         spread[1] = weight**-0.5
     values, normal, noise = _solve(model, own, centre, spread)
+    without = _solve(model, own, np.zeros(4), prior * [1, 1e-6, 1, 1])[0]
+    with_yaw, with_none = (_bent(rectification, left, model.residuals(v)) for v in (values, without))
+    leaves = 0.0 if yaw is not None else with_yaw / max(with_none, 1e-9)
     covariance: Array = np.asarray(np.linalg.inv(normal), dtype=np.float64)
     before = left[:, 1] - right[:, 1]
     return Drift(
@@ -168,10 +188,40 @@ def fit_drift(
         count=len(left),
         median_px=float(np.median(np.abs(before))),
         left_px=float(np.median(np.abs(model.residuals(values)))),
+        yaw_leaves=leaves,
         focal_px=rectification.focal_px,
         turns=rectification.display_turns,
-        reach_px=_pattern(values, covariance, rectification),
+        reach_px=_pattern(values, covariance, rectification, leaves < _YAW_LEAVES),
     )
+
+
+def turned_back(rectification: Rectification, drift: Drift, left_px: Array, right_px: Array) -> Array:
+    """Give the disparity (N,) of rectified matches (N,2), px, zero at infinity, with the drift taken out."""
+    model = _Model(rectification, left_px, right_px)
+    rays = model.turned(np.array([*drift.turn, drift.focal]))
+    column = (left_px[:, 0] - rectification.projection("left")[0, 2]) / model.focal_px
+    return np.asarray(model.focal_px * (column - rays[:, 0] / rays[:, 2]))
+
+
+def is_exchanged(rectification: Rectification, drift: Drift, left_px: Array, right_px: Array) -> bool:
+    """Tell, of matches (N,2) that seem to lie beyond infinity, whether the pictures are exchanged: True if unsure.
+
+    Rows tell how the cameras are turned, whichever way points move along them. With that taken out, points lie in
+    front of the cameras, unless the pictures are exchanged.
+    """
+    if not drift.yaw_clear:
+        return True
+    disparity = turned_back(rectification, drift, left_px, right_px)
+    return float(np.mean(disparity < -1)) > _BEHIND
+
+
+def _bent(rectification: Rectification, left_px: Array, off_px: Array) -> float:
+    """What row differences have in common with their neighbours: RMS over parts of the picture of their medians, px;
+    NaN where points lie in too few parts.
+    """
+    part = np.clip(left_px / np.array(rectification.size_wh) * _PARTS, 0, _PARTS - 1).astype(int) @ [1, _PARTS]
+    medians = [np.median(off_px[part == i]) for i in np.unique(part) if np.count_nonzero(part == i) >= _IN_PART]
+    return float(np.sqrt(np.mean(np.square(medians)))) if len(medians) > _PARTS else math.nan
 
 
 class _Model:
@@ -187,9 +237,13 @@ class _Model:
 
     def residuals(self, values: Array) -> Array:
         """Right minus left row (N,), px."""
-        back = np.asarray(cv2.Rodrigues(-values[:3])[0])
-        turned = (self.rays + values[3] / _FOCAL_STEP * self.by_focal) @ back.T
+        turned = self.turned(values)
         return np.asarray(self.focal_px * (turned[:, 1] / turned[:, 2] - self.row))
+
+    def turned(self, values: Array) -> Array:
+        """Directions (N,3) of the right points, turned back."""
+        back = np.asarray(cv2.Rodrigues(-values[:3])[0])
+        return np.asarray((self.rays + values[3] / _FOCAL_STEP * self.by_focal) @ back.T)
 
 
 def _by_focal(rectification: Rectification, right_px: Array) -> Array:
@@ -233,7 +287,7 @@ def _solve(model: _Model, own: Array, centre: Array, spread: Array) -> tuple[Arr
     return values, normal, noise
 
 
-def _pattern(values: Array, covariance: Array, rectification: Rectification) -> dict[str, float]:
+def _pattern(values: Array, covariance: Array, rectification: Rectification, yaw_needed: bool) -> dict[str, float]:
     """Parts that are clear and by how much each moves rows at most, px; strongest first."""
     w, h = rectification.size_wh
     f = rectification.focal_px
@@ -242,6 +296,8 @@ def _pattern(values: Array, covariance: Array, rectification: Rectification) -> 
     clear = {
         name: abs(float(values[i])) * reach[name]
         for i, name in enumerate(("pitch", "yaw", "roll", "focal"))
-        if abs(values[i]) > _CLEAR_SIGMA * sigma[i] and abs(float(values[i])) * reach[name] > _CLEAR_PX
+        if abs(values[i]) > _CLEAR_SIGMA * sigma[i]
+        and abs(float(values[i])) * reach[name] > _CLEAR_PX
+        and (name != "yaw" or yaw_needed)
     }
     return dict(sorted(clear.items(), key=lambda item: -item[1]))

@@ -81,7 +81,11 @@ def svg(sheet: Sheet, dpi: int = DEFAULT_DPI) -> bytes:
 
 
 def png(sheet: Sheet, dpi: int = DEFAULT_DPI) -> bytes:
-    """Make a gray PNG that says its own resolution, so that it prints at true scale."""
+    """Make a gray PNG that says its own resolution, so that it prints at true scale.
+
+    Raises:
+        CalibrationError: the picture is too large to be made.
+    """
     ok, data = cv2.imencode(".png", rasterize(sheet, dpi / MM_PER_INCH))
     if not ok:
         raise CalibrationError("The picture of the board could not be made.", "Use a lower --dpi.")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from calibration.boards import Board
 from calibration.detection import BoardDetector
-from calibration.drift import Drift, fit_drift
+from calibration.drift import Drift, fit_drift, is_exchanged
 from calibration.errors import CalibrationError
 from calibration.matches import LEAST, find_matches
 from calibration.quality import VerticalError, arrangement, row_differences, why_unknown
@@ -26,6 +26,12 @@ from calibration.repair import repair_file, repair_rig
 from calibration.rig import Array
 from calibration.rigfile import RigFile
 from calibration.settle import Settled, settle_by_board, settle_by_distance
+from calibration.verdict import (
+    GOOD_DEPTH_PERCENT,
+    GOOD_DISPARITY_PX,
+    USABLE_DEPTH_PERCENT,
+    USABLE_DISPARITY_PX,
+)
 
 U8 = NDArray[np.uint8]
 Verdict = Literal["good", "usable", "bad"]
@@ -36,6 +42,10 @@ GOOD_SCALE_PERCENT, USABLE_SCALE_PERCENT = 1.0, 3.0
 # A part of the drift that moves rows by less is nothing to worry about; a focal length that does more is no turn.
 TOLD_PX, USABLE_FOCAL_PX = 0.3, 0.7
 AT_M = (1.0, 2.0, 4.0)
+# A clear yaw is judged by the depth error that it makes here, as a new rig is by what is uncertain.
+JUDGED_AT_M = 2.0
+# Good rigs of real lenses bend rows so that a yaw explains three quarters of it, not more: a fault must leave less.
+_JUDGED_LEAVES = 0.2
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,6 @@ class Recheck:
         self._sigma: list[Array] = []
         self._places: list[Array] = []
         self._why: list[str] = []
-        self._turned = 0
         self.looked = 0
 
     def add(self, left_gray: U8, right_gray: U8) -> bool:
@@ -96,8 +105,9 @@ class Recheck:
         made = self.rectification
         vertical = row_differences(left, right, doffs_px=made.doffs_px)
         warnings: list[str] = []
-        if vertical.swapped is None and self._exchanged(left, right):
-            vertical = replace(vertical, swapped=True)
+        drift = fit_drift(made, left, right, sigma_px=sigma)
+        if vertical.swapped or (vertical.swapped is None and self._exchanged(left, right)):
+            vertical = replace(vertical, swapped=is_exchanged(made, drift, left, right))
         if vertical.swapped:
             warnings.append(
                 "Left and right are exchanged: use --swap (or leave it out, if given), or exchange the two sources."
@@ -105,7 +115,6 @@ class Recheck:
             return CheckReport(
                 self.looked, len(self._left), vertical, None, None, self._board is not None, {}, "bad", tuple(warnings)
             )
-        drift = fit_drift(made, left, right, sigma_px=sigma)
         settled = self._settle(drift, left, right, distance_m)
         if settled is not None:
             drift = fit_drift(made, left, right, sigma_px=sigma, yaw=settled.yaw)
@@ -115,7 +124,7 @@ class Recheck:
         hidden = {d: self._hidden(drift, d) for d in AT_M} if made.metric else {}
         return CheckReport(
             self.looked, len(self._left), vertical, drift, settled, self._board is not None, hidden,
-            self._verdict(vertical, settled), tuple(warnings),
+            self._verdict(vertical, settled, drift), tuple(warnings),
         )  # fmt: skip
 
     def repaired(self, report: CheckReport, *, made_by: dict[str, str]) -> RigFile:
@@ -213,12 +222,13 @@ class Recheck:
             yaw = drift.hidden_yaw
         return 100 * distance_m * yaw / self.rectification.baseline_m
 
-    def _verdict(self, vertical: VerticalError, settled: Settled | None) -> Verdict:
+    def _verdict(self, vertical: VerticalError, settled: Settled | None, drift: Drift) -> Verdict:
         rms = vertical.rms_px or 0.0
         scale = 0.0 if settled is None else max(abs(settled.scale_percent) - settled.sigma_percent, 0.0)
-        if rms > USABLE_RMS_PX or scale > USABLE_SCALE_PERCENT:
+        yaw = yaw_verdict(self.rectification, drift)
+        if rms > USABLE_RMS_PX or scale > USABLE_SCALE_PERCENT or yaw == "bad":
             return "bad"
-        return "usable" if rms > GOOD_RMS_PX or scale > GOOD_SCALE_PERCENT else "good"
+        return "usable" if rms > GOOD_RMS_PX or scale > GOOD_SCALE_PERCENT or yaw == "usable" else "good"
 
     def _nothing(self) -> CalibrationError:
         if self._board is not None:
@@ -230,6 +240,20 @@ class Recheck:
         return CalibrationError(
             f"Nothing can be said of the rig. {why}", "Show the cameras a still, well-lit scene with texture."
         )
+
+
+def yaw_verdict(rectification: Rectification, drift: Drift) -> Verdict:
+    """Judge a yaw that is clearly there by the depth error that it makes at `JUDGED_AT_M`, and by disparity alone
+    where lengths are not known. δZ/Z = Z δyaw / B.
+    """
+    if not drift.yaw_clear or drift.yaw_leaves > _JUDGED_LEAVES:
+        return "good"
+    yaw = max(abs(float(drift.turn[1])) - math.sqrt(float(drift.covariance[1, 1])), 0.0)
+    disparity = rectification.focal_px * yaw
+    percent = 100 * JUDGED_AT_M * yaw / rectification.baseline_m if rectification.metric else math.inf
+    if disparity > USABLE_DISPARITY_PX and percent > USABLE_DEPTH_PERCENT:
+        return "bad"
+    return "usable" if disparity > GOOD_DISPARITY_PX and percent > GOOD_DEPTH_PERCENT else "good"
 
 
 def _inside(made: Rectification, px: Array, margin: float = 6.0) -> NDArray[np.bool_]:

@@ -23,6 +23,15 @@ from calibration.rectify import Rectification, make_rectification
 from calibration.rig import Intrinsics, StereoRig
 from calibration.solution import SolveReport, ViewReport
 from calibration.uncertainty import predict_depth_error, seen_share
+from calibration.verdict import (
+    GOOD_RMS_PX,
+    GOOD_VERTICAL_PX,
+    GOOD_VIEWS,
+    SYNC_DOUBT,
+    SYNC_LOST,
+    USABLE_RMS_PX,
+    USABLE_VERTICAL_PX,
+)
 
 Picture = NDArray[np.uint8]
 LoadPair = Callable[[str], "tuple[Picture, Picture] | None"]
@@ -118,7 +127,8 @@ def _content(rig: StereoRig, report: SolveReport, pictures: LoadPair, goal: Goal
 
 
 def figures(report: SolveReport) -> list[Figure]:
-    """Give the table of figures with what is good of each."""
+    """Give the table of figures with what is good of each: the limits are those of the verdict."""
+    rows = GOOD_VERTICAL_PX, USABLE_VERTICAL_PX
 
     def line(name: str, value: float, form: str, good: float, fair: float, means: str, unit: str = "px") -> Figure:
         if not math.isfinite(value):
@@ -132,20 +142,20 @@ def figures(report: SolveReport) -> list[Figure]:
         else "unknown (no scale)"
     )
     return [
-        line("Vertical error of views not used", report.heldout_vertical_rms_px, ".3f", 0.25, 0.6,
+        line("Vertical error of views not used", report.heldout_vertical_rms_px, ".3f", *rows,
              "The honest figure: the solve is repeated without a fifth of the views, and rows are compared in them."),
-        line("Vertical error after rectification", report.vertical_rms_px, ".3f", 0.2, 0.5,
+        line("Vertical error after rectification", report.vertical_rms_px, ".3f", *rows,
              "How far the same point is from the same row in both pictures."),
-        line("Reprojection error", report.rms_px, ".3f", 0.3, 0.7,
+        line("Reprojection error", report.rms_px, ".3f", GOOD_RMS_PX, USABLE_RMS_PX,
              "How well the model explains the corners. Low alone proves nothing."),
-        line("Distance to the epipolar line", report.epipolar_px, ".3f", 0.25, 0.6,
+        line("Distance to the epipolar line", report.epipolar_px, ".3f", *rows,
              "Mean over both pictures."),
-        line("Pairs against single cameras", report.sync_ratio, ".2f", 1.2, 1.5,
+        line("Pairs against single cameras", report.sync_ratio, ".2f", SYNC_DOUBT, SYNC_LOST,
              "1 when both cameras fire together; more when the board moved between the two exposures.", ""),
         Figure("Bend of the board", shape, "any; it is part of the solve", "plain",
                "Largest distance of the board's surface from a plane."),
-        Figure("Views", f"{report.views_used} used, {len(report.views_rejected)} rejected", "≥ 12 used",
-               "good" if report.views_used >= 12 else "fair" if report.views_used >= 8 else "bad",
+        Figure("Views", f"{report.views_used} used, {len(report.views_rejected)} rejected", f"≥ {GOOD_VIEWS} used",
+               "good" if report.views_used >= GOOD_VIEWS else "fair",
                "More, and more different, views make the rig surer."),
     ]  # fmt: skip
 

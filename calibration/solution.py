@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from calibration.boards import Board
 from calibration.detection import Detection
 from calibration.rig import StereoRig
+from calibration.rig_parts import Flip
 
 Array = NDArray[np.float64]
 Verdict = Literal["good", "usable", "bad"]
-Flip = Literal["none", "h", "v", "180", "90", "270"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ each camera's own lens.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -223,8 +223,3 @@ def _spread_poses(joint: Joint) -> State:
     state = joint.state
     index = [*range(total), *(v + total if v + total < len(state.R) else v for v in range(total))]
     return state.with_poses(state.R[index], state.t[index])
-
-
-def names_of(views: Sequence[View], chosen: Bools) -> list[str]:
-    """Names of the chosen views."""
-    return [view.name for view, take in zip(views, chosen) if take]

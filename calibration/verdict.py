@@ -54,8 +54,8 @@ def judge(figures: dict[str, Any]) -> Judgement:
         (bad if figures["apart"] > 0.5 * (figures["views"] + figures["apart"]) else usable).append(text)
     elif ratio > figures["sync_doubt"]:
         usable.append(
-            f"Pairs fit {ratio:.2f} times worse than each camera alone: the board was not quite still, or the cameras "
-            "do not fire at the same moment."
+            f"Pairs fit {ratio:.2f} times worse than each camera alone: the board was not quite still (a rolling "
+            "shutter bends it then), or the cameras do not fire at the same moment."
         )
     total = figures["views"] + figures["apart"]
     if ratio <= figures["sync_lost"] and figures["apart"] > MANY_APART * total:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.drift import Drift, fit_drift
+from calibration.drift import Drift, fit_drift, is_exchanged
 from calibration.matches import LEAST, Matches, find_matches
 from calibration.quality import row_differences
 from calibration.rectify import Rectification
@@ -65,7 +65,7 @@ class DriftMonitor:
         now = row_differences(found.left_px, found.right_px, doffs_px=self.rectification.doffs_px)
         if now.median_px is None:
             return DriftState(None)
-        if now.swapped:
+        if now.swapped and self._exchanged(found):
             self._in_a_row = 0
             return DriftState(now.median_px, swapped=True, words=("Left and right are exchanged.",))
         # What was seen before the cameras moved would outvote what is seen since.
@@ -82,6 +82,10 @@ class DriftMonitor:
         self._in_a_row = self._in_a_row + 1 if drift.pattern and drift.worst_px > _BUMP_PX else 0
         bumped = self._in_a_row >= _IN_A_ROW
         return DriftState(now.median_px, drift, bumped, words=drift.words() if bumped else ())
+
+    def _exchanged(self, found: Matches) -> bool:
+        drift = fit_drift(self.rectification, found.left_px, found.right_px, sigma_px=found.sigma_px)
+        return is_exchanged(self.rectification, drift, found.left_px, found.right_px)
 
     def reset(self) -> None:
         """Forget what was seen: after a seek, a new rig, a change of cameras."""

@@ -224,14 +224,22 @@ def rows(values: Array) -> str:
 
 
 def need_size(rig: StereoRig, what: str) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Give both sizes, or refuse: the format cannot leave them out."""
+    """Give both sizes (width, height), px: the format cannot leave them out.
+
+    Raises:
+        CalibrationError: the rig lacks one.
+    """
     if rig.left.size_wh is None or rig.right.size_wh is None:
         raise CalibrationError(f"{what} needs the picture size, which the rig lacks.", "Add --size WxH.")
     return rig.left.size_wh, rig.right.size_wh
 
 
 def need_metric(rig_file: RigFile, what: str) -> None:
-    """Refuse lengths in board squares where the format means metres."""
+    """Refuse lengths in board squares where the format means metres.
+
+    Raises:
+        CalibrationError: they are in squares.
+    """
     if not rig_file.metric:
         raise CalibrationError(
             f"The rig's lengths are in board squares, and {what} means metres.",

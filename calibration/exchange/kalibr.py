@@ -34,6 +34,8 @@ _MODELS: dict[str, tuple[LensModel, int]] = {
     "equidistant": ("fisheye", 4),
     "none": ("pinhole", 0),
 }
+# Kalibr's equidistant model has the four coefficients of the fisheye one, which describes ordinary lenses too.
+ADVICE = "Write it as opencv or ros, or calibrate with --lens-model fisheye, which Kalibr knows as equidistant."
 
 
 def recognises(text: Text) -> bool:
@@ -43,7 +45,11 @@ def recognises(text: Text) -> bool:
 
 
 def read(texts: Sequence[Text], options: Options) -> Imported:
-    """Read cam0 and cam1, or two neighbours that the caller names."""
+    """Read cam0 and cam1, or two neighbours that the caller names.
+
+    Raises:
+        CalibrationError: a field is missing or wrong, or the two are no neighbours.
+    """
     text = texts[0]
     data = load_mapping(text)
     first, second = options.cameras or (0, 1)
@@ -67,7 +73,11 @@ def read(texts: Sequence[Text], options: Options) -> Imported:
 
 
 def write(rig_file: RigFile) -> tuple[str, ...]:
-    """Write a camchain, unless a lens needs more than Kalibr's four coefficients."""
+    """Write a camchain.
+
+    Raises:
+        CalibrationError: a lens needs more than Kalibr's four coefficients, or the rig has no picture size or no scale.
+    """
     need_metric(rig_file, "Kalibr")
     rig = rig_file.rig
     sizes = need_size(rig, "Kalibr")
@@ -78,12 +88,12 @@ def write(rig_file: RigFile) -> tuple[str, ...]:
         if camera.model == "rational":
             raise CalibrationError(
                 f"The {side} lens is of the rational model, and Kalibr has no such model: converting would change it.",
-                "Write it as opencv or ros, or calibrate with the pinhole model.",
+                ADVICE,
             )
         if camera.model == "pinhole" and values[4] != 0:
             raise CalibrationError(
                 f"The {side} lens has k3 = {values[4]:.4g}, and Kalibr's radtan has no k3: it would be lost.",
-                "Write it as opencv or ros.",
+                ADVICE,
             )
         K = camera.K
         out += [

@@ -87,7 +87,11 @@ def write(rig_file: RigFile) -> tuple[str, ...]:
 
 
 def need_rectified(rig: StereoRig, what: str) -> None:
-    """Refuse a rig with any distortion, rotation or sideways baseline."""
+    """Refuse a rig with any distortion, rotation or sideways baseline.
+
+    Raises:
+        CalibrationError: it has.
+    """
     exact = is_rectified(rig) and np.abs(rig.R_right_left - np.eye(3)).max() < 1e-9
     if not exact or np.abs(rig.t_right_left_m[1:]).max() > 1e-9 * rig.baseline_m:
         raise CalibrationError(

@@ -54,7 +54,11 @@ def recognises(text: Text) -> bool:
 
 
 def read(texts: Sequence[Text], options: Options) -> Imported:
-    """Read one file, or intrinsics and extrinsics in either order."""
+    """Read one file, or intrinsics and extrinsics in either order.
+
+    Raises:
+        CalibrationError: a field is missing or wrong; with its name.
+    """
     fields: dict[str, tuple[Text, Any]] = {}
     for text in texts:
         for key, value in _flat(_load(text)).items():

@@ -55,7 +55,11 @@ def recognises(text: Text) -> bool:
 
 
 def read(texts: Sequence[Text], options: Options) -> Imported:
-    """Read the left file and the right file, in this order."""
+    """Read the left file and the right file, in this order.
+
+    Raises:
+        CalibrationError: a field is missing or wrong, or the files stand the other way round.
+    """
     cameras: list[tuple[Intrinsics, Array, Array]] = []
     for text in texts:
         cameras.append(_camera(text, _named(load_mapping(text))))
@@ -83,7 +87,11 @@ def _named(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(rig_file: RigFile) -> tuple[str, ...]:
-    """Write the left and the right file."""
+    """Write the left and the right file.
+
+    Raises:
+        CalibrationError: the rig has no picture size or no scale, or cannot be rectified.
+    """
     need_metric(rig_file, "ROS")
     rig = rig_file.rig
     need_size(rig, "ROS")

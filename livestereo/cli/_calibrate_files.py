@@ -19,7 +19,7 @@ from calibration.board_size import MOST_LOOKS, larger_board, likely_board
 from calibration.boards import Board
 from calibration.detection import BoardDetector, Detection, sharpness
 from calibration.errors import CalibrationError
-from calibration.solution import Flip
+from calibration.rig_parts import Flip
 from calibration.views import View, choose_diverse, look_vector
 from livestereo.errors import IncompleteSource, NoFrameYet
 from livestereo.sources.base import Source

@@ -194,8 +194,9 @@ def _table(report: CheckReport, judge: Recheck) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim")
     table.add_column()
-    kind = "board views" if report.by_board else "pairs of the scene"
-    table.add_row("looked at", f"{report.looked} pairs, {report.views} {kind} used, {report.vertical.count} points")
+    kind = ("board view", "board views") if report.by_board else ("pair of the scene", "pairs of the scene")
+    looked = _counted(report.looked, "pair", "pairs")
+    table.add_row("looked at", f"{looked}, {_counted(report.views, *kind)} used, {report.vertical.count} points")
     vertical = report.vertical
     table.add_row(
         "vertical error", f"median {vertical.median_px or 0:.2f} px, rms {vertical.rms_px or 0:.2f} px (good below 0.6)"
@@ -215,9 +216,14 @@ def _table(report: CheckReport, judge: Recheck) -> Table:
         label = "depth error by yaw, if left" if seen else "depth error that yaw may hide"
         table.add_row(label, _by_distance(report.hidden_depth_percent) + (" (settled)" if settled is not None else ""))
         if settled is None:
-            table.add_row("", "No scene shows the baseline, and hardly any shows yaw: use --board or --distance.")
+            unseen = "No scene shows the baseline" if seen else "No scene shows the baseline, and hardly any shows yaw"
+            table.add_row("", f"{unseen}: use --board or --distance.")
     table.add_row("verdict", Text(report.verdict, style=f"bold {_COLOURS[report.verdict]}"))
     return table
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _by_distance(percent: dict[float, float]) -> str:

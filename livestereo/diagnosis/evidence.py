@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.drift import Drift, fit_drift, is_exchanged, turned_back
+from calibration.errors import CalibrationError
 from calibration.matches import Matches, find_matches
 from calibration.quality import Arrangement, arrangement
 from calibration.rectify import Rectification
@@ -24,6 +26,29 @@ F64 = NDArray[np.float64]
 # Local measurements are taken in windows of this half width around matched points, px.
 PATCH = 7
 FLAT_LEVELS = 3.0  # gray levels by which a picture varies that shows something
+
+
+@dataclass(frozen=True)
+class EdgeWidths:
+    """σ of the blur at edges, px. left, right: at the same things in both. least: of the sharpest edges of the whole
+    sharper picture. scale: size of the pictures against 640 columns.
+    """
+
+    left: float
+    right: float
+    least: float
+    scale: float
+
+    @property
+    def unequal(self) -> bool:
+        """One is out of focus against the other."""
+        wide, sharp = max(self.left, self.right), min(self.left, self.right)
+        return wide > 1.45 * max(sharp, 0.35) and wide > 1.2 * max(1.0, self.scale * 0.8)
+
+    @property
+    def both_blurred(self) -> bool:
+        """Nothing is sharp in either."""
+        return self.least > 2.1 * max(1.0, self.scale)
 
 
 @dataclass
@@ -89,6 +114,43 @@ class Evidence:
         return (left[good], right[good]) if good.sum() >= 20 else None
 
     @lazy
+    def drift(self) -> Drift | None:
+        """How the cameras have turned since the rig was made; None with no rig or too few matches."""
+        if self.rig_file is None or self.rectification is None or self.rectified_points is None:
+            return None
+        try:
+            return fit_drift(self.rectification, *self.rectified_points)
+        except CalibrationError:
+            return None
+
+    @lazy
+    def turned_apart(self) -> bool:
+        """Whether a clear turn of a camera, not an exchange, is why points seem to lie beyond infinity."""
+        at, points, drift = self.rectification, self.rectified_points, self.drift
+        return at is not None and points is not None and drift is not None and not is_exchanged(at, drift, *points)
+
+    @lazy
+    def disparity_px(self) -> F64 | None:
+        """Of `rectified_points` (N,), zero at infinity, with a clear turn of a camera taken out; None as there."""
+        at, points, drift = self.rectification, self.rectified_points, self.drift
+        if at is None or points is None:
+            return None
+        if drift is not None and drift.yaw_clear:
+            return turned_back(at, drift, *points)
+        return points[0][:, 0] - points[1][:, 0] + at.doffs_px
+
+    @lazy
+    def edge_widths(self) -> EdgeWidths | None:
+        """How sharp both pictures are; None where there is no edge to judge by."""
+        near: tuple[float | None, ...] = (None, None)
+        if self.matches.enough and not self.arranged.mirrored:
+            near = tuple(_width_at(*side) for side in zip(self.grays, (self.matches.left_px, self.matches.right_px)))
+        left, right = (edge_width_px(picture) for picture in self.grays)
+        if left is None or right is None:
+            return None
+        return EdgeWidths(near[0] or left, near[1] or right, min(left, right), self.last.left.image.shape[1] / 640)
+
+    @lazy
     def patches(self) -> tuple[F64, F64] | None:
         """Colour of matched places, (N,3) BGR means of windows, left and right; None with too few matches."""
         if not self.matches.enough or self.arranged.mirrored:
@@ -129,6 +191,22 @@ def edge_width_px(picture: U8) -> float | None:
     ratio = np.clip(strength[strong] / np.maximum(softer[strong], 1e-3), 1.0001, None)
     width = again / np.sqrt(ratio * ratio - 1)
     return float(np.percentile(width, 20))
+
+
+def _width_at(picture: U8, points: F64) -> float | None:
+    """Edge width near matched points only: the same things in both pictures."""
+    mask = np.zeros(picture.shape, np.uint8)
+    for x, y in np.rint(points).astype(int):
+        cv2.circle(mask, (int(x), int(y)), 6, 255, -1)
+    if np.count_nonzero(mask) < 500:
+        return None
+    again = 1.5
+    field = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 0.7)
+    soft = cv2.GaussianBlur(field, (0, 0), again)
+    parts = [_gradient(field), _gradient(soft)]
+    strong = (mask > 0) & (parts[0] > max(3.0, float(np.percentile(parts[0][mask > 0], 70))))
+    ratio = np.clip(parts[0][strong] / np.maximum(parts[1][strong], 1e-3), 1.0001, None)
+    return float(np.percentile(again / np.sqrt(ratio * ratio - 1), 35))
 
 
 def _gradient(field: cv2.typing.MatLike) -> NDArray[np.float32]:

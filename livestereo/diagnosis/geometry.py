@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
-from calibration.drift import fit_drift
-from calibration.errors import CalibrationError
+from calibration.drift import Drift
+from calibration.recheck import JUDGED_AT_M, yaw_verdict
+from calibration.rectify import Rectification
 from livestereo.diagnosis.drift_watch import moved_by
-from livestereo.diagnosis.evidence import F64, Evidence
+from livestereo.diagnosis.evidence import Evidence
 from livestereo.types import Finding
 
 # Rows may be off by so much before matching suffers: StereoSGBM loses a third of its answers at 1 px.
@@ -18,6 +19,9 @@ WRONG_RIG_PX = 6.0
 FAR_SHARE = 0.2  # of the points: a matcher answers wrongly there rather than not at all
 # Noise of a good matcher.
 MATCH_SIGMA_PX = 0.25
+# A turn explains row differences when it leaves less of them.
+EXPLAINED = 0.7
+_MEND = "Run `livestereo check --repair`, or calibrate again."
 
 
 def rig(e: Evidence) -> list[Finding]:
@@ -44,10 +48,10 @@ def rig(e: Evidence) -> list[Finding]:
     scale = e.rectification.size_wh[0] / 640
     typical = float(np.median(np.abs(dy)))
     spread = float(np.percentile(np.abs(dy), 75))
-    disparity = points[0][:, 0] - points[1][:, 0] + e.rectification.doffs_px
-    behind = float(np.mean(disparity < -2.0 * scale))
+    assert e.disparity_px is not None
+    behind = float(np.mean(e.disparity_px < -2.0 * scale))
     impossible = 0.25 < behind < 0.9
-    if spread > VERTICAL_PX and _fits_exchanged(e, spread):
+    if spread > VERTICAL_PX and not e.turned_apart and _fits_exchanged(e, spread):
         found.append(
             Finding(
                 "swapped", "The rig fits when left and right are exchanged, and not as they are.", "Use --swap.", 0.99
@@ -71,12 +75,9 @@ def rig(e: Evidence) -> list[Finding]:
             )
         )
     elif typical > VERTICAL_PX:
-        found.append(
-            Finding(
-                "vertical", f"The cameras have moved: rows are off by {typical:.1f} px ({_moved_by(points, e)}).",
-                "Run `livestereo check --repair`, or calibrate again.", 0.85,
-            )
-        )  # fmt: skip
+        found.append(_rows_off(e, typical))
+    elif _yawed(e) and e.drift is not None:
+        found.append(Finding("vertical", _yaw_words(e.rectification, e.drift), _MEND, 0.85))
     else:
         found.append(Finding("vertical", f"Rows agree within {typical:.2f} px.", ok=True))
         found.append(Finding("wrong_rig", "The rig fits these pictures.", ok=True))
@@ -94,19 +95,36 @@ def _fits_exchanged(e: Evidence, spread_px: float) -> bool:
     return other < 0.5 * spread_px and other < 3.0 and float(np.mean(disparity > -1)) > 0.9
 
 
-def _moved_by(points: tuple[F64, F64], e: Evidence) -> str:
-    assert e.rectification is not None
-    try:
-        return moved_by(fit_drift(e.rectification, points[0], points[1])) or "unclear how"
-    except CalibrationError:
-        return "unclear how"
+def _rows_off(e: Evidence, typical_px: float) -> Finding:
+    """Say that cameras have moved only where a turn explains the rows."""
+    drift = e.drift
+    if drift is not None and drift.pattern and drift.left_px < EXPLAINED * drift.median_px:
+        what = f"The cameras have moved: rows are off by {typical_px:.1f} px ({moved_by(drift)})."
+        return Finding("vertical", what, _MEND, 0.85)
+    what = f"Rows are off by {typical_px:.1f} px, and no turn of a camera explains it"
+    if e.edge_widths is not None and e.edge_widths.unequal:
+        return Finding("vertical", f"{what}: they cannot be judged while a picture is blurred.", "Focus first.", 0.2)
+    return Finding("vertical", f"{what}.", "Are zoom, focus and size those of the calibration? Calibrate again.", 0.85)
+
+
+def _yawed(e: Evidence) -> bool:
+    """Whether a camera is clearly turned towards or away from the other one, so that disparities are off."""
+    return e.rectification is not None and e.drift is not None and yaw_verdict(e.rectification, e.drift) != "good"
+
+
+def _yaw_words(rectification: Rectification, drift: Drift) -> str:
+    yaw = abs(float(drift.turn[1]))
+    off = f"disparity is off by {yaw * rectification.focal_px:.1f} px"
+    if rectification.metric:
+        off = f"depth is off by {100 * JUDGED_AT_M * yaw / rectification.baseline_m:.0f} % at {JUDGED_AT_M:g} m"
+    return f"The cameras have moved (yaw {math.degrees(yaw):.2f}°): rows hardly show it, but {off}."
 
 
 def disparity_range(e: Evidence) -> list[Finding]:
     """Things nearer than the range, or nothing inside it."""
     points = e.rectified_points
     count, least = e.settings.get("num_disparities"), e.settings.get("min_disparity") or 0
-    if points is None or not count:
+    if points is None or not count or _yawed(e):
         return []
     disparity = points[0][:, 0] - points[1][:, 0]
     good = np.abs(points[0][:, 1] - points[1][:, 1]) < 3
@@ -157,6 +175,8 @@ def baseline(e: Evidence) -> Finding | None:
     if points is None or e.rectification is None:
         return None
     at = e.rectification
+    if _yawed(e):
+        return None  # what is seen lies elsewhere than its disparity says
     good = np.abs(points[0][:, 1] - points[1][:, 1]) < 3
     disparity = points[0][good, 0] - points[1][good, 0] + at.doffs_px
     disparity = disparity[disparity > -1]

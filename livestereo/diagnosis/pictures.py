@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.order import SURE, exchanged
 from calibration.quality import is_swapped
-from livestereo.diagnosis.evidence import Evidence, blockiness, edge_width_px, gray
+from livestereo.diagnosis.evidence import Evidence, blockiness, gray
 from livestereo.diagnosis.following import one_scene
 from livestereo.types import U8, Finding
 
@@ -82,6 +82,8 @@ def turned(e: Evidence) -> list[Finding]:
     swapped = at.swapped
     if points is not None and e.rectification is not None and found[0].ok:
         swapped = is_swapped(points[0][:, 0] - points[1][:, 0] + e.rectification.doffs_px)
+        if swapped and e.turned_apart:
+            swapped = False
     told = 0.0
     if swapped and e.rig_file is None:  # only a rig, or what hides what, tells where infinity lies
         moves = e.matches.left_px[:, 0] - e.matches.right_px[:, 0]
@@ -148,22 +150,13 @@ def white_balance(e: Evidence) -> Finding | None:
 
 def sharpness(e: Evidence) -> list[Finding]:
     """One picture blurred against the other (focus), or both (blur)."""
-    if e.matches.enough and not e.arranged.mirrored:
-        widths = [
-            _width_at(picture, points) for picture, points in zip(e.grays, (e.matches.left_px, e.matches.right_px))
-        ]
-    else:
-        widths = [edge_width_px(picture) for picture in e.grays]
-    whole = [edge_width_px(picture) for picture in e.grays]
-    if whole[0] is None or whole[1] is None:
+    at = e.edge_widths
+    if at is None:
         return []
-    left, right = (w if w is not None else v for w, v in zip(widths, whole) if v is not None)
-    scale = e.last.left.image.shape[1] / 640
     found = []
-    ratio = max(left, right) / max(min(left, right), 0.35)
-    soft = "left" if left > right else "right"
-    wide, sharp = max(left, right), min(left, right)
-    if ratio > 1.45 and max(left, right) > 1.2 * max(1.0, scale * 0.8):
+    wide, sharp = max(at.left, at.right), min(at.left, at.right)
+    soft, other = ("left", "right") if at.left > at.right else ("right", "left")
+    if at.unequal:
         found.append(
             Finding(
                 "focus", f"The {soft} picture is blurred: edges {wide:.1f} px wide against {sharp:.1f}.",
@@ -171,37 +164,18 @@ def sharpness(e: Evidence) -> list[Finding]:
             )
         )  # fmt: skip
     else:
-        found.append(Finding("focus", f"Both are equally sharp ({left:.1f} and {right:.1f} px).", ok=True))
-    least = min(whole[0], whole[1])
-    if least > 2.1 * max(1.0, scale):
+        found.append(Finding("focus", f"Both are equally sharp ({at.left:.1f} and {at.right:.1f} px).", ok=True))
+    if at.both_blurred:
         found.append(
             Finding(
-                "blur", f"Both pictures are blurred: the sharpest edges are {least:.1f} px wide.",
+                "blur", f"Both pictures are blurred: the sharpest edges are {at.least:.1f} px wide.",
                 "Clean the lenses, focus, and give more light so that exposure is shorter.", CAPTURE * 0.85,
             )
         )  # fmt: skip
     else:
-        found.append(Finding("blur", f"Edges are {least:.1f} px wide.", ok=True))
+        which = f"The {other} picture" if at.unequal else "At least one picture"
+        found.append(Finding("blur", f"{which} is sharp: its sharpest edges are {at.least:.1f} px wide.", ok=True))
     return found
-
-
-def _width_at(picture: U8, points: NDArray[np.float64]) -> float | None:
-    """Edge width near matched points only: the same things in both pictures."""
-    mask = np.zeros(picture.shape, np.uint8)
-    for x, y in np.rint(points).astype(int):
-        cv2.circle(mask, (int(x), int(y)), 6, 255, -1)
-    if np.count_nonzero(mask) < 500:
-        return None
-    again = 1.5
-    field = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 0.7)
-    soft = cv2.GaussianBlur(field, (0, 0), again)
-    parts = []
-    for f in (field, soft):
-        gx, gy = cv2.Scharr(f, cv2.CV_32F, 1, 0, scale=1 / 32), cv2.Scharr(f, cv2.CV_32F, 0, 1, scale=1 / 32)
-        parts.append(np.asarray(cv2.magnitude(gx, gy)))
-    strong = (mask > 0) & (parts[0] > max(3.0, float(np.percentile(parts[0][mask > 0], 70))))
-    ratio = np.clip(parts[0][strong] / np.maximum(parts[1][strong], 1e-3), 1.0001, None)
-    return float(np.percentile(again / np.sqrt(ratio * ratio - 1), 35))
 
 
 def light(e: Evidence) -> list[Finding]:

@@ -146,6 +146,28 @@ def test_markers_of_another_size_than_named_are_read_as_they_are(marker_mm: int)
     assert "another size" in detector.notes()[0] and right.notes() == ()
 
 
+def test_a_wide_lens_does_not_change_the_size_of_markers() -> None:
+    for focal_px, turn, place in (
+        (220.0, (0, -25, 5), (0.06, 0.0, 0.11)), (260.0, (10, 0, 0), (0.05, 0.03, 0.12)),
+    ):  # fmt: skip
+        wide = camera_of((640, 480), focal_px, (0, 0, 0, 0), "fisheye")
+        detector = BoardDetector(parse_board(CHARUCO))
+        assert detector.detect(picture(CHARUCO, pose(CHARUCO, turn, place), camera=wide)) is not None
+        assert detector.notes() == ()
+
+
+def test_one_picture_does_not_decide_the_size_of_markers_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = iter([0.5, None, *[26 / 35] * 9])
+    monkeypatch.setattr("calibration.detection.measured_ratio", lambda *_: next(seen))
+    detector = BoardDetector(parse_board(CHARUCO))
+    shown = picture(CHARUCO, pose(CHARUCO, (10, -10, 5), (0, 0, 0.5)))
+    for _ in range(7):
+        found = detector.detect(shown, quick=True)
+    right = BoardDetector(parse_board(CHARUCO)).detect(shown)
+    assert found is not None and right is not None and np.array_equal(found.points_px, right.points_px)
+    assert detector.notes() == ()
+
+
 @pytest.mark.parametrize("look", [Look(light=0.25, noise=3.0), Look(blur_px=1.6), Look(noise=8.0)])
 def test_poor_pictures_still_give_corners(look: Look) -> None:
     at = pose(CHESS, (15, -15, 5), (0, 0, 0.5))

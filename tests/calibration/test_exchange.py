@@ -96,6 +96,13 @@ def test_round_trip_is_exact_or_refused(form: str, name: str, tmp_path: Path) ->
     assert_same(again.rig, RIGS[name])
 
 
+@pytest.mark.parametrize("name", ["pinhole", "rational"])
+def test_a_lens_that_kalibr_lacks_is_refused_with_advice_that_works(name: str, tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError) as refused:
+        write_foreign(outputs(tmp_path, "kalibr"), RigFile(rig=RIGS[name]), "kalibr")
+    assert "opencv or ros" in refused.value.fix and "--lens-model fisheye" in refused.value.fix
+
+
 @pytest.mark.parametrize("form", ["ros", "kalibr"])
 def test_a_missing_size_is_refused_where_the_format_needs_it(form: str, tmp_path: Path) -> None:
     camera = lens("pinhole", RADTAN, None)

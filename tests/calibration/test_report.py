@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from calibration.report import FINE_RASTER, Goal, figures, write_report
 from calibration.report_plots import half_view
 from calibration.solve import SolveOptions, solve
 from calibration.uncertainty import predict_depth_error
+from calibration.verdict import GOOD_RMS_PX, GOOD_VERTICAL_PX, GOOD_VIEWS, SYNC_DOUBT
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,17 @@ def test_the_goal_is_judged(solution, tmp_path: Path) -> None:
         path = tmp_path / f"{percent}.html"
         write_report(path, solution.rig, solution.report, goal=Goal(percent, 2.0))
         assert words in path.read_text()
+
+
+def test_the_table_agrees_with_the_verdict(solution) -> None:
+    """Figures that the verdict calls good are not painted amber."""
+    report = dataclasses.replace(
+        solution.report, heldout_vertical_rms_px=GOOD_VERTICAL_PX, vertical_rms_px=0.3, rms_px=GOOD_RMS_PX,
+        epipolar_px=0.3, sync_ratio=SYNC_DOUBT, views_used=GOOD_VIEWS,
+    )  # fmt: skip
+    assert {figure.state for figure in figures(report)} <= {"good", "plain"}
+    worse = dataclasses.replace(report, rms_px=1.0, views_used=GOOD_VIEWS - 1)
+    assert {figure.name for figure in figures(worse) if figure.state == "fair"} == {"Reprojection error", "Views"}
 
 
 def test_unknown_figures_are_called_unknown(solution) -> None:

@@ -49,6 +49,30 @@ def test_one_picture_given_for_both_sides_is_named(rig: RigFile | None) -> None:
     assert worst.check == "baseline" and "same picture" in worst.what
 
 
+@pytest.mark.parametrize("degrees", [0.8, -3.0])
+def test_a_yaw_that_rows_hardly_show_is_named_and_nothing_else(degrees: float) -> None:
+    """By −3° everything lies beyond infinity: still no exchange. 0.8° moves depth by 28 % at 2 m with 10 cm."""
+    rig = rig_file()
+    R = np.asarray(cv2.Rodrigues(np.radians([0, degrees, 0]))[0], dtype=np.float64)
+    rig = rig.model_copy(update={"rig": dataclasses.replace(rig.rig, R_right_left=R)})
+    found = examine(evidence(rig_file=rig))
+    (told,) = [finding for finding in found if not finding.ok]
+    assert told.check == "vertical" and f"yaw {abs(degrees):.2f}"[:6] in told.what and "--repair" in told.fix
+    assert not {"wrong_rig", "baseline"} & {finding.check for finding in found}
+
+
+def test_rows_are_not_judged_by_a_blurred_picture() -> None:
+    def smeared(image: np.ndarray, i: int) -> np.ndarray:
+        # A lens out of focus and badly centred: rows are off here and there, and no turn explains it.
+        x, y = np.meshgrid(np.arange(SIZE[0], dtype=np.float32), np.arange(SIZE[1], dtype=np.float32))
+        off = (2.2 * np.sin(x / 25) * np.sin(y / 25)).astype(np.float32)
+        return cv2.GaussianBlur(cv2.remap(image, x, y + off, cv2.INTER_LINEAR), (0, 0), 2.2)
+
+    found = {finding.check: finding for finding in examine(evidence(right=smeared))}
+    assert not found["focus"].ok and "moved" not in found["vertical"].what
+    assert "blurred" in found["vertical"].what and "left picture is sharp" in found["blur"].what
+
+
 def test_photos_of_two_sizes_that_match_are_told_to_be_of_use() -> None:
     found = examine(evidence(right=lambda image, _i: image[::2, ::2].copy(), rig_file=None))
     (told,) = [finding for finding in found if not finding.ok]
