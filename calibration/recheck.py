@@ -44,7 +44,7 @@ TOLD_PX, USABLE_FOCAL_PX = 0.3, 0.7
 AT_M = (1.0, 2.0, 4.0)
 # A clear yaw is judged by the depth error that it makes here, as a new rig is by what is uncertain.
 JUDGED_AT_M = 2.0
-# Good rigs of real lenses bend rows so that a yaw explains three quarters of it, not more: a fault must leave less.
+# Good rigs of real lenses bend rows so that a yaw explains almost four fifths of it, not more: a fault must leave less.
 _JUDGED_LEAVES = 0.2
 
 

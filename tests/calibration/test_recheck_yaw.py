@@ -7,6 +7,7 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
+from synthetic.plane_views import make_scene, render_pair
 
 from calibration.drift import fit_drift, is_exchanged
 from calibration.lens import project_rays, rays_of_pixels
@@ -14,7 +15,6 @@ from calibration.recheck import Recheck, yaw_verdict
 from calibration.rectify import Rectification, make_rectification
 from calibration.rig import Array, Intrinsics, StereoRig
 from calibration.rigfile import RigFile
-from calibration.synthetic_views import make_scene, render_pair
 
 
 def make_rig(width: int) -> StereoRig:
