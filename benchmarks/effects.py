@@ -47,8 +47,8 @@ def main() -> None:
           "processor time of one thread, demo scene.\n")  # fmt: skip
     print(f"Depth itself (preset `balanced`): {1000 * np.median(matching):.0f} ms. It runs beside the effect.\n")
     print("| effect | ms | per second |\n|---|---|---|")
-    for name, effect in EFFECTS.items():
-        spent = []
+    for name, make in EFFECTS.items():
+        spent, effect = [], make()
         effect(results[0], None)
         for result in results:
             begin = time.thread_time()
