@@ -38,6 +38,7 @@ from livestereo.render.guide_view import GuidePicture, draw_guide
 from livestereo.render.paint import chip
 from livestereo.render.views import Look, picture
 from livestereo.settings import Settings, resolve_settings
+from livestereo.sinks.aside import AtOnce
 from livestereo.sinks.base import RunState
 from livestereo.sinks.window import WindowView
 from livestereo.sinks.window_scene import Card
@@ -174,8 +175,9 @@ class Scene:
 
         state = WindowState(self.settings, can={"tune", "wls", "temporal", "holes", "measure"})
         view = WindowView(
-            state, measure=Measuring(self.opened), cards=cards, open_screen=lambda _title, _size: paper, clock=clock
-        )
+            state, measure=Measuring(self.opened), cards=cards, open_screen=lambda _title, _size: paper, clock=clock,
+            pool=AtOnce(),
+        )  # fmt: skip
         view.open(self.info)
         newest = self.results[-1]
         running: Any = {"settings": self.settings, "stats": self.source.stats(), "resolved": newest.settings}
