@@ -225,7 +225,7 @@ class Recheck:
     def _verdict(self, vertical: VerticalError, settled: Settled | None, drift: Drift) -> Verdict:
         rms = vertical.rms_px or 0.0
         scale = 0.0 if settled is None else max(abs(settled.scale_percent) - settled.sigma_percent, 0.0)
-        yaw = yaw_verdict(self.rectification, drift)
+        yaw = yaw_verdict(self.rectification, drift, doubtful=True)
         if rms > USABLE_RMS_PX or scale > USABLE_SCALE_PERCENT or yaw == "bad":
             return "bad"
         return "usable" if rms > GOOD_RMS_PX or scale > GOOD_SCALE_PERCENT or yaw == "usable" else "good"
@@ -242,18 +242,21 @@ class Recheck:
         )
 
 
-def yaw_verdict(rectification: Rectification, drift: Drift) -> Verdict:
+def yaw_verdict(rectification: Rectification, drift: Drift, *, doubtful: bool = False) -> Verdict:
     """Judge a yaw that is clearly there by the depth error that it makes at `JUDGED_AT_M`, and by disparity alone
     where lengths are not known. δZ/Z = Z δyaw / B.
+
+    doubtful: count a bad one, too, that errors of the lenses could look like: it makes a rig usable.
     """
-    if not drift.yaw_clear or drift.yaw_leaves > _JUDGED_LEAVES:
+    unsure = drift.yaw_leaves > _JUDGED_LEAVES
+    if not drift.yaw_clear or (unsure and not doubtful):
         return "good"
     yaw = max(abs(float(drift.turn[1])) - math.sqrt(float(drift.covariance[1, 1])), 0.0)
     disparity = rectification.focal_px * yaw
     percent = 100 * JUDGED_AT_M * yaw / rectification.baseline_m if rectification.metric else math.inf
     if disparity > USABLE_DISPARITY_PX and percent > USABLE_DEPTH_PERCENT:
-        return "bad"
-    return "usable" if disparity > GOOD_DISPARITY_PX and percent > GOOD_DEPTH_PERCENT else "good"
+        return "usable" if unsure else "bad"
+    return "usable" if not unsure and disparity > GOOD_DISPARITY_PX and percent > GOOD_DEPTH_PERCENT else "good"
 
 
 def _inside(made: Rectification, px: Array, margin: float = 6.0) -> NDArray[np.bool_]:

@@ -56,6 +56,14 @@ def test_a_clear_yaw_is_judged_by_depth(degrees: float, verdict: str, old: Recti
     assert [("yaw" in text) for text in drift.words(5.0)] == ([True] if degrees else [])
 
 
+def test_a_yaw_that_lenses_could_look_like_leaves_a_rig_usable(old: Rectification) -> None:
+    assert old.rig is not None
+    drift = fit_drift(old, *seen(old, yawed(old.rig, 0.3), noise=0.03))
+    unsure = dataclasses.replace(drift, yaw_leaves=0.3)
+    assert unsure.yaw_clear and yaw_verdict(old, unsure) == "good"
+    assert yaw_verdict(old, unsure, doubtful=True) == "usable" and yaw_verdict(old, drift, doubtful=True) == "bad"
+
+
 def test_depth_that_matching_does_worse_is_no_fault(old: Rectification) -> None:
     """A long baseline: the same turn is a small part of what is seen."""
     assert old.rig is not None
