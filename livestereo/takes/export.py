@@ -74,23 +74,16 @@ class Exporter(Protocol):
 
 
 class _Range:
-    """Depth in whole numbers of 16 bits: refuses what is no metres, counts what lies beyond their end."""
+    """Depth in whole numbers of 16 bits: counts what lies beyond their end."""
 
     def __init__(self, form: str, per_m: float) -> None:
         self._form, self._most_m = form, LARGEST / per_m
         self._known = self._beyond = 0
+        self._unit = " m"
 
     def count(self, result: StereoResult) -> None:
-        """Count the depth of one pair.
-
-        Raises:
-            TakeError: it is relative.
-        """
-        if not result.pair.rectification.metric:
-            raise TakeError(
-                f"{self._form} holds metres, and the depth of this take is relative: nothing tells its scale.",
-                "Give --rig FILE if you have one, or choose middlebury (disparity), ply, csv or mp4.",
-            )
+        """Count the depth of one pair."""
+        self._unit = " m" if result.pair.rectification.metric else ""
         known = result.depth_m[np.isfinite(result.depth_m)]
         self._known += known.size
         self._beyond += int((known > self._most_m).sum())
@@ -101,8 +94,8 @@ class _Range:
         if share < TELL_SHARE:
             return []
         return [
-            f"{100 * share:.2g} % of the known depth is left out: it lies beyond {self._most_m:.1f} m, the most that "
-            f"{self._form} holds. ply and middlebury hold all."
+            f"{100 * share:.2g} % of the known depth is left out: it lies beyond {self._most_m:.1f}{self._unit}, the "
+            f"most that {self._form} holds. ply and middlebury hold all."
         ]
 
 
