@@ -42,7 +42,7 @@ def room(
     return pipeline.process(frame), truth
 
 
-def array(values: np.ndarray | None) -> np.ndarray:  # type: ignore[type-arg]
+def array(values: np.ndarray | None) -> np.ndarray:
     assert values is not None
     return values
 

@@ -56,7 +56,7 @@ def test_threads_change_nothing() -> None:
 
 def test_odd_sizes() -> None:
     cut = [np.ascontiguousarray(one[:173, :251]) for one in pictures()]
-    told = leanings(signs(*cut))  # type: ignore[arg-type]
+    told = leanings(signs(*cut))
     assert told.shape == (len(REASONS) + 2, 172, 250) and np.isfinite(told).all()
 
 
