@@ -8,6 +8,7 @@ from livestereo.cli._output import Output
 from livestereo.cli._results import is_still
 from livestereo.cli._setup import Opened
 from livestereo.types import StereoResult
+from livestereo.wording import counted
 
 EVERY = 30  # pair of a film: what is wrong with one is wrong with its neighbours
 
@@ -40,7 +41,7 @@ class Doubts:
             if not found:
                 continue
             name, text = found[0]
-            others = f" ({len(found) - 1} more pairs are doubtful.)" if len(found) > 1 else ""
+            others = f" (Doubtful too: {counted(len(found) - 1, 'pair')}.)" if len(found) > 1 else ""
             if wrong:
                 self.warnings.append(f"{name}: {text}{others}")
                 output.warn(self.warnings[-1])

@@ -17,6 +17,7 @@ from livestereo import __version__
 from livestereo.cli._options import Pictures, RigOptions, RunOptions, SourceOptions, command
 from livestereo.cli._output import Output
 from livestereo.errors import IncompleteSource, NoFrameYet, RigError, SettingsError
+from livestereo.wording import counted
 
 if TYPE_CHECKING:
     from calibration.boards import Board
@@ -195,8 +196,8 @@ def _table(report: CheckReport, judge: Recheck) -> Table:
     table.add_column(style="dim")
     table.add_column()
     kind = ("board view", "board views") if report.by_board else ("pair of the scene", "pairs of the scene")
-    looked = _counted(report.looked, "pair", "pairs")
-    table.add_row("looked at", f"{looked}, {_counted(report.views, *kind)} used, {report.vertical.count} points")
+    looked = counted(report.looked, "pair")
+    table.add_row("looked at", f"{looked}, {counted(report.views, *kind)} used, {report.vertical.count} points")
     vertical = report.vertical
     table.add_row(
         "vertical error", f"median {vertical.median_px or 0:.2f} px, rms {vertical.rms_px or 0:.2f} px (good below 0.6)"
@@ -220,10 +221,6 @@ def _table(report: CheckReport, judge: Recheck) -> Table:
             table.add_row("", f"{unseen}: use --board or --distance.")
     table.add_row("verdict", Text(report.verdict, style=f"bold {_COLOURS[report.verdict]}"))
     return table
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
 
 
 def _by_distance(percent: dict[float, float]) -> str:

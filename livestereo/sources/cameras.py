@@ -93,7 +93,6 @@ class LiveSource:
         self._remedies = [Remedy() for _ in cameras]
         self._formats = [""] * len(cameras)
         self._rates: list[float | None] = [None] * len(cameras)
-        self._damaged = [False] * len(cameras)
         self._last_skew_s = 0.0
         self._controls = ControlRoom(request, open_controls_of)
         self._error: BaseException | None = None
@@ -129,7 +128,7 @@ class LiveSource:
 
     def _why_silent(self) -> SourceError:
         silent = [side for side, dog in enumerate(self._dogs) if dog.size_wh is None]
-        damaged = [self._cameras[side].word for side in silent if self._damaged[side]]
+        damaged = [self._cameras[side].word for side in silent if self._log.has_damaged(self._side_name(side))]
         return why_no_picture([self._cameras[side].word for side in silent], damaged, OPEN_S)
 
     # --- the source
@@ -279,7 +278,6 @@ class LiveSource:
             if dog.health(t_s).state == "stalled":
                 self._note_trouble(side, "stalled")
             if grabbed.size_wh is None:
-                self._damaged[side] = True
                 self._log.damaged(self._side_name(side), t_s)
                 self._show_notes()
             good = grabbed.size_wh is not None and dog.saw(t_s, mark, grabbed.size_wh)

@@ -36,6 +36,10 @@ class Logbook:
             self.notes += (fault,)
             self.faults += (fault,)
 
+    def has_damaged(self, name: str) -> bool:
+        """Whether a camera has sent damaged pictures."""
+        return name in self._damaged_s
+
     def trouble(self, cause: str) -> None:
         """Keep a cause of the gap that the next pair will tell of."""
         if cause not in self._causes:
